@@ -1,0 +1,72 @@
+"""A frozen dataclass becomes a command line; bad input becomes one line and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NoReturn, TypeVar
+
+from overparam_tf.errors import InputError
+
+C = TypeVar("C")
+
+
+def option(default: Any, text: str) -> Any:
+    """A dataclass field with its default and the text that `--help` shows for it."""
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage and a line."""
+        self.exit(2, f"{self.prog}: error: {message}; see --help\n")
+
+
+def parse(config_class: type[C], prog: str, arguments: Sequence[str] | None = None) -> C:
+    """Reads the command line into a config.
+
+    A field of type bool becomes a pair of flags `--name` / `--no-name`, a tuple takes one or more values, a
+    `Literal` takes one of its values, and `X | None` what X takes.
+
+    Args:
+        config_class: a dataclass whose fields were made by `option`.
+        prog: the program's name in messages.
+        arguments: default `sys.argv[1:]`.
+    """
+    parser = _Parser(prog=prog, description=config_class.__doc__, allow_abbrev=False,
+                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        shown = field.default if not isinstance(field.default, tuple) else " ".join(map(str, field.default))
+        text = field.metadata["help"] + ("" if field.default is None else f" (default: {shown})")
+        flag = "--" + field.name.replace("_", "-")
+        parser.add_argument(flag, default=field.default, help=text.replace("%", "%%"), **_taking(kinds[field.name]))
+    values = vars(parser.parse_args(arguments))
+    return config_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+def _taking(kind: Any) -> dict[str, Any]:
+    """The argparse arguments for a field of type `kind`."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _taking(next(part for part in inner if part is not type(None)))
+    if origin is Literal:
+        return {"choices": inner}
+    if origin is tuple:
+        return {**_taking(inner[0]), "nargs": "+"}
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"type": kind, "metavar": kind.__name__.upper()}
+
+
+def run_main(experiment: Callable[[], None], prog: str) -> None:
+    """Runs an experiment's command line: bad input is one line on standard error and exit code 2, no traceback."""
+    try:
+        experiment()
+    except InputError as error:
+        print(f"{prog}: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,258 @@
+"""The paper's optimizer comparison (experiment 3): can depth alone beat optimizers made for acceleration?
+
+Part 1 trains a linear predictor under the l_4 loss with gradient descent (depth 1, 2, 3), AdaGrad and AdaDelta,
+each over the whole grid of learning rates. Part 2 asks whether Adam gains from depth too.
+
+    python -m experiments.optimizer_compare
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+
+from experiments import figures
+from experiments.claims import Claim, ordering, print_claims, print_table
+from experiments.command_line import option, parse, run_main
+from experiments.options import Options
+from experiments.sweep_run import best_runs, describe_run, train, write_config, write_report, write_trials
+from overparam_tf.losses import LpLoss
+from overparam_tf.optimizers import legacy_2019
+from overparam_tf.runlog import RunFolder
+from overparam_tf.sweep import History, Variant
+
+RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A published setting of the experiment."""
+
+    depths: tuple[int, ...]
+    biases: bool
+    scale_loss: bool
+    steps: int
+    adam_steps: int
+    adam_rate: float
+
+
+PRESETS = {
+    # The 2019 course team: biased `Dense` layers, mean(e^4) without 1/p.
+    "uva": Preset((1, 2, 3), biases=True, scale_loss=False, steps=600_000, adam_steps=60_000, adam_rate=5e-4),
+    # The paper's authors: no biases, l_4 with 1/p, one added layer.
+    "paper": Preset((1, 2), biases=False, scale_loss=True, steps=1_000_000, adam_steps=1_000_000, adam_rate=1e-3),
+}
+QUICK_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """Compares gradient descent on factorised linear layers with AdaGrad, AdaDelta and Adam."""
+
+    preset: Literal["uva", "paper"] = option("uva", "2019 course team's setting, or the paper's")
+    part: Literal["1", "2", "all"] = option("all", "1: GD, AdaGrad, AdaDelta; 2: Adam at several depths")
+    loss: Literal["l2", "l4"] = option("l4", "the l_p loss")
+    scale_loss: bool | None = option(None, "divide the loss by p, as the paper does (default: the preset's)")
+    biases: bool | None = option(None, "a bias after every factor (default: the preset's)")
+    depths: tuple[int, ...] | None = option(None, "depths of GD and of Adam (default: the preset's)")
+    learning_rates: tuple[float, ...] | None = option(
+        None, "rates to search in both parts (default: the ten of 2019 in part 1, the preset's one in part 2)"
+    )
+    steps: int | None = option(None, "full-batch steps of each part (default: the preset's)")
+    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
+
+    def __post_init__(self):
+        self.require(self.steps is None or self.steps >= 1, "a number of steps >= 1", steps=self.steps)
+        self.require(self.depths is None or min(self.depths) >= 1, "depths >= 1", depths=self.depths)
+        self.require(len(set(self.depths or ())) == len(self.depths or ()), "no depth twice", depths=self.depths)
+
+    @property
+    def published(self) -> Preset:
+        """The preset's setting."""
+        return PRESETS[self.preset]
+
+    @property
+    def lp_loss(self) -> LpLoss:
+        """The loss."""
+        scale = self.published.scale_loss if self.scale_loss is None else self.scale_loss
+        return LpLoss(int(self.loss[1:]), scale=scale)
+
+    @property
+    def use_biases(self) -> bool:
+        """Whether every factor has a bias."""
+        return self.published.biases if self.biases is None else self.biases
+
+    def parts(self) -> dict[str, tuple[list[Variant], int]]:
+        """Per part, its variants and its number of steps."""
+        preset, quick = self.published, QUICK_STEPS if self.quick else None
+        parts = {
+            "part 1": (self._part_1(), self.steps or quick or preset.steps),
+            "part 2": (self._part_2(), self.steps or quick or preset.adam_steps),
+        }
+        return {name: part for name, part in parts.items() if self.part in ("all", name[-1])}
+
+    def _part_1(self) -> list[Variant]:
+        rates = self.learning_rates or RATES_2019
+        plain = [self._variant(f"GD, depth {depth}", depth, "sgd", rates) for depth in self.depths or self.published.depths]
+        adaptive = [self._variant(name, 1, name.lower(), rates) for name in ("AdaGrad", "AdaDelta")]
+        return plain + adaptive
+
+    def _part_2(self) -> list[Variant]:
+        rates = self.learning_rates or (self.published.adam_rate,)
+        return [self._variant(f"Adam, depth {depth}", depth, "adam", rates) for depth in self.depths or self.published.depths]
+
+    def _variant(self, name: str, depth: int, optimizer: str, rates: Sequence[float]) -> Variant:
+        return Variant(
+            name,
+            depth=depth,
+            optimizer=legacy_2019(optimizer),
+            learning_rates=rates,
+            seeds=self.seeds,
+            use_bias=self.use_biases,
+            use_factor_biases=self.use_biases,
+        )
+
+
+def run(config: Config) -> RunFolder:
+    """Trains, and writes config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves."""
+    parts, loss = config.parts(), config.lp_loss
+    problem = config.load_problem()
+    name, unique = config.run_name(config.preset, problem)
+    folder = RunFolder.create(config.logdir, "optimizer_compare", name, unique=unique)
+    charts = {part: [variant.name for variant in variants] for part, (variants, _) in parts.items()}
+    written = write_config(folder, config, problem, loss, config.use_biases, parts=charts)
+    history = None
+    for part, (variants, steps) in parts.items():
+        outcome = train(problem, variants, loss, steps, written, f"optimizer_compare, {part}", config)
+        outcome.runs.insert(0, "part", part)
+        history = outcome if history is None else history.join(outcome)
+        history.save(folder.path)
+    write_trials(folder, history, written, {f"{part}, best rates": names for part, names in charts.items()})
+    return folder
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draws figures and prints tables from a run folder alone."""
+    config, history = folder.read_config(), History.load(folder.path)
+    drawn = [_comparison(folder, config, history, part, names) for part, names in config["parts"].items()]
+    drawn += [_excess(folder, config, history), _final_loss(folder, config, history)]
+    table, claims = best_runs(history), claims_of(history)
+    print_table(table, f"{config['data']['label']}, {config['loss']['label']}: best rate of each variant", console)
+    print_claims(claims, console)
+    write_report(folder, table, claims, drawn)
+
+
+def claims_of(history: History) -> list[Claim]:
+    """The paper's claims that this experiment can test, against each variant's best rate."""
+    losses = {name: None if (best := history.best(name)) is None else best["final_loss"] for name in history.variants}
+    claims = []
+    deeper = [name for name in losses if name.startswith("GD") and name != "GD, depth 1"]
+    for name in deeper:
+        chain = [name, "AdaDelta", "AdaGrad", "GD, depth 1"]
+        if "GD, depth 1" in losses:
+            claims.append(ordering(f"depth alone accelerates: {name} < GD, depth 1", _pick(losses, chain[::3])))
+            claims.append(ordering(" < ".join(chain), _pick(losses, chain)))
+        for other in chain[1:3]:
+            claims.append(_crossing(history, name, other))
+    deeper = [name for name in losses if name.startswith("Adam") and name != "Adam, depth 1"]
+    if "Adam, depth 1" in losses:
+        for name in deeper:
+            claims.append(ordering(f"Adam gains from depth: {name} < depth 1", _pick(losses, (name, "Adam, depth 1"))))
+    return claims
+
+
+def _pick(losses: dict[str, float | None], names: Sequence[str]) -> dict[str, float | None]:
+    return {name: losses[name] for name in names}
+
+
+def _crossing(history: History, name: str, other: str) -> Claim:
+    """From which step on the best run of `name` stays below that of `other`."""
+    text = f"{name} passes {other}"
+    curves = [_best_curve(history, variant) for variant in (name, other)]
+    if None in curves:
+        return Claim(text, None, "all runs of one of them diverged")
+    (steps, losses), (_, others) = curves
+    above = np.flatnonzero(losses >= others)
+    if above.size and above[-1] == len(losses) - 1:
+        return Claim(text, False, f"above it after {steps[-1]:,} steps")
+    return Claim(text, True, f"below it from step {steps[above[-1] + 1] if above.size else 0:,} on")
+
+
+def _best_curve(history: History, variant: str) -> tuple[np.ndarray, np.ndarray] | None:
+    best = history.best(variant)
+    return None if best is None else history.curve(variant, best["learning_rate"], best["seed"])
+
+
+def _comparison(folder: RunFolder, config: dict, history: History, part: str, variants: Sequence[str]) -> Path:
+    """The paper's figure: each variant's loss at its best rate."""
+    figure, (ax,) = figures.new_figure(1, f"Optimizer comparison, {part}: best rate of each", height=5)
+    for index, name in enumerate(variants):
+        best = history.best(name)
+        if best is None:
+            ax.plot([], [], color=figures.colour(index), label=f"{name} (all rates diverged)")
+            continue
+        ax.plot(*history.curve(name, best["learning_rate"], best["seed"]), color=figures.colour(index),
+                label=f"{name} (rate {best['learning_rate']:g})")
+    ax.axhline(config["floor"]["loss"], color="#888888", linestyle=":", label="convex floor")
+    figures.log_ticks(ax, history.losses.ravel())
+    ax.set(xlabel="step (full batch)", ylabel=config["loss"]["label"])
+    ax.legend()
+    path = folder.figures / f"comparison_{part.replace(' ', '_')}.png"
+    return figures.save_figure(figure, path, describe_run(config), config["data"]["synthetic"])
+
+
+def _excess(folder: RunFolder, config: dict, history: History) -> Path:
+    """Loss above the convex floor, on logarithmic axes: how far from done each variant is."""
+    figure, axes = figures.new_figure(len(config["parts"]), "Loss above the convex floor, best rate of each", height=5)
+    for ax, (part, variants) in zip(axes, config["parts"].items()):
+        for index, name in enumerate(variants):
+            curve = _best_curve(history, name)
+            if curve is not None:
+                ax.loglog(curve[0] + 1, curve[1] - config["floor"]["loss"], color=figures.colour(index), label=name)
+        target = config["target_loss"] - config["floor"]["loss"]
+        ax.axhline(target, color="#888888", linestyle=":", label="target, a tenth of the start")
+        ax.set(title=part, xlabel="step + 1 (full batch)", ylabel=f"{config['loss']['label']} minus floor")
+        ax.legend()
+    path = folder.figures / "excess_loss.png"
+    return figures.save_figure(figure, path, describe_run(config), config["data"]["synthetic"])
+
+
+def _final_loss(folder: RunFolder, config: dict, history: History) -> Path:
+    """Last loss against learning rate, median over seeds; a cross where any seed diverged."""
+    figure, axes = figures.new_figure(len(config["parts"]), "Last loss against learning rate", height=5)
+    for ax, (part, variants) in zip(axes, config["parts"].items()):
+        for index, name in enumerate(variants):
+            by_rate = history.runs[history.runs["variant"] == name].groupby("learning_rate")
+            losses = by_rate["final_loss"].median()
+            ax.loglog(losses.index, losses, "o-", color=figures.colour(index), label=name)
+            diverged = by_rate["status"].agg(lambda status: (status == "diverged").any())
+            rates = diverged.index[diverged]
+            # Crosses in a row of their own per variant, at the top, clear of the curves.
+            ax.plot(rates, np.full(len(rates), 0.98 - 0.03 * index), "x", color=figures.colour(index),
+                    transform=ax.get_xaxis_transform())
+        ax.axhline(config["floor"]["loss"], color="#888888", linestyle=":", label="convex floor")
+        ax.set(title=f"{part} (crosses: diverged)", xlabel="learning rate", ylabel=config["loss"]["label"])
+        ax.legend(fontsize=8)
+    path = folder.figures / "final_loss_vs_rate.png"
+    return figures.save_figure(figure, path, describe_run(config), config["data"]["synthetic"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    config = parse(Config, "optimizer_compare", arguments)
+    console = Console(quiet=config.quiet, soft_wrap=True)
+    if config.redraw is None:
+        folder = run(config)
+    else:
+        folder = RunFolder.open(config.logdir, "optimizer_compare", config.redraw)
+    draw(folder, console)
+    console.print(f"Run folder: {folder.path}", highlight=False)
+
+
+if __name__ == "__main__":
+    run_main(main, "optimizer_compare")

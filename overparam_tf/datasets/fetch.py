@@ -1,0 +1,177 @@
+"""Bounded downloads, checked zip archives and atomic placement; nothing here knows a data set.
+
+The three steps of a checked download, in order: `download` to a temporary folder, `unzip` beside it,
+`place` under the final name. Whatever fails, the final name never holds a part of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import stat
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from overparam_tf.errors import DataError
+
+MAX_BYTES = 64 << 20
+_CHUNK = 1 << 16
+_STALL_SECONDS = 10.0  # no connection, or no byte for so long, ends a download
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    seconds: float = 60.0,
+    schemes: Collection[str] = ("https",),
+) -> str:
+    """Download url to the file target and return the SHA-256 (hex) of what came.
+
+    Args:
+        url: address of the file.
+        target: file to write.
+        max_bytes: larger files are refused, by their announced size and by what really comes.
+        seconds: limit on the whole download, checked between reads; a read waits 10 s at most.
+        schemes: allowed schemes of the address and of every redirect. Tests with a server on
+            this machine allow "http"; nothing else should.
+
+    Raises:
+        DataError: another scheme, no connection, an error status, too large, too slow, or cut short.
+    """
+    _check_scheme(url, schemes)
+    request = urllib.request.Request(url, headers={"User-Agent": "overparam_tf"})
+    opener = urllib.request.build_opener(_CheckedRedirects(schemes))
+    deadline = time.monotonic() + seconds
+    digest, received = hashlib.sha256(), 0
+    try:
+        with opener.open(request, timeout=min(seconds, _STALL_SECONDS)) as reply, open(target, "wb") as file:
+            announced = reply.length  # None if the server does not say
+            if announced is not None and announced > max_bytes:
+                raise DataError(f"{url} has {announced} bytes, more than the allowed {max_bytes}.")
+            while chunk := reply.read1(_CHUNK):  # read1: at most one wait, so that the deadline is seen
+                received += len(chunk)
+                if received > max_bytes:
+                    raise DataError(f"{url} has more than the allowed {max_bytes} bytes.")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"not complete after {seconds:g} s ({received} bytes came)")
+                digest.update(chunk)
+                file.write(chunk)
+    except (OSError, http.client.HTTPException) as error:
+        raise DataError(f"Could not download {url}: {_reason(error)}.") from None
+    if announced is not None and received != announced:
+        raise DataError(f"The download of {url} was cut short: {received} of {announced} bytes came.")
+    return digest.hexdigest()
+
+
+def unzip(archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: int = 4 * MAX_BYTES) -> None:
+    """Unpack exactly the wanted files from a zip archive into folder, wherever they lie in the archive.
+
+    Args:
+        archive: the zip file.
+        folder: existing folder; gets the files, by their base names, flushed to disk.
+        wanted: base names; every one must be there once. Other members are not unpacked.
+        max_bytes: limit on the unpacked size of all wanted files together, counted while unpacking.
+
+    Raises:
+        DataError: no zip archive, damaged, a member that leaves the folder or is a link, a wanted
+            file missing, twice there or encrypted, or too large when unpacked.
+    """
+    try:
+        with zipfile.ZipFile(archive) as source:
+            left = max_bytes
+            for name, member in _wanted_members(source, wanted).items():
+                left -= _unpack(source, member, folder / name, left)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{archive.name} is no zip archive or a damaged one: {error}.") from None
+    except OSError as error:
+        raise DataError(f"Could not unpack {archive.name} to {folder}: {error.strerror}.") from None
+
+
+def place(folder: Path, target: Path) -> None:
+    """Give a finished folder its final name in one step, and flush the renaming to disk.
+
+    Raises:
+        DataError: target is there already and not an empty folder, or the renaming is refused.
+    """
+    try:
+        _flush(folder)
+        os.rename(folder, target)
+        _flush(target.parent)
+    except OSError as error:
+        raise DataError(f"Could not move the data to {target}: {error.strerror}.") from None
+
+
+class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
+    def __init__(self, schemes: Collection[str]) -> None:
+        self._schemes = schemes
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        _check_scheme(newurl, self._schemes)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} {error.reason}"
+    return " ".join(str(getattr(error, "reason", error)).split())
+
+
+def _check_scheme(url: str, schemes: Collection[str]) -> None:
+    if urllib.parse.urlsplit(url).scheme not in schemes:
+        raise DataError(f"Only {', '.join(schemes)} addresses are downloaded. Received: {url}")
+
+
+def _wanted_members(source: zipfile.ZipFile, wanted: Collection[str]) -> dict[str, zipfile.ZipInfo]:
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in source.infolist():
+        _check_member(member)
+        name = PurePosixPath(member.filename).name
+        if name in wanted and not member.is_dir():
+            if name in members:
+                raise DataError(f"The archive holds {name} twice.")
+            members[name] = member
+    if missing := sorted(set(wanted) - set(members)):
+        raise DataError(f"The archive lacks {', '.join(missing)}.")
+    return members
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    name = member.filename
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
+        raise DataError(f"The archive has a member that would leave its folder: {name!r}.")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise DataError(f"The archive has a link, which is not unpacked: {name!r}.")
+
+
+def _unpack(source: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, max_bytes: int) -> int:
+    """Write one member to path and return its size; sizes are counted, as announced ones can lie."""
+    size = 0
+    with source.open(member) as stream, open(path, "xb") as file:
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            if size > max_bytes:
+                raise DataError(f"The archive unpacks to more than the allowed size, at {member.filename!r}.")
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return size
+
+
+def _flush(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened for flushing
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

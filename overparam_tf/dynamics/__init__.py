@@ -1,0 +1,37 @@
+"""The theory as pure functions on tensors: what depth does to the step of a linear layer.
+
+The rule `K <- (1 - eta lambda N) K - eta P_K(G)` of Theorem 1:
+    `end_to_end_update` is `P_K(G)`, `preconditioner` is `P_K` as an operator.
+Its parts for a single output (Claim 2):
+    `effective_learning_rate` and `momentum_direction`.
+Its condition:
+    `balance_defect`.
+Why no regularizer does the same (Theorem 2):
+    `line_integral` of `end_to_end_field` along `theorem2_curve`, and `closed_integral` to compare with.
+The yardstick of all of them, slow and obvious:
+    the module `dense_reference`.
+"""
+
+from overparam_tf.dynamics.balance import BalanceDefect, balance_defect
+from overparam_tf.dynamics.end_to_end import end_to_end_update, precondition
+from overparam_tf.dynamics.line_integral import line_integral
+from overparam_tf.dynamics.preconditioner import Preconditioner, preconditioner
+from overparam_tf.dynamics.single_output import effective_learning_rate, momentum_direction
+from overparam_tf.dynamics.spectrum import pair_eigenvalues
+from overparam_tf.dynamics.theorem2 import closed_integral, end_to_end_field, theorem2_curve
+
+__all__ = [  # noqa: RUF022 - grouped as in the docstring
+    "end_to_end_update",
+    "precondition",
+    "preconditioner",
+    "Preconditioner",
+    "pair_eigenvalues",
+    "effective_learning_rate",
+    "momentum_direction",
+    "balance_defect",
+    "BalanceDefect",
+    "line_integral",
+    "end_to_end_field",
+    "theorem2_curve",
+    "closed_integral",
+]

@@ -1,0 +1,185 @@
+"""Slow, obvious routes to the end-to-end rule for small kernels, numpy in float64: the yardstick of the fast code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def psd_power(matrix: np.ndarray, exponent: float) -> np.ndarray:
+    """Return a power of a symmetric positive semidefinite matrix by eigendecomposition; power 0 is the identity.
+
+    Eigenvalues below `n * eps` of the largest count as zero. All are known to `eps` of the largest only, so this is
+    for matrices whose eigenvalues are zero or not much smaller than the largest.
+
+    Example:
+
+    >>> np.round(psd_power(np.array([[4.0, 0.0], [0.0, 0.0]]), 0.5), 12).tolist()
+    [[2.0, 0.0], [0.0, 0.0]]
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    values = np.where(values > len(values) * np.finfo("float64").eps * values.max(), values, 0.0)
+    return (vectors * values**exponent) @ vectors.T
+
+
+def literal_sum(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
+    """Return Theorem 1's sum term by term: `sum_j [K K^T]^((j-1)/N) G [K^T K]^((N-j)/N)`.
+
+    Example:
+
+    >>> literal_sum(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
+    [[48.0]]
+    """
+    return sum(
+        psd_power(kernel @ kernel.T, (j - 1) / depth) @ gradient @ psd_power(kernel.T @ kernel, 1 - j / depth)
+        for j in range(1, depth + 1)
+    )
+
+
+def kronecker_matrix(kernel: np.ndarray, depth: int) -> np.ndarray:
+    """Return the preconditioner as a matrix on row-major vectors: `vec(A G B) = kron(A, B^T) vec(G)`.
+
+    Example:
+
+    >>> kronecker_matrix(np.diag([8.0, 1.0]), 3).diagonal().round(9).tolist()
+    [48.0, 21.0, 21.0, 3.0]
+    """
+    return sum(
+        np.kron(psd_power(kernel @ kernel.T, (j - 1) / depth), psd_power(kernel.T @ kernel, 1 - j / depth))
+        for j in range(1, depth + 1)
+    )
+
+
+def by_transposition(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
+    """Return the sum in the paper's convention, `W = K^T` of shape (out, in), with powers by a full SVD of W.
+
+    Example:
+
+    >>> by_transposition(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
+    [[48.0]]
+    """
+    left, left_values, right, right_values = _full_svd(kernel.T)
+
+    def power(basis, values, exponent):
+        return (basis * values ** (2 * exponent)) @ basis.T
+
+    return sum(
+        power(left, left_values, (j - 1) / depth) @ gradient.T @ power(right, right_values, 1 - j / depth)
+        for j in range(1, depth + 1)
+    ).T
+
+
+def single_output(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> np.ndarray:
+    """Return Claim 2's rule for a kernel of shape (in, 1) or (1, out): `|w|^(2-2/N) (g + (N-1) Pr_w(g))`.
+
+    Example:
+
+    >>> single_output(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
+    [[48.0]]
+    """
+    norm = np.linalg.norm(kernel)
+    projection = np.zeros_like(kernel) if norm == 0 else kernel * np.sum(kernel * gradient) / norm**2
+    return norm ** (2 - 2 / depth) * (gradient + (depth - 1) * projection)
+
+
+def fractional_rule(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> np.ndarray:
+    r"""Return the rule for any real depth, pair by pair of a full SVD.
+
+    With `a = s^(2/N)`, `b = s'^(2/N)` a pair's factor is `(a^N - b^N) / (a - b)`; for nearly equal a and b, where that
+    loses digits, it is the same number's integral form `N int_0^1 (b + x (a - b))^(N-1) dx`, by quadrature.
+
+    Example:
+
+    >>> fractional_rule(np.diag([8.0, 1.0]), np.ones((2, 2)), 3).round(9).tolist()
+    [[48.0, 21.0], [21.0, 3.0]]
+    """
+    left, left_values, right, right_values = _full_svd(kernel)
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    total = np.zeros_like(kernel)
+    for u, a in zip(left.T, left_values ** (2 / depth), strict=True):
+        for v, b in zip(right.T, right_values ** (2 / depth), strict=True):
+            if abs(a - b) > 0.1 * max(a, b):
+                factor = (a**depth - b**depth) / (a - b)
+            else:
+                factor = depth * weights / 2 @ (b + (nodes + 1) / 2 * (a - b)) ** (depth - 1)
+            total += factor * (u @ gradient @ v) * np.outer(u, v)
+    return total
+
+
+def balanced_factors(kernel: np.ndarray, depth: int) -> list[np.ndarray]:
+    """Return `depth` balanced factors of a kernel: `U S^(1/N)`, `S^(1/N)`, ..., `S^(1/N) V^T`.
+
+    Example:
+
+    >>> [factor.round(9).item() for factor in balanced_factors(np.array([[8.0]]), 3)]
+    [2.0, 2.0, 2.0]
+    """
+    left, values, right = np.linalg.svd(kernel, full_matrices=False)
+    factors = [np.diag(values ** (1 / depth)) for _ in range(depth)]
+    factors[0] = left @ factors[0]
+    factors[-1] = factors[-1] @ right
+    return factors
+
+
+def product(factors: list[np.ndarray]) -> np.ndarray:
+    """Return the end-to-end kernel `F_1 F_2 ... F_N`.
+
+    Example:
+
+    >>> product([np.array([[2.0]]), np.array([[3.0]])]).item()
+    6.0
+    """
+    return factors[0] if len(factors) == 1 else np.linalg.multi_dot(factors)
+
+
+def descend(
+    factors: list[np.ndarray], gradient: np.ndarray, learning_rate: float, weight_decay: float = 0.0
+) -> list[np.ndarray]:
+    """Return the factors after one step of gradient descent; `gradient` is dL/dK at their product.
+
+    `F_j <- (1 - eta lambda) F_j - eta (F_1 ... F_{j-1})^T G (F_{j+1} ... F_N)^T`
+
+    Example:
+
+    >>> two_and_three = [np.array([[2.0]]), np.array([[3.0]])]
+    >>> [factor.item() for factor in descend(two_and_three, np.array([[1.0]]), learning_rate=0.5)]
+    [0.5, 2.0]
+    """
+    inputs, outputs = gradient.shape
+    moved = []
+    for j, factor in enumerate(factors):
+        before = product([np.eye(inputs), *factors[:j]])
+        after = product([*factors[j + 1 :], np.eye(outputs)])
+        decayed = (1 - learning_rate * weight_decay) * factor
+        moved.append(decayed - learning_rate * before.T @ gradient @ after.T)
+    return moved
+
+
+def one_step_limit(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
+    """Return the rule as the limit of one real step on balanced factors, `(K - K(eta)) / eta` for `eta -> 0`.
+
+    `K(eta)` is a polynomial of degree N, so the quotient is one of degree N - 1: its values at N or more rates give
+    the limit exactly, by Lagrange's formula at 0 (Chebyshev points of both signs, none of them 0).
+
+    Example:
+
+    >>> one_step_limit(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
+    [[48.0]]
+    """
+    factors = balanced_factors(kernel, depth)
+    count = depth + depth % 2
+    # Steps that move a factor by about its own size keep cancellation away.
+    size = max(np.linalg.norm(kernel), 1e-3) ** (2 / depth - 1) / np.linalg.norm(gradient)
+    rates = size * np.cos((2 * np.arange(count) + 1) * np.pi / (2 * count))
+    limit = np.zeros_like(kernel)
+    for i, rate in enumerate(rates):
+        others = np.delete(rates, i)
+        limit += np.prod(others / (others - rate)) * (kernel - product(descend(factors, gradient, rate))) / rate
+    return limit
+
+
+def _full_svd(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return complete bases as columns, each with its singular values, zeros (and rounding noise as zeros) included."""
+    left, values, right = np.linalg.svd(kernel, full_matrices=True)
+    values = np.where(values > max(kernel.shape) * np.finfo("float64").eps * values.max(), values, 0.0)
+    left_values, right_values = (np.pad(values, (0, size - len(values))) for size in kernel.shape)
+    return left, left_values, right.T, right_values

@@ -1,0 +1,12 @@
+"""The error type for bad input: one line that says what was expected, what came, and what to do."""
+
+
+class InputError(ValueError):
+    """An argument, option or file is not usable.
+
+    The command line prints the message as one line and exits with code 2.
+    """
+
+
+class DataError(InputError):
+    """A data file, folder or download is not what its format or its checksum says."""

@@ -1,0 +1,64 @@
+"""In which order to multiply ``x F_1 F_2 ... F_N``: the factors first, or the data through them."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+
+def product(factors: Sequence[Any]) -> Any:
+    """Return ``F_1 F_2 ... F_N``, multiplied from the side that costs fewer multiply-adds.
+
+    Example:
+        >>> ops.convert_to_numpy(product([ops.ones((1, 4)), ops.ones((4, 3)), ops.ones((3, 2))]))
+        array([[12., 12.]], dtype=float32)
+    """
+    sizes = [factors[0].shape[0], *(factor.shape[1] for factor in factors)]
+    if _cost_from_left(sizes) <= _cost_from_left(sizes[::-1]):
+        return functools.reduce(ops.matmul, factors[1:], ops.convert_to_tensor(factors[0]))
+    return functools.reduce(
+        lambda right, left: ops.matmul(left, right), factors[-2::-1], ops.convert_to_tensor(factors[-1])
+    )
+
+
+def kernel_pays_above(sizes: Sequence[int]) -> float:
+    r"""Return the number of data rows above which it is cheaper to multiply the factors first.
+
+    Multiply-adds of one training step over B rows, with sizes n_0 (in), n_1, ..., n_N (out): every product A B
+    has two gradients, each as dear as the product itself, so
+
+    .. math::
+        \text{chain:}\quad  & 3 B \sum_j n_{j-1} n_j - \tfrac12 B n_0 n_1 \\
+        \text{kernel:}\quad & 3 P + 3 B n_0 n_N - \tfrac12 B n_0 n_N
+
+    where P is the cost of the product of the factors. The last term is the gradient with respect to the
+    layer's input, which a first layer does not need and a hidden one does: it counts half, so that neither does
+    more than a quarter more multiply-adds than in its own best order.
+
+    Args:
+        sizes: ``[in, width_1, ..., width_{N-1}, out]``.
+
+    Returns:
+        A whole number of rows, or ``math.inf`` if passing the data through the factors is never dearer.
+
+    Example:
+        >>> kernel_pays_above([1024, 512, 512])
+        1024
+        >>> kernel_pays_above([1024, 16, 512])  # a narrow product: the kernel would be the larger matrix
+        inf
+    """
+    cost_a_row = 3 * sum(a * b for a, b in itertools.pairwise(sizes)) - sizes[0] * sizes[1] / 2
+    saved_a_row = cost_a_row - 2.5 * sizes[0] * sizes[-1]
+    if saved_a_row <= 0:
+        return math.inf
+    return math.floor(3 * min(_cost_from_left(sizes), _cost_from_left(sizes[::-1])) / saved_a_row)
+
+
+def _cost_from_left(sizes: Sequence[int]) -> int:
+    # (F_1 F_2) F_3 ...: a matrix of n_0 rows meets each further factor. Reversed sizes give the other side.
+    return sum(sizes[0] * a * b for a, b in itertools.pairwise(sizes[1:]))

@@ -1,0 +1,109 @@
+"""TensorBoard's event files: curves, hyperparameters with outcomes, figures, text, and a layout of chosen charts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalar
+from tensorboard.plugins.hparams import api as hp
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import summary as hparams_summary
+
+
+class TensorBoardLog:
+    """Event files under one folder: a subfolder a run, and the folder itself for what belongs to all.
+
+    Everything goes through TensorFlow's summary API: Keras's TensorBoard callbacks expect a `fit`.
+
+    Args:
+        folder: where the event files go, e.g. a run folder's `tb`.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self._folder = Path(folder)
+
+    def _writer(self, run: str = "") -> tf.summary.SummaryWriter:
+        return tf.summary.create_file_writer(str(self._folder / run))
+
+    def declare(self, hparams: Sequence[str], metrics: Mapping[str, str]) -> None:
+        """Names the columns of the HParams dashboard: hyperparameters, and metrics as {tag: title}."""
+        with self._writer().as_default():
+            hp.hparams_config(
+                hparams=[hp.HParam(name) for name in hparams],
+                metrics=[hp.Metric(tag, display_name=title) for tag, title in metrics.items()],
+            )
+
+    def trial(
+        self,
+        run: str,
+        hparams: Mapping[str, str | float],
+        outcome: Mapping[str, float],
+        curve: tuple[Sequence[int], Sequence[float]],
+        failed: bool = False,
+    ) -> None:
+        """One run: its hyperparameters, the curve `loss`, and its outcome as scalars at the last step.
+
+        Args:
+            run: name of the run's subfolder; see `run_name`.
+            hparams: hyperparameters.
+            outcome: metrics; those that are not finite are left out.
+            curve: steps and losses.
+            failed: marks the trial as failed in the HParams dashboard.
+        """
+        steps, losses = curve
+        with self._writer(run).as_default():
+            hp.hparams(dict(hparams), trial_id=run)
+            self._scalars("loss", steps, losses)
+            last = int(steps[-1]) if len(steps) else 0
+            for tag, value in outcome.items():
+                self._scalars(tag, [last], [value])
+            status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
+            tf.summary.experimental.write_raw_pb(hparams_summary.session_end_pb(status).SerializeToString(), step=last)
+
+    def curves(self, curves: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
+        """Curves by tag, in the folder's own run."""
+        with self._writer().as_default():
+            for tag, (steps, values) in curves.items():
+                self._scalars(tag, steps, values)
+
+    def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """The Custom Scalars dashboard: {category: {chart title: regular expressions of tags}}."""
+        categories = [
+            layout_pb2.Category(
+                title=category,
+                chart=[
+                    layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=list(tags)))
+                    for title, tags in titled.items()
+                ],
+            )
+            for category, titled in charts.items()
+        ]
+        summary = custom_scalar.pb(layout_pb2.Layout(category=categories))
+        with self._writer().as_default():
+            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=0)
+
+    def report(self, figures: Sequence[Path], texts: Mapping[str, str]) -> None:
+        """PNG files, each under its own name, and Markdown texts by tag, in place of those of an earlier report."""
+        for path in self._folder.glob("events.*.report"):
+            path.unlink()
+        with tf.summary.create_file_writer(str(self._folder), filename_suffix=".report").as_default():
+            for path in figures:
+                tf.summary.image(path.stem, tf.io.decode_png(path.read_bytes(), channels=3)[None], step=0)
+            for tag, markdown in texts.items():
+                tf.summary.text(tag, markdown, step=0)
+
+    @staticmethod
+    def _scalars(tag: str, steps: Sequence[int], values: Sequence[float]) -> None:
+        for step, value in zip(steps, values):
+            if abs(value) < float("inf"):  # neither infinite nor NaN
+                tf.summary.scalar(tag, float(value), step=int(step))
+
+
+def run_name(variant: str, learning_rate: float, seed: int) -> str:
+    """A run's subfolder: `"GD, depth 3/lr=1e-04, seed=0"` without what file systems dislike."""
+    return f"{re.sub(r'[^ -.0-~]', '_', variant)}/lr={learning_rate:.3g}, seed={seed}"

@@ -1,0 +1,68 @@
+"""The one pass over the data that all runs share: losses and dL/dK of every end-to-end kernel at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from overparam_tf.datasets import Problem
+from overparam_tf.losses import LpLoss, even_power
+
+# Rows are padded to a multiple of this, so that the compiler's vector loops over a row of residuals have no
+# remainder. Measured on 2565 x 128, 50 runs, two cores: 0.31 ms a step unpadded, 0.22 ms padded.
+ROW_BLOCK = 64
+
+
+class DataPass:
+    """Losses and end-to-end gradients of R affine maps on one problem.
+
+    With residuals e = x K + b - y, n rows and k outputs, the loss of a run is c mean(e^p) over rows and outputs,
+    c = 1/p if scaled and 1 otherwise, and
+
+        dL/dK = x^T g,   dL/db = sum of g over rows,   g = c p e^(p-1) / (n k).
+
+    Args:
+        problem: the data, n rows of d features and k outputs.
+        loss: an `LpLoss`.
+        dtype: `"float32"` or `"float64"`.
+    """
+
+    def __init__(self, problem: Problem, loss: LpLoss, dtype: str):
+        n, k = problem.rows, problem.outputs
+        padding = ((0, -n % ROW_BLOCK), (0, 0))
+        x = np.pad(problem.x, padding).astype(dtype)
+        # (R, d) @ (d, n) forward and (R, n) @ (n, d) backward: both products read x along its rows, which is
+        # why both orders of x are kept. One transposed copy instead costs about a fifth more at 30 runs.
+        self.x = tf.constant(x)
+        self.x_transposed = tf.constant(np.ascontiguousarray(x.T))
+        self.y = tf.constant(np.pad(problem.y, padding).T.astype(dtype))
+        # Padded rows are zero, so only a bias could give them a residual.
+        self.is_row = tf.constant(np.pad(np.ones((n, 1)), padding).T.astype(dtype))
+        self.p = loss.p
+        self.loss_scale = (1 / loss.p if loss.scale else 1.0) / (n * k)
+        self.gradient_scale = self.loss_scale * loss.p
+
+    def __call__(self, kernel: tf.Tensor, bias: tf.Tensor | None):
+        """One pass.
+
+        Args:
+            kernel: end-to-end kernels, shape (R, d, k).
+            bias: end-to-end biases, shape (R, 1, k), or None.
+
+        Returns:
+            Losses (R,), dL/dK (R, d, k), and dL/db (R, 1, k) or None.
+        """
+        runs, features, outputs = kernel.shape
+        rows = tf.reshape(tf.transpose(kernel, (0, 2, 1)), (runs * outputs, features))
+        residual = tf.reshape(rows @ self.x_transposed, (runs, outputs, -1))
+        if bias is None:
+            residual -= self.y
+        else:
+            residual = (residual + (tf.transpose(bias, (0, 2, 1)) - self.y)) * self.is_row
+        weighted = residual * even_power(residual, self.p - 2)
+        loss = self.loss_scale * tf.reduce_sum(weighted * residual, (1, 2))
+        weighted *= self.gradient_scale
+        gradient = tf.reshape(weighted, (runs * outputs, -1)) @ self.x
+        kernel_gradient = tf.transpose(tf.reshape(gradient, (runs, outputs, features)), (0, 2, 1))
+        bias_gradient = None if bias is None else tf.reduce_sum(weighted, 2)[:, None, :]
+        return loss, kernel_gradient, bias_gradient

@@ -1,0 +1,80 @@
+"""The compiled loop: thousands of steps of every run of every variant in one call of one XLA program."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from overparam_tf.datasets import Problem
+from overparam_tf.losses import LpLoss
+from overparam_tf.sweep.data_pass import DataPass
+from overparam_tf.sweep.stacks import make_stack
+from overparam_tf.sweep.variant import Variant
+
+# The most steps of one call: the length of the buffer in which a call hands back the loss of every step.
+MAX_STEPS_PER_CALL = 2048
+
+
+class Engine:
+    """Trains the stacks of several variants in lock step on one problem.
+
+    Args:
+        problem: the data.
+        variants: what to train.
+        loss: an `LpLoss`.
+        dtype: `"float32"` or `"float64"`.
+
+    Attributes:
+        stacks: one stack a variant, in their order.
+    """
+
+    def __init__(self, problem: Problem, variants: tuple[Variant, ...], loss: LpLoss, dtype: str):
+        self.stacks = [make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants]
+        self._data_pass = DataPass(problem, loss, dtype)
+        self._dtype = dtype
+        self._runs = sum(len(variant.runs) for variant in variants)
+        self._advance = tf.function(self._steps, jit_compile=True)
+        self._evaluate = tf.function(self._losses, jit_compile=True)
+
+    def advance(self, steps: int) -> np.ndarray:
+        """Takes `steps` steps, at most `MAX_STEPS_PER_CALL`.
+
+        Returns:
+            The losses *before* each step, shape (steps, R), runs in the order of the variants and their `runs`.
+        """
+        # A tensor, not a Python int, which would be compiled anew for every value.
+        return self._advance(tf.constant(steps)).numpy()[:steps]
+
+    def evaluate(self) -> np.ndarray:
+        """The losses of the current parameters, shape (R,)."""
+        return self._evaluate().numpy()
+
+    def _forward(self):
+        kernels, biases, updates = zip(*(stack.forward() for stack in self.stacks))
+        bias = None
+        if any(bias is not None for bias in biases):
+            zeros = [tf.zeros_like(kernel[:, :1]) for kernel in kernels]
+            bias = tf.concat([zero if bias is None else bias for bias, zero in zip(biases, zeros)], 0)
+        losses, kernel_gradient, bias_gradient = self._data_pass(tf.concat(kernels, 0), bias)
+        return losses, kernel_gradient, bias_gradient, updates
+
+    def _losses(self) -> tf.Tensor:
+        return self._forward()[0]
+
+    def _step(self) -> tf.Tensor:
+        losses, kernel_gradient, bias_gradient, updates = self._forward()
+        sizes = [stack.runs for stack in self.stacks]
+        kernel_gradients = tf.split(kernel_gradient, sizes)
+        bias_gradients = [None] * len(sizes) if bias_gradient is None else tf.split(bias_gradient, sizes)
+        for update, kernel_part, bias_part in zip(updates, kernel_gradients, bias_gradients):
+            update(kernel_part, bias_part)
+        return losses
+
+    def _steps(self, steps: tf.Tensor) -> tf.Tensor:
+        losses = tf.TensorArray(self._dtype, MAX_STEPS_PER_CALL, element_shape=(self._runs,))
+        _, losses = tf.while_loop(
+            lambda step, losses: step < steps,
+            lambda step, losses: (step + 1, losses.write(step, self._step())),
+            (0, losses),
+        )
+        return losses.stack()

@@ -1,0 +1,163 @@
+"""A sweep: several variants trained in lock step on one problem."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from overparam_tf.datasets import Problem
+from overparam_tf.errors import InputError
+from overparam_tf.losses import LpLoss
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
+from overparam_tf.sweep.history import History
+from overparam_tf.sweep.recorder import NEVER, Recorder
+from overparam_tf.sweep.variant import Variant
+
+# Between calls of the compiled loop a sweep reports progress and can be interrupted.
+SECONDS_PER_CALL = 1.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep has come: steps done and to do, seconds since its start, last loss per variant (best rate)."""
+
+    step: int
+    steps: int
+    seconds: float
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Variants, a problem and a loss; `run` trains every run of every variant at once.
+
+    All runs are linear predictors under one loss, so one pass over the data serves them all: it takes the
+    end-to-end kernels and gives the losses and dL/dK; each variant carries dL/dK back to its own factors by the
+    chain rule, and its own unmodified Keras optimizer updates them. The curves are those of Keras `fit` with the
+    whole data set as one batch (the tests compare them).
+
+    Args:
+        problem: the data.
+        variants: at least one `Variant`, names all different.
+        loss: an `LpLoss`; default l_2, mean(e^2) / 2.
+        dtype: `"float32"` or `"float64"`.
+
+    Raises:
+        InputError: if an argument is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from overparam_tf.datasets import Problem
+        >>> x = np.eye(4)
+        >>> problem = Problem("toy", x, x @ np.ones((4, 1)), "made here", "none", synthetic=True)
+        >>> sweep = Sweep(problem, [Variant("GD", learning_rates=(0.5, 1.0))])
+        >>> history = sweep.run(100)
+        >>> float(history.best("GD")["learning_rate"])
+        1.0
+        >>> model = history.model("GD", 1.0)  # dL/dK = (K - 1) / 4, so K = 1 - 0.75^100 but for the start
+        >>> bool(abs(model.layers[0].kernel - 1).numpy().max() < 1e-6)
+        True
+    """
+
+    problem: Problem
+    variants: Sequence[Variant]
+    loss: LpLoss = LpLoss(2)
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        object.__setattr__(self, "variants", tuple(self.variants))
+        names = [variant.name for variant in self.variants]
+        if not names or len(set(names)) != len(names):
+            raise InputError(f"A sweep needs at least one variant and no name twice. Received: names={names}")
+        if not isinstance(self.loss, LpLoss):
+            raise InputError(f"A sweep needs an LpLoss, e.g. LpLoss(4). Received: loss={self.loss!r}")
+        if self.dtype not in ("float32", "float64"):
+            raise InputError(f"Expected dtype 'float32' or 'float64'. Received: dtype={self.dtype!r}")
+
+    def run(
+        self,
+        steps: int,
+        *,
+        targets: Mapping[str, float] | None = None,
+        points: int = 1000,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> History:
+        """Trains every run from its initial factors for `steps` full-batch steps.
+
+        A keyboard interrupt ends the training after the current call of the compiled loop (about a second) and
+        returns what there is, with status `"interrupted"`.
+
+        Args:
+            steps: number of updates, >= 1.
+            targets: losses by name; the exact first step at or below each goes into the column `steps_to_NAME`.
+            points: curves are recorded at no more than this many steps, half log-spaced, half evenly spaced.
+            progress: called about once a second.
+
+        Returns:
+            The `History`.
+        """
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
+            raise InputError(f"Expected a whole number of steps >= 1. Received: steps={steps!r}")
+        engine = Engine(self.problem, self.variants, self.loss, self.dtype)
+        runs = sum(len(variant.runs) for variant in self.variants)
+        recorder = Recorder(runs, steps, targets or {}, points)
+        step, status, size, start = 0, "finished", 1, time.monotonic()
+        try:
+            while step < steps:
+                size = min(size, steps - step, MAX_STEPS_PER_CALL)
+                began = time.monotonic()
+                recorder.add(step, engine.advance(size))
+                step += size
+                if progress is not None:
+                    progress(Progress(step, steps, time.monotonic() - start, self._last_losses(recorder)))
+                # At most eightfold at a time: the first call also compiles.
+                size *= int(np.clip(SECONDS_PER_CALL / (time.monotonic() - began), 1, 8))
+        except KeyboardInterrupt:
+            status = "interrupted"
+        recorder.add(step, engine.evaluate()[None])
+        return History(
+            self._table(recorder, step, status, engine),
+            recorder.steps,
+            recorder.losses,
+            [stack.weights(run) for stack, variant in zip(engine.stacks, self.variants)
+             for run in range(len(variant.runs))],
+            {variant.name: stack.layer_config(self.dtype) for stack, variant in zip(engine.stacks, self.variants)},
+        )
+
+    def _last_losses(self, recorder: Recorder) -> dict[str, float]:
+        ends = np.cumsum([len(variant.runs) for variant in self.variants])[:-1]
+        parts = np.split(recorder.last_loss, ends)
+        return {variant.name: float(np.fmin.reduce(part)) for variant, part in zip(self.variants, parts)}
+
+    def _table(self, recorder: Recorder, steps: int, status: str, engine: Engine) -> pd.DataFrame:
+        described = [
+            {
+                "variant": variant.name,
+                "optimizer": variant.optimizer_name,
+                "update": variant.update,
+                "depth": variant.depth,
+                "width": stack.width,
+                "learning_rate": rate,
+                "seed": seed,
+            }
+            for variant, stack in zip(self.variants, engine.stacks)
+            for rate, seed in variant.runs
+        ]
+        diverged = recorder.diverged_at != NEVER
+        facts = {
+            "status": np.where(diverged, "diverged", status),
+            "steps": np.where(diverged, recorder.diverged_at, steps),
+            "final_loss": recorder.last_loss,
+            "best_loss": recorder.best_loss,
+            "diverged_at": _or_missing(recorder.diverged_at),
+        }
+        reached = {f"steps_to_{name}": _or_missing(at) for name, at in recorder.reached_at.items()}
+        return pd.DataFrame(described).assign(**facts, **reached)
+
+
+def _or_missing(steps: np.ndarray) -> pd.arrays.IntegerArray:
+    return pd.array([None if step == NEVER else int(step) for step in steps], dtype="Int64")

@@ -1,0 +1,84 @@
+"""The l_p losses against numpy's power, through Keras's own machinery and with every kind of bad input."""
+
+import keras
+import numpy as np
+import pytest
+
+from overparam_tf.errors import InputError
+from overparam_tf.losses import L4Loss, LpLoss, even_power, l4_loss, lp_loss
+
+RNG = np.random.default_rng(0)
+Y, PREDICTION = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 3))
+
+
+@pytest.mark.parametrize("p", [0, 2, 4, 6, 8, 10, 14, 4.0])
+def test_even_power_is_the_power(p):
+    e = RNG.normal(size=20) * 3
+    np.testing.assert_allclose(even_power(e, p), e**p, rtol=1e-14)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("p", [2, 4, 6])
+def test_lp_loss_is_the_formula(p, scale):
+    expected = np.mean((PREDICTION - Y) ** p, axis=-1) / (p if scale else 1)
+    np.testing.assert_allclose(lp_loss(Y, PREDICTION, p, scale), expected, rtol=1e-12)
+
+
+def test_p_2_is_half_the_mean_squared_error():
+    mse = keras.losses.MeanSquaredError()(Y, PREDICTION)
+    np.testing.assert_allclose(LpLoss(p=2)(Y, PREDICTION), mse / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+def test_l4_is_p_4(scale):
+    assert float(L4Loss(scale)(Y, PREDICTION)) == float(LpLoss(4, scale)(Y, PREDICTION))
+    np.testing.assert_array_equal(l4_loss(Y, PREDICTION, scale), lp_loss(Y, PREDICTION, 4, scale))
+
+
+@pytest.mark.parametrize(("y_shape", "prediction_shape"), [((6,), (6, 1)), ((6, 1), (6,))])
+def test_a_missing_last_axis_does_not_broadcast(y_shape, prediction_shape):
+    y, prediction = Y[:, 0], PREDICTION[:, 0]
+    loss = lp_loss(y.reshape(y_shape), prediction.reshape(prediction_shape), p=4)
+    np.testing.assert_allclose(loss, (prediction - y) ** 4 / 4, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        LpLoss(6, scale=False, reduction="sum", name="sixth"),
+        LpLoss(dtype="float64"),
+        L4Loss(scale=False, dtype="float64"),
+    ],
+)
+def test_config_round_trip(loss):
+    revived = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(revived) is type(loss)
+    assert revived.get_config() == loss.get_config()
+    assert float(revived(Y, PREDICTION)) == float(loss(Y, PREDICTION))
+
+
+@pytest.mark.parametrize("loss", [L4Loss(scale=False), l4_loss])
+def test_a_compiled_model_keeps_its_loss(loss, tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile("sgd", loss)
+    before = model.evaluate(Y, PREDICTION, verbose=0)
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").evaluate(Y, PREDICTION, verbose=0) == before
+
+
+@pytest.mark.parametrize("p", [3, 1, 0, -2, 2.5, True, "4", None, float("nan"), float("inf")])
+def test_bad_exponent(p):
+    with pytest.raises(InputError, match=f"even whole exponent p >= 2.*Received: p={p!r}"):
+        LpLoss(p)
+
+
+@pytest.mark.parametrize("p", [1, -2, 0.5])
+def test_bad_power(p):
+    with pytest.raises(InputError, match="even whole exponent"):
+        even_power(Y, p)
+
+
+@pytest.mark.parametrize("shape", [(6, 1), (6,), (3, 6), (6, 3, 1, 1)])
+def test_shapes_that_would_broadcast(shape):
+    with pytest.raises(InputError, match="one shape.*Received: y_true.shape="):
+        lp_loss(np.zeros(shape), PREDICTION)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -43,7 +44,7 @@ def print_table(frame: pd.DataFrame, title: str, console: Console) -> None:
     """A data frame as a table on the terminal."""
     table = Table(title=title)
     for column in frame:
-        table.add_column(str(column), justify="left" if frame[column].dtype.kind in "OU" else "right")
+        table.add_column(str(column), justify="right" if column != frame.columns[0] else "left", no_wrap=True)
     for row in frame.itertuples(index=False):
         table.add_row(*map(cell, row))
     console.print(table)
@@ -68,4 +69,4 @@ def cell(value) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, (int, np.integer)) else str(value)

@@ -10,7 +10,10 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn, TypeVar
 
+from rich.console import Console
+
 from overparam_tf.errors import InputError
+from overparam_tf.runlog import RunFolder
 
 C = TypeVar("C")
 
@@ -63,10 +66,30 @@ def _taking(kind: Any) -> dict[str, Any]:
     return {"type": kind, "metavar": kind.__name__.upper()}
 
 
-def run_main(experiment: Callable[[], None], prog: str) -> None:
-    """Runs an experiment's command line: bad input is one line on standard error and exit code 2, no traceback."""
+def launch(
+    name: str,
+    config_class: type[C],
+    run: Callable[[C], RunFolder],
+    draw: Callable[[RunFolder, Console], None],
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """An experiment's `main`: run (or open the run to redraw), then draw, from the folder alone.
+
+    Bad input is one line on standard error and exit code 2, no traceback.
+
+    Args:
+        name: the experiment's name, also its folder's under the log folder.
+        config_class: its options, a dataclass on `experiments.options.RunOptions`.
+        run: trains and returns the run folder.
+        draw: draws figures and prints tables and verdicts from a run folder.
+        arguments: default `sys.argv[1:]`.
+    """
     try:
-        experiment()
+        config = parse(config_class, name, arguments)
+        console = Console(quiet=config.quiet, soft_wrap=True)
+        folder = run(config) if config.redraw is None else RunFolder.open(config.logdir, name, config.redraw)
+        draw(folder, console)
+        console.print(f"Run folder: {folder.path}", highlight=False, markup=False)
     except InputError as error:
-        print(f"{prog}: error: {error}", file=sys.stderr)
+        print(f"{name}: error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -18,8 +18,8 @@ from rich.console import Console
 
 from experiments import figures
 from experiments.claims import Claim, ordering, print_claims, print_table
-from experiments.command_line import option, parse, run_main
-from experiments.options import Options
+from experiments.command_line import launch, option
+from experiments.options import DataOptions
 from experiments.sweep_run import best_runs, describe_run, train, write_config, write_report, write_trials
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers import legacy_2019
@@ -51,7 +51,7 @@ QUICK_STEPS = 10_000
 
 
 @dataclass(frozen=True)
-class Config(Options):
+class Config(DataOptions):
     """Compares gradient descent on factorised linear layers with AdaGrad, AdaDelta and Adam."""
 
     preset: Literal["uva", "paper"] = option("uva", "2019 course team's setting, or the paper's")
@@ -122,8 +122,7 @@ def run(config: Config) -> RunFolder:
     """Trains, and writes config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves."""
     parts, loss = config.parts(), config.lp_loss
     problem = config.load_problem()
-    name, unique = config.run_name(config.preset, problem)
-    folder = RunFolder.create(config.logdir, "optimizer_compare", name, unique=unique)
+    folder = config.create_data_folder("optimizer_compare", config.preset, problem)
     charts = {part: [variant.name for variant in variants] for part, (variants, _) in parts.items()}
     written = write_config(folder, config, problem, loss, config.use_biases, parts=charts)
     history = None
@@ -244,15 +243,8 @@ def _final_loss(folder: RunFolder, config: dict, history: History) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    config = parse(Config, "optimizer_compare", arguments)
-    console = Console(quiet=config.quiet, soft_wrap=True)
-    if config.redraw is None:
-        folder = run(config)
-    else:
-        folder = RunFolder.open(config.logdir, "optimizer_compare", config.redraw)
-    draw(folder, console)
-    console.print(f"Run folder: {folder.path}", highlight=False)
+    launch("optimizer_compare", Config, run, draw, arguments)
 
 
 if __name__ == "__main__":
-    run_main(main, "optimizer_compare")
+    main()

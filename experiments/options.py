@@ -1,40 +1,32 @@
-"""Options that every experiment on a data set has, and what they stand for."""
+"""Options that the experiments share, and what they stand for."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.command_line import option
 from overparam_tf.datasets import Problem, load
 from overparam_tf.errors import InputError
+from overparam_tf.runlog import RunFolder
 
 
 @dataclass(frozen=True)
-class Options:
-    """Where the data comes from, where the results go, and how the run is done."""
+class RunOptions:
+    """Where the results go, and how the run is done: options of every experiment."""
 
-    data: str = option("auto", "auto (real data if it can be had, else a synthetic stand-in), gas, synthetic, or a path")
-    gas: str = option("ethanol", "which gas of the sensor data")
-    preprocessing: Literal["zscore", "minmax", "none"] = option("zscore", "of inputs and labels")
     logdir: str = option("logs", "results go to LOGDIR/EXPERIMENT/NAME")
-    name: str | None = option(None, "name of the run (default: from preset and data set)")
-    dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
+    name: str | None = option(None, "name of the run (default: from the settings)")
     quick: bool = option(False, "a short run to see it work; its numbers mean little")
     quiet: bool = option(False, "no progress, no tables")
     redraw: str | None = option(None, "draw figures and tables of the finished run of this name again, no training")
 
-    def load_problem(self) -> Problem:
-        """The data set that the options name."""
-        return load(self.data, gas=self.gas, preprocessing=self.preprocessing)
-
-    def run_name(self, prefix: str, problem: Problem) -> tuple[str, bool]:
-        """The run's name and whether to make it unique: a given name is kept, but a stand-in always shows in it."""
-        if self.name is None:
-            parts = [prefix, problem.name] + ["quick"] * self.quick
-            return "-".join(parts), True
-        return (f"{self.name}-{problem.name}" if problem.synthetic else self.name), False
+    def create_folder(self, experiment: str, default_name: str) -> RunFolder:
+        """The folder of a new run, under the given name or the first free one made from `default_name`."""
+        if self.name is not None:
+            return RunFolder.create(self.logdir, experiment, self.name)
+        name = f"{default_name}-quick" if self.quick else default_name
+        return RunFolder.create(self.logdir, experiment, name, unique=True)
 
     def require(self, valid: bool, expected: str, **received) -> None:
         """Raises an `InputError` unless `valid`."""
@@ -43,7 +35,20 @@ class Options:
             raise InputError(f"Expected {expected}. Received: {values}")
 
 
-def announce(line: str, quiet: bool) -> None:
-    """A line of progress on standard error."""
-    if not quiet:
-        print(line, file=sys.stderr, flush=True)
+@dataclass(frozen=True)
+class DataOptions(RunOptions):
+    """Which data to train on, and in which precision: options of the experiments that train on a data set."""
+
+    data: str = option("auto", "auto (real data if it can be had, else a synthetic stand-in), gas, synthetic, or a path")
+    gas: str = option("ethanol", "which gas of the sensor data")
+    preprocessing: Literal["zscore", "minmax", "none"] = option("zscore", "of inputs and labels")
+    dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
+
+    def load_problem(self) -> Problem:
+        """The data set that the options name."""
+        return load(self.data, gas=self.gas, preprocessing=self.preprocessing)
+
+    def create_data_folder(self, experiment: str, prefix: str, problem: Problem) -> RunFolder:
+        """As `create_folder`; the data set is part of a made-up name, and a stand-in part of any name."""
+        named = self if self.name is None or not problem.synthetic else replace(self, name=f"{self.name}-{problem.name}")
+        return named.create_folder(experiment, f"{prefix}-{problem.name}")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.claims import Claim, cell, markdown_claims, markdown_table
-from experiments.options import Options
+from experiments.options import DataOptions
 from overparam_tf.convex_floor import convex_floor
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
@@ -28,7 +28,7 @@ def loss_label(p: int, scale: bool) -> str:
     return f"L{p}, mean(e^{p})/{p}" if scale else f"L{p}, mean(e^{p})"
 
 
-def write_config(folder: RunFolder, options: Options, problem: Problem, loss: LpLoss, use_bias: bool, **more) -> dict:
+def write_config(folder: RunFolder, options: DataOptions, problem: Problem, loss: LpLoss, use_bias: bool, **more) -> dict:
     """Writes config.json: options, data and its checksum, loss, floor and target, and where it all ran."""
     floor = convex_floor(problem.x, problem.y, loss.p, scale=loss.scale, use_bias=use_bias)
     start = float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0)
@@ -57,7 +57,7 @@ def write_config(folder: RunFolder, options: Options, problem: Problem, loss: Lp
 
 
 def train(
-    problem: Problem, variants: Sequence[Variant], loss: LpLoss, steps: int, config: dict, title: str, options: Options
+    problem: Problem, variants: Sequence[Variant], loss: LpLoss, steps: int, config: dict, title: str, options: DataOptions
 ) -> History:
     """One sweep with progress; the results gain a column `excess_loss` over the floor of `config`."""
     with ProgressReport(title, options.quiet) as progress:
@@ -123,11 +123,11 @@ def best_runs(history: History) -> pd.DataFrame:
             best[["learning_rate", "seed", "steps", "steps_to_target"]] = None
         rows.append({
             "variant": variant,
-            "best rate": f"{best['learning_rate']:.3g}" if best["learning_rate"] else "all diverged",
+            "best rate": f"{best['learning_rate']:.3g}" if best["learning_rate"] else "-",
             "steps": best["steps"],
-            "final loss": best["final_loss"],
-            "excess loss": best["excess_loss"],
-            "steps to target": best["steps_to_target"],
+            "loss": best["final_loss"],
+            "excess": best["excess_loss"],
+            "to target": best["steps_to_target"],
             "diverged": f"{(runs['status'] == 'diverged').sum()} of {len(runs)}",
         })
     return pd.DataFrame(rows)

@@ -1,3 +1,46 @@
 """Linear layers as products of matrices: implicit acceleration by overparameterization, for Keras."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from overparam_tf._version import __version__
+
+if TYPE_CHECKING:
+    from overparam_tf.convex_floor import ConvexFloor, convex_floor
+    from overparam_tf.datasets import Problem, load
+    from overparam_tf.errors import DataError, InputError
+    from overparam_tf.initializers import NearZero, balanced_factors, identity_factors
+    from overparam_tf.layers import FactorizedDense
+    from overparam_tf.losses import L4Loss, LpLoss, l4_loss, lp_loss
+    from overparam_tf.optimizers import legacy_2019
+    from overparam_tf.sweep import History, Sweep, Variant
+
+# Where each public name lives. Imported on first use: layers and losses must not load TensorFlow when Keras runs
+# on another backend, and a data loader should not wait for either.
+_HOMES = {
+    "overparam_tf.layers": ("FactorizedDense",),
+    "overparam_tf.losses": ("lp_loss", "LpLoss", "l4_loss", "L4Loss"),
+    "overparam_tf.initializers": ("NearZero", "balanced_factors", "identity_factors"),
+    "overparam_tf.optimizers": ("legacy_2019",),
+    "overparam_tf.datasets": ("Problem", "load"),
+    "overparam_tf.sweep": ("Variant", "Sweep", "History"),
+    "overparam_tf.convex_floor": ("convex_floor", "ConvexFloor"),
+    "overparam_tf.errors": ("InputError", "DataError"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME_OF, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

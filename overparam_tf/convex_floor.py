@@ -48,8 +48,7 @@ def convex_floor(
         tolerance: largest relative duality gap accepted.
 
     Raises:
-        InputError: if p is not even, or the gap stays above the tolerance (where the floor is zero, or the data
-            is too ill-conditioned for float64).
+        InputError: if p is not even, or the gap stays above the tolerance (data too ill-conditioned for float64).
 
     Example:
         >>> x = np.ones((4, 1))
@@ -70,10 +69,12 @@ def convex_floor(
     constant = 1 / p if scale else 1.0
     solutions = [_minimise(basis, target, int(p), constant, tolerance) for target in y.T]
     loss, gap = (float(np.mean(values)) for values in zip(*[(loss, gap) for _, loss, gap in solutions]))
-    if not gap <= tolerance * loss:
+    # Targets that can be fitted exactly have floor 0, of which no share can be asked for.
+    negligible = 1e-16 * constant * np.mean(y**p)
+    if not gap <= max(tolerance * loss, negligible):
         raise InputError(
-            f"The floor is known to {gap:.1e} only, expected {tolerance:.0e} of the loss {loss:.6g}: "
-            "the targets are fitted (almost) exactly, or the data is too ill-conditioned; raise `tolerance`"
+            f"Expected a duality gap of at most {tolerance:.0e} of the floor. Received: {gap:.1e} at loss {loss:.6g}; "
+            "the data is too ill-conditioned for float64: raise `tolerance`, or scale the columns alike"
         )
     kernel = right.T @ (np.stack([point for point, _, _ in solutions], axis=1) / singular[:, None])
     features = x.shape[1]

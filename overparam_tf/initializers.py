@@ -67,7 +67,7 @@ def get(identifier: Any) -> Any:
 
 
 def factor_seed(seed: int, j: int) -> int:
-    """Return the seed of factor ``j``: ``seed`` for the first, j = 0, and one derived from (seed, j) after it.
+    """Return the seed of factor ``j``: ``seed`` itself for j = 0, and one derived from (seed, j) after that.
 
     Example:
         >>> factor_seed(7, 0), len({factor_seed(seed, j) for seed in range(10) for j in range(10)})
@@ -83,8 +83,8 @@ def per_factor(initializer: Any, j: int) -> Any:
     """Return the initializer of factor ``j``, so that factors of equal shape start from different values.
 
     A Keras initializer gives the same values at every call with the same shape. So each factor gets a copy of
-    its own: with the seed `factor_seed` where an int seed was given, with a new random seed where none was. An
-    initializer that has no seed, or draws from a `keras.random.SeedGenerator`, is returned as it is.
+    its own: with the seed `factor_seed` where an int seed was given, with a new random seed where none was.
+    An initializer that has no seed, or draws from a `keras.random.SeedGenerator`, is returned as it is.
 
     Args:
         initializer: A Keras initializer or a callable ``(shape, dtype)``.

@@ -13,3 +13,13 @@ def fixed_seed():
     import keras
 
     keras.utils.set_random_seed(2019)
+
+
+@pytest.fixture(scope="session")
+def ethanol():
+    """The measured ethanol problem: skipped where no data folder is named, a failure where it is named but empty."""
+    from overparam_tf.datasets import load
+
+    if not os.environ.get("OVERPARAM_TF_DATA"):
+        pytest.skip("OVERPARAM_TF_DATA names no data folder")
+    return load("gas", download=False)

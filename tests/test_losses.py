@@ -1,5 +1,7 @@
 """The l_p losses against numpy's power, through Keras's own machinery and with every kind of bad input."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ def test_even_power_is_the_power(p):
 @pytest.mark.parametrize("p", [2, 4, 6])
 def test_lp_loss_is_the_formula(p, scale):
     expected = np.mean((PREDICTION - Y) ** p, axis=-1) / (p if scale else 1)
-    np.testing.assert_allclose(lp_loss(Y, PREDICTION, p, scale), expected, rtol=1e-12)
+    np.testing.assert_allclose(lp_loss(Y, PREDICTION, p, scale), expected, rtol=1e-6)
 
 
 def test_p_2_is_half_the_mean_squared_error():
@@ -39,7 +41,7 @@ def test_l4_is_p_4(scale):
 def test_a_missing_last_axis_does_not_broadcast(y_shape, prediction_shape):
     y, prediction = Y[:, 0], PREDICTION[:, 0]
     loss = lp_loss(y.reshape(y_shape), prediction.reshape(prediction_shape), p=4)
-    np.testing.assert_allclose(loss, (prediction - y) ** 4 / 4, rtol=1e-12)
+    np.testing.assert_allclose(loss, (prediction - y) ** 4 / 4, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,8 @@ def test_a_compiled_model_keeps_its_loss(loss, tmp_path):
 
 @pytest.mark.parametrize("p", [3, 1, 0, -2, 2.5, True, "4", None, float("nan"), float("inf")])
 def test_bad_exponent(p):
-    with pytest.raises(InputError, match=f"even whole exponent p >= 2.*Received: p={p!r}"):
+    expected = f"even whole exponent p >= 2, such as 2 or 4. Received: p={p!r}"
+    with pytest.raises(InputError, match=re.escape(expected)):
         LpLoss(p)
 
 
@@ -80,5 +83,5 @@ def test_bad_power(p):
 
 @pytest.mark.parametrize("shape", [(6, 1), (6,), (3, 6), (6, 3, 1, 1)])
 def test_shapes_that_would_broadcast(shape):
-    with pytest.raises(InputError, match="one shape.*Received: y_true.shape="):
+    with pytest.raises(InputError, match=r"one shape\..*Received: y_true\.shape="):
         lp_loss(np.zeros(shape), PREDICTION)

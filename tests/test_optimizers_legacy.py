@@ -1,5 +1,7 @@
 """The presets of 2019 against the update rules of Keras 2.2.4, written out in numpy."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -69,7 +71,9 @@ def test_preset_takes_the_steps_of_keras_2(name, rate):
     start, gradients = rng.normal(size=(3, 4)), rng.normal(size=(30, 3, 4))
     gradients[:, 0, 0] = 0  # an accumulator that stays at 0
     expected = KERAS_2[name](start, gradients, **({} if rate is None else {"lr": rate}))
-    np.testing.assert_allclose(trained(legacy_2019(name, rate), start, gradients), expected, rtol=1e-5)
+    actual = trained(legacy_2019(name, rate), start, gradients)
+    # Keras keeps rates and decays in float32, so the tolerance is relative to the way travelled.
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected - start).max())
 
 
 @pytest.mark.parametrize("name", KERAS_2)
@@ -86,11 +90,12 @@ def test_names_are_read_in_any_case():
 
 @pytest.mark.parametrize("name", ["adamw", "", None, 3])
 def test_bad_name(name):
-    with pytest.raises(InputError, match=f"sgd, adagrad, adadelta, adam, rmsprop. Received: name={name!r}"):
+    expected = f"sgd, adagrad, adadelta, adam, rmsprop. Received: name={name!r}"
+    with pytest.raises(InputError, match=re.escape(expected)):
         legacy_2019(name)
 
 
 @pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), float("inf"), True, "fast", [0.1]])
 def test_bad_learning_rate(rate):
-    with pytest.raises(InputError, match="positive, finite learning rate.*Received: learning_rate="):
+    with pytest.raises(InputError, match=r"positive, finite learning rate.*Received: learning_rate="):
         legacy_2019("sgd", rate)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import lzma
 import os
 import stat
 import time
@@ -23,6 +24,8 @@ from overparam_tf.errors import DataError
 
 MAX_BYTES = 64 << 20
 _CHUNK = 1 << 16
+# What zipfile and its decoders raise on damaged archives (ValueError: names that are no UTF-8).
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 _STALL_SECONDS = 10.0  # no connection, or no byte for so long, ends a download
 
 
@@ -65,8 +68,12 @@ def download(
                     raise TimeoutError(f"not complete after {seconds:g} s ({received} bytes came)")
                 digest.update(chunk)
                 file.write(chunk)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DataError(f"Could not download {url}: server error {error.code} {error.reason}.") from None
     except (OSError, http.client.HTTPException) as error:
-        raise DataError(f"Could not download {url}: {_reason(error)}.") from None
+        reason = " ".join(str(getattr(error, "reason", error)).split())
+        raise DataError(f"Could not download {url}: {reason}.") from None
     if announced is not None and received != announced:
         raise DataError(f"The download of {url} was cut short: {received} of {announced} bytes came.")
     return digest.hexdigest()
@@ -90,7 +97,9 @@ def unzip(archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: in
             left = max_bytes
             for name, member in _wanted_members(source, wanted).items():
                 left -= _unpack(source, member, folder / name, left)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DataError:
+        raise
+    except _DAMAGE as error:
         raise DataError(f"{archive.name} is no zip archive or a damaged one: {error}.") from None
     except OSError as error:
         raise DataError(f"Could not unpack {archive.name} to {folder}: {error.strerror}.") from None
@@ -115,14 +124,12 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         self._schemes = schemes
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
-        _check_scheme(newurl, self._schemes)
+        try:
+            _check_scheme(newurl, self._schemes)
+        except DataError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} {error.reason}"
-    return " ".join(str(getattr(error, "reason", error)).split())
 
 
 def _check_scheme(url: str, schemes: Collection[str]) -> None:

@@ -36,11 +36,11 @@ def check_gas(gas: str) -> None:
 
 def batch_files(folder: Path) -> list[Path]:
     """Return the files batch1.dat, batch2.dat, ... of a folder in the order of their numbers."""
-    found = {}
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if match := _BATCH_NAME.fullmatch(path.name):
-                found[int(match[1])] = path
+    try:
+        entries = list(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise DataError(f"Could not read {folder}: {error.strerror}.") from None
+    found = {int(match[1]): path for path in entries if (match := _BATCH_NAME.fullmatch(path.name))}
     return [found[number] for number in sorted(found)]
 
 

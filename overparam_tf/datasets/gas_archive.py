@@ -40,14 +40,14 @@ def download_gas(
     seconds: float = 60.0,
     schemes: Collection[str] = ("https",),
 ) -> None:
-    """Download the ten batch files into the folder target, or leave no trace.
+    """Download the ten batch files into the folder target: all of them, checked, or none.
 
     An archive with the recorded checksum is accepted as it is. Should the publisher pack the same files
-    anew, its ethanol rows decide, and a line is announced, since the other five gases go unchecked.
+    anew, the ethanol rows decide, and the announced line says that the other five gases went unchecked.
 
     Args:
         target: folder to make; its parent is made too.
-        announce: called with one line a message.
+        announce: called with one line when the files are there.
         url: address of the archive.
         seconds: limit on the download.
         schemes: allowed schemes, see `download`.
@@ -56,7 +56,6 @@ def download_gas(
         DataError: the download, the archive or its contents are not what was expected; one line that
             names the address and says what to do instead.
     """
-    announce(f"Downloading the gas sensor data (for research use only, see data/README.md) from {url}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as temporary:
@@ -64,17 +63,16 @@ def download_gas(
             digest = download(url, archive, seconds=seconds, schemes=schemes)
             folder.mkdir()
             unzip(archive, folder, ETHANOL_SHA256)
+            checked = "checksum as recorded"
             if digest != ARCHIVE_SHA256:
                 check_ethanol(folder)
-                announce(
-                    f"The archive at {url} has been packed anew (sha256 {digest}): "
-                    "its ethanol rows are the known ones, its other gases are unchecked."
-                )
+                checked = f"packed anew, sha256 {digest}: ethanol rows as known, other gases unchecked"
             _place_once(folder, target)
     except OSError as error:
         raise DataError(f"Could not write to {target.parent}: {error.strerror}. {_advice(target)}") from None
     except DataError as error:
         raise DataError(f"{error} {_advice(target)}") from None
+    announce(f"Downloaded the gas sensor data, for research use only, to {target} ({checked}).")
 
 
 def check_ethanol(folder: Path) -> None:

@@ -119,9 +119,7 @@ class Problem:
         if self.rows <= m:
             return self
         r = np.linalg.qr(np.hstack([self.x, self.y]), mode="r") * np.sqrt(m / self.rows)
-        return replace(
-            self, name=f"{self.name}-compressed", x=r[:, : self.features], y=r[:, self.features :]
-        )
+        return replace(self, name=f"{self.name}-compressed", x=r[:, : self.features], y=r[:, self.features :])
 
 
 def _frozen(name: str, values: np.ndarray) -> np.ndarray:

@@ -8,26 +8,27 @@ from keras import backend, ops
 from overparam_tf.errors import InputError
 
 
-def check_depth(depth):
-    """Raise unless `depth` is a real number >= 1, or a tensor of shape (..., 1, 1) of such numbers."""
+def check_depth(depth, kernel=None):
+    """Raise unless `depth` is a number >= 1 or, for a stack of kernels, a tensor (..., 1, 1) of them."""
     values = _concrete(depth)
     if values is not None and (
         values.dtype.kind not in "iuf" or not np.all(np.isfinite(values) & (values >= 1))
     ):
         raise InputError(f"depth must be a finite number >= 1, it may be fractional. Received: depth={depth}")
     shape = tuple(getattr(depth, "shape", ()))
-    if shape and shape[-2:] != (1, 1):
+    allowed = () if kernel is None else (*kernel.shape[:-2], 1, 1)
+    fits = (size in (1, limit) for size, limit in zip(reversed(shape), reversed(allowed), strict=False))
+    if len(shape) > len(allowed) or not all(fits):
         raise InputError(
-            "a tensor of depths must have the shape (..., 1, 1), to broadcast over a stack of kernels. "
-            f"Received: depth.shape={shape}"
+            "depth must be a number, or for a stack of kernels a tensor with one depth for each. "
+            f"Expected a shape that broadcasts to {allowed}. Received: depth.shape={shape}"
         )
 
 
 def check_kernel(kernel):
-    """Return `kernel` as a tensor; raise unless it is a finite float (..., in, out).
+    """Return `kernel` as a tensor; raise unless it is a finite float matrix (in, out), or a stack of them.
 
-    Values can be looked at in eager code only: in a compiled function a kernel that is not finite gives an
-    update that is not finite.
+    Values can be looked at in eager code only; in a compiled function NaN stays NaN.
     """
     kernel = ops.convert_to_tensor(kernel)
     dtype = backend.standardize_dtype(kernel.dtype)
@@ -35,12 +36,12 @@ def check_kernel(kernel):
         raise InputError(f"kernel must be float32 or float64. Received: kernel.dtype={dtype}")
     shape = tuple(kernel.shape)
     if len(shape) < 2 or None in shape[-2:] or 0 in shape[-2:]:
-        raise InputError(f"kernel must be a matrix (in, out) or a stack of them. Received: kernel.shape={shape}")
+        raise InputError(f"expected a kernel (in, out) or a stack of them. Received: kernel.shape={shape}")
     values = _concrete(kernel)
     if values is not None and not np.all(np.isfinite(values)):
         bad = np.count_nonzero(~np.isfinite(values))
         raise InputError(
-            f"kernel must be finite; lower the learning rate if training diverged. "
+            "kernel must be finite; lower the learning rate if training diverged. "
             f"Received: {bad} of {values.size} entries are NaN or infinite"
         )
     return kernel
@@ -58,14 +59,13 @@ def check_gradient(gradient, kernel):
 
 
 def is_single_output(kernel) -> bool:
-    """Whether the kernel is one row or one column, so that the closed single-output rule applies."""
+    """Return whether the kernel is one row or one column, so that the closed single-output rule applies."""
     return 1 in tuple(kernel.shape)[-2:]
 
 
 def _concrete(value) -> np.ndarray | None:
-    """`value` as a numpy array, or None while a function is being traced."""
+    """Return `value` as a numpy array, or None while a function is being traced."""
     try:
         return ops.convert_to_numpy(value)
-    except (NotImplementedError, TypeError, ValueError):
-        # TensorFlow, JAX and Keras's symbolic tensors, in this order.
+    except (NotImplementedError, TypeError, ValueError):  # from TensorFlow, JAX and Keras's symbolic tensors
         return None

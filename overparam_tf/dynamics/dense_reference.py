@@ -1,4 +1,4 @@
-"""Slow, obvious routes to the end-to-end rule for small kernels, numpy in float64: the yardstick of the fast code."""
+"""Slow, obvious routes to the end-to-end rule in numpy, float64: the yardstick of the fast code."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def psd_power(matrix: np.ndarray, exponent: float) -> np.ndarray:
-    """Return a power of a symmetric positive semidefinite matrix by eigendecomposition; power 0 is the identity.
+    """Return a power of a positive semidefinite matrix by eigendecomposition; power 0 is the identity.
 
-    Eigenvalues below `n * eps` of the largest count as zero. All are known to `eps` of the largest only, so this is
-    for matrices whose eigenvalues are zero or not much smaller than the largest.
+    Eigenvalues below `n * eps` of the largest count as zero. All are known to `eps` of the largest only,
+    so this is for matrices whose eigenvalues are zero or not much smaller than the largest.
 
     Example:
 
@@ -84,8 +84,9 @@ def single_output(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> np.
 def fractional_rule(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> np.ndarray:
     r"""Return the rule for any real depth, pair by pair of a full SVD.
 
-    With `a = s^(2/N)`, `b = s'^(2/N)` a pair's factor is `(a^N - b^N) / (a - b)`; for nearly equal a and b, where that
-    loses digits, it is the same number's integral form `N int_0^1 (b + x (a - b))^(N-1) dx`, by quadrature.
+    With `a = s^(2/N)`, `b = s'^(2/N)` a pair's factor is `(a^N - b^N) / (a - b)`; for nearly equal a and
+    b, where that loses digits, the same number is had by quadrature of `N (b + x (a - b))^(N-1)` over
+    [0, 1].
 
     Example:
 
@@ -113,10 +114,11 @@ def balanced_factors(kernel: np.ndarray, depth: int) -> list[np.ndarray]:
     >>> [factor.round(9).item() for factor in balanced_factors(np.array([[8.0]]), 3)]
     [2.0, 2.0, 2.0]
     """
-    left, values, right = np.linalg.svd(kernel, full_matrices=False)
-    factors = [np.diag(values ** (1 / depth)) for _ in range(depth)]
-    factors[0] = left @ factors[0]
-    factors[-1] = factors[-1] @ right
+    left, values, right, _ = _full_svd(kernel)
+    width = min(kernel.shape)
+    factors = [np.diag(values[:width] ** (1 / depth)) for _ in range(depth)]
+    factors[0] = left[:, :width] @ factors[0]
+    factors[-1] = factors[-1] @ right[:, :width].T
     return factors
 
 
@@ -157,8 +159,9 @@ def descend(
 def one_step_limit(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
     """Return the rule as the limit of one real step on balanced factors, `(K - K(eta)) / eta` for `eta -> 0`.
 
-    `K(eta)` is a polynomial of degree N, so the quotient is one of degree N - 1: its values at N or more rates give
-    the limit exactly, by Lagrange's formula at 0 (Chebyshev points of both signs, none of them 0).
+    `K(eta)` is a polynomial of degree N, so the quotient is one of degree N - 1: its values at N or more
+    rates give the limit exactly, by Lagrange's formula at 0 (Chebyshev points of both signs, none of
+    them 0).
 
     Example:
 
@@ -168,17 +171,18 @@ def one_step_limit(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.n
     factors = balanced_factors(kernel, depth)
     count = depth + depth % 2
     # Steps that move a factor by about its own size keep cancellation away.
-    size = max(np.linalg.norm(kernel), 1e-3) ** (2 / depth - 1) / np.linalg.norm(gradient)
+    size = (np.linalg.norm(kernel) or 1.0) ** (2 / depth - 1) / np.linalg.norm(gradient)
     rates = size * np.cos((2 * np.arange(count) + 1) * np.pi / (2 * count))
     limit = np.zeros_like(kernel)
     for i, rate in enumerate(rates):
         others = np.delete(rates, i)
-        limit += np.prod(others / (others - rate)) * (kernel - product(descend(factors, gradient, rate))) / rate
+        quotient = (kernel - product(descend(factors, gradient, rate))) / rate
+        limit += np.prod(others / (others - rate)) * quotient
     return limit
 
 
 def _full_svd(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return complete bases as columns, each with its singular values, zeros (and rounding noise as zeros) included."""
+    """Return complete bases as columns, each with its singular values, rounding noise made 0."""
     left, values, right = np.linalg.svd(kernel, full_matrices=True)
     values = np.where(values > max(kernel.shape) * np.finfo("float64").eps * values.max(), values, 0.0)
     left_values, right_values = (np.pad(values, (0, size - len(values))) for size in kernel.shape)

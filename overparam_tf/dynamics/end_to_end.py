@@ -15,27 +15,30 @@ def end_to_end_update(kernel, gradient, depth):
     $$P_K(G) = \sum_{j=1}^{N} [K K^\top]^{\frac{j-1}{N}} \, G \, [K^\top K]^{\frac{N-j}{N}}, \qquad
       K \leftarrow (1 - \eta \lambda N) K - \eta \, P_K(G)$$
 
-    The function returns `P_K(G)`; the step with learning rate `eta` and weight decay `lambda` is the
+    The function returns `P_K(G)`; the step, with learning rate `eta` and weight decay `lambda`, is the
     caller's. Depth 1 is gradient descent. The sum is evaluated in the kernel's singular basis, where it
     also has a meaning for fractional `N` (see `pair_eigenvalues`); for `in = 1` or `out = 1` it is
     `|w|^(2-2/N) (g + (N-1) Pr_w(g))`.
 
-    The result is finite for every finite kernel, 0 and rank-deficient ones included (at `K = 0` it is 0 for `N > 1`). It
-    is linear and differentiable in `gradient`; in `kernel` it can be differentiated for one row or column
-    everywhere (at 0 the derivative is taken as 0), otherwise where the singular values are distinct and
-    positive.
+    The result is finite for every finite kernel, 0 (where it is 0 for `N > 1`) and rank-deficient ones
+    included. It is linear in `gradient`. In `kernel` it can be differentiated everywhere for one row or
+    column (at 0 the derivative is taken as 0), else where the singular values are distinct and positive.
+
+    Compile it with XLA for one row or column, and for small kernels. XLA's SVD is slow for large ones, its
+    time grows with the third to fourth power of min(in, out): from about 16 on leave XLA off.
 
     Args:
         kernel: float32 or float64 tensor `K` of shape (..., in, out); leading axes stack independent kernels.
         gradient: tensor of the same shape, `G = dL/dK`.
-        depth: number `N >= 1`, may be fractional, or a tensor of shape (..., 1, 1): one depth a kernel of the stack.
+        depth: number `N >= 1`, may be fractional, or a tensor (..., 1, 1) with one depth a kernel.
 
     Returns:
         Tensor of the kernel's shape and dtype.
 
     Raises:
-        InputError: for a kernel that is no finite float matrix, unequal shapes, or a depth below 1. Values
-            are checked in eager code only: inside a compiled function a diverged kernel gives NaN.
+        InputError: for a kernel that is no finite float matrix, unequal shapes, or a depth below 1.
+            Values are looked at in eager code only: inside a compiled function a diverged kernel gives
+            NaN.
 
     Source: Arora, Cohen & Hazan 2018, Theorem 1, Claims 1 and 2.
 
@@ -52,7 +55,7 @@ def end_to_end_update(kernel, gradient, depth):
     """
     kernel = check_kernel(kernel)
     gradient = check_gradient(gradient, kernel)
-    check_depth(depth)
+    check_depth(depth, kernel)
     return precondition(kernel, gradient, depth)
 
 

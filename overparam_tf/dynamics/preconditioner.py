@@ -1,4 +1,4 @@
-"""The end-to-end rule's preconditioner as an operator: apply it, or look at its eigenvalues and eigenvectors."""
+"""The end-to-end rule's preconditioner as an operator: apply it, or look at its spectrum."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def preconditioner(kernel, depth) -> Preconditioner:
 
     $$P_K(G) = \sum_{j=1}^{N} [K K^\top]^{\frac{j-1}{N}} \, G \, [K^\top K]^{\frac{N-j}{N}}$$
 
-    It is symmetric and positive semidefinite. With `K = U diag(s) V^T` its eigenvectors are `vec(u_r v_r'^T)`, its
-    eigenvalues `sum_j s_r^(2(N-j)/N) s_r'^(2(j-1)/N)`: directions that the kernel has already grown in get
-    larger steps.
+    It is symmetric and positive semidefinite. With `K = U diag(s) V^T` its eigenvectors are
+    `vec(u_r v_r'^T)`, its eigenvalues `sum_j s_r^(2(N-j)/N) s_r'^(2(j-1)/N)`: where the kernel has grown
+    already, steps are larger.
 
     Args:
         kernel: float tensor of shape (..., in, out); leading axes stack independent kernels.
@@ -47,11 +47,11 @@ def preconditioner(kernel, depth) -> Preconditioner:
     [48.0, 21.0, 21.0, 3.0]
     """
     kernel = check_kernel(kernel)
-    check_depth(depth)
+    check_depth(depth, kernel)
     return Preconditioner.of(kernel, depth)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Preconditioner:
     """The end-to-end preconditioner of one kernel (or a stack), held by the kernel's thin SVD.
 
@@ -85,10 +85,10 @@ class Preconditioner:
         return _transpose(self._apply(self.right, self.left, _transpose(gradient)))
 
     def _apply(self, long, short, gradient):
-        # The short side's basis is complete, the long side's is not: G = L L^T G + (I - L L^T) G. With A =
-        # G S and the eigenvalues E of pairs within the basis, e of pairs with the kernel's null space,
-        # P(G) S = L (E * L^T A) + (A - L L^T A) diag(e) = A diag(e) + L ((E - e) * L^T A). Zero columns of
-        # L do no harm: E = e in their rows.
+        # The basis S of the short side is complete, L of the long side is not. Let A = G S, let E be the
+        # eigenvalues of pairs within the bases and e those of pairs with the kernel's null space. Then
+        #   P(G) S = L (E * L^T A) + (A - L L^T A) diag(e) = A diag(e) + L ((E - e) * L^T A).
+        # The zero columns of L do no harm, as E = e in their rows.
         projected = gradient @ short
         null = null_eigenvalues(self.singular_values[..., None, :], self.depth)
         pairs = pair_eigenvalues(self.singular_values, self.singular_values, self.depth)
@@ -110,7 +110,7 @@ class Preconditioner:
 
     @property
     def eigenvectors(self):
-        """The eigenvectors `vec(u_r v_r'^T)` as columns, (..., in * out, in * out), in the eigenvalues' order.
+        """The eigenvectors `vec(u_r v_r'^T)`, columns of (..., in * out, in * out), as the eigenvalues.
 
         Raises:
             InputError: when `in * out` is above `MAX_DENSE_SIZE`.

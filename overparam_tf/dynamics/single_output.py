@@ -33,7 +33,7 @@ def effective_learning_rate(kernel, depth):
     5.0
     """
     kernel = _check_single_output(check_kernel(kernel))
-    check_depth(depth)
+    check_depth(depth, kernel)
     return null_eigenvalues(_norm(kernel), depth)
 
 
@@ -54,7 +54,7 @@ def momentum_direction(kernel, gradient, depth):
         Tensor of the kernel's shape.
 
     Raises:
-        InputError: for a kernel with several inputs and outputs, or that is not finite, unequal shapes, a
+        InputError: for a kernel with several inputs and outputs, or that is not finite, unequal shapes, or a
             depth below 1.
 
     Source: Arora, Cohen & Hazan 2018, Claim 2.
@@ -68,12 +68,12 @@ def momentum_direction(kernel, gradient, depth):
     """
     kernel = _check_single_output(check_kernel(kernel))
     gradient = check_gradient(gradient, kernel)
-    check_depth(depth)
+    check_depth(depth, kernel)
     return _momentum_direction(kernel, gradient, depth)
 
 
 def single_output_rule(kernel, gradient, depth):
-    """Return `|w|^(2-2/N) (g + (N-1) Pr_w(g))`, unchecked: what `precondition` calls for one row or column."""
+    """Return `|w|^(2-2/N) (g + (N-1) Pr_w(g))`, unchecked; `precondition` calls it for one row or column."""
     return null_eigenvalues(_norm(kernel), depth) * (gradient + _momentum_direction(kernel, gradient, depth))
 
 
@@ -91,8 +91,9 @@ def _norm(kernel):
 def _scaled(kernel):
     """Return `w / max|w|`, its squared norm, and `max|w|`; for w = 0: zeros, 1, 0.
 
-    Without the scale `|w|^2` underflows in float32 below |w| = 1e-19, where near-zero starts of deep products lie. What
-    is built from the three does not depend on the scale, hence it is a constant as far as derivatives go.
+    Without the scale `|w|^2` underflows in float32 below |w| = 1e-19, where near-zero starts of deep
+    products lie. What is built from the three does not depend on the scale, which is a constant as far
+    as derivatives go.
     """
     scale = ops.stop_gradient(ops.max(ops.abs(kernel), axis=(-2, -1), keepdims=True))
     is_zero = ops.equal(scale, 0)
@@ -104,7 +105,7 @@ def _scaled(kernel):
 def _check_single_output(kernel):
     if not is_single_output(kernel):
         raise InputError(
-            "the single-output rule needs a kernel of shape (in, 1) or (1, out); end_to_end_update takes any other. "
+            "expected a kernel of shape (in, 1) or (1, out); end_to_end_update takes any other. "
             f"Received: kernel.shape={tuple(kernel.shape)}"
         )
     return kernel

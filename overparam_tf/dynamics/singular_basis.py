@@ -14,8 +14,8 @@ def singular_basis(kernel):
     r"""Return `left, singular_values, right` with `kernel = left diag(singular_values) right^T`.
 
     The basis of the shorter side is a complete orthogonal matrix. On the longer side the columns that
-    belong to singular values 0 are zero: a rank-deficient kernel does not determine them, and the rule
-    makes no use of them.
+    belong to singular values 0 carry no meaning (most are zero): a rank-deficient kernel does not
+    determine them, and the rule makes no use of them.
 
     Singular values below `sqrt(max(in, out)) * eps` of the largest are rounding noise of the kernel itself
     and count as zero. The end-to-end rule is only Hölder continuous there, with exponent 2/N: kept, they
@@ -38,12 +38,20 @@ def singular_basis(kernel):
     True
     """
     kernel = ops.convert_to_tensor(kernel)
-    if kernel.shape[-2] < kernel.shape[-1]:
-        right, singular_values, left = singular_basis(_transpose(kernel))
-        return left, singular_values, right
     # Squares of entries below 1e-19, where near-zero starts of deep products lie, underflow in float32.
+    # For a kernel 0 any basis will do; that of the identity keeps NaN out of its derivative.
     scale = ops.stop_gradient(ops.max(ops.abs(kernel), axis=(-2, -1), keepdims=True))
-    kernel = kernel / _or_one(scale)
+    identity = ops.eye(*kernel.shape[-2:], dtype=kernel.dtype)
+    kernel = ops.where(ops.equal(scale, 0), identity, kernel / _or_one(scale))
+    if kernel.shape[-2] >= kernel.shape[-1]:
+        left, singular_values, right = _tall_basis(kernel)
+    else:
+        right, singular_values, left = _tall_basis(_transpose(kernel))
+    return left, ops.squeeze(scale * singular_values, axis=-2), right
+
+
+def _tall_basis(kernel):
+    """Return the basis of a kernel with in >= out, its entries of size 1; singular values (..., 1, out)."""
     # A QR first: the SVD of the square triangle costs a fourteenth of that of a tall 128 x 10 kernel under
     # XLA. Never the Gram matrix: squaring the singular values halves their digits.
     triangle = ops.qr(kernel, mode="reduced")[1]
@@ -57,7 +65,7 @@ def singular_basis(kernel):
         norms <= _noise(kernel) * ops.max(norms, axis=-1, keepdims=True), ops.zeros_like(norms), norms
     )
     left = ops.where(ops.equal(norms, 0), ops.zeros_like(columns), columns / _or_one(norms))
-    return left, ops.squeeze(scale * norms, axis=-2), right
+    return left, norms, right
 
 
 def _noise(kernel) -> float:

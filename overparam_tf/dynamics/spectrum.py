@@ -8,8 +8,8 @@ from keras import ops
 def null_eigenvalues(singular_values, depth):
     r"""Return \(s^{2-2/N}\), the eigenvalue of a singular direction paired with a null direction.
 
-    At `s = 0` it is 0 for `N > 1`, and 1 for `N = 1`, where the preconditioner is the identity. Its derivative there
-    is taken as 0 (for `1 < N < 2` it is infinite).
+    At `s = 0` it is 0 for `N > 1`, and 1 for `N = 1`, where the preconditioner is the identity. Its
+    derivative there is taken as 0 (for `1 < N < 2` it is infinite).
 
     Args:
         singular_values: float tensor, non-negative.
@@ -44,9 +44,9 @@ def pair_eigenvalues(left, right, depth):
     $$\frac{a^N - b^N}{a - b} = a^{N-1} \, \frac{1 - e^{Nt}}{1 - e^{t}}
       = s^{2-2/N} \, \frac{\mathrm{expm1}(Nt)}{\mathrm{expm1}(t)},$$
 
-    where the fraction runs from 1 (`s' = 0`) to `N` (`s' = s`). No digits are lost for nearly equal singular values:
-    each `expm1` is accurate to rounding, and the rounding of `t` is common to both, where the fraction is a smooth
-    function of it.
+    where the fraction runs from 1 (`s' = 0`) to `N` (`s' = s`). No digits are lost for nearly equal
+    singular values: each `expm1` is accurate to rounding, and the rounding of `t` is common to both,
+    where the fraction is a smooth function of it.
 
     Args:
         left: float tensor of shape (..., m), non-negative.

@@ -1,4 +1,4 @@
-"""Theorem 2: the end-to-end rule is not gradient descent on any function, so no regularizer can replace depth."""
+"""Theorem 2: the end-to-end rule is gradient descent on no function, so no regularizer can replace depth."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: flo
         Segments for `line_integral`.
 
     Raises:
-        InputError: for a direction that is no finite non-zero vector of length >= 2, or radii that are not 0 < r < R.
+        InputError: for a direction that is no finite non-zero vector (d,), or radii that are not 0 < r < R.
 
     Source: Arora, Cohen & Hazan 2018, proof of Theorem 2.
 
@@ -85,10 +85,13 @@ def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: flo
     direction = np.asarray(direction, "float64")
     length = np.linalg.norm(direction)
     if direction.ndim != 1 or direction.size < 2 or not np.isfinite(length) or length == 0:
-        raise InputError(f"direction must be a finite non-zero vector of length >= 2. Received: direction={direction}")
-    _check_radii(outer_radius, inner_radius)
+        raise InputError(
+            "direction must be a finite non-zero vector (d,), d >= 2. "
+            f"Received: direction={direction.tolist()}"
+        )
     if inner_radius == 0:
-        raise InputError("inner_radius must be above 0, the field is not smooth at the origin. Received: inner_radius=0")
+        raise InputError("the curve keeps off the origin, take inner_radius > 0. Received: inner_radius=0")
+    _check_radii(outer_radius, inner_radius)
     unit = direction / length
     # Any unit vector orthogonal to e spans the circles' plane; the axis least aligned with e loses no digits.
     across = np.eye(unit.size)[np.argmin(np.abs(unit))]
@@ -120,14 +123,16 @@ def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: flo
     )
 
 
-def closed_integral(depth: float, outer_radius: float, gradient_norm: float, inner_radius: float = 0.0) -> float:
+def closed_integral(
+    depth: float, outer_radius: float, gradient_norm: float, inner_radius: float = 0.0
+) -> float:
     r"""Return the integral of the end-to-end field along Theorem 2's curve, for a linear loss.
 
     $$2 |g| \, \frac{(N-1)(N-2)}{N (3-2/N)} \, \bigl(R^{3-2/N} - r^{3-2/N}\bigr)$$
 
-    Along the straight pieces `F . e = N |g| |w|^(2-2/N)`, on a circle `Pr_w g` is orthogonal to the curve and `g . dw` sums
-    to `2 |g|` times the radius. It is not 0 for `N > 2`: then the field is no gradient field. At `N = 2` it vanishes,
-    and for a linear loss the field is indeed the gradient of `|w| <w, g>`.
+    On the straight pieces `F . e = N |g| |w|^(2-2/N)`; on a circle `Pr_w g` is orthogonal to the curve
+    and `g . dw` sums to `2 |g|` times the radius. For `N > 2` it is not 0, so the field is no gradient
+    field. At `N = 2` it vanishes, and the field of a linear loss is indeed the gradient of `|w| <w, g>`.
 
     Args:
         depth: `N >= 1`.
@@ -151,7 +156,7 @@ def closed_integral(depth: float, outer_radius: float, gradient_norm: float, inn
     check_depth(depth)
     _check_radii(outer_radius, inner_radius)
     if not (np.isfinite(gradient_norm) and gradient_norm >= 0):
-        raise InputError(f"gradient_norm must be a finite number >= 0. Received: gradient_norm={gradient_norm}")
+        raise InputError(f"gradient_norm must be finite and >= 0. Received: gradient_norm={gradient_norm}")
     power = 3 - 2 / depth
     radii = outer_radius**power - inner_radius**power
     return 2 * gradient_norm * (depth - 1) * (depth - 2) / (depth * power) * radii

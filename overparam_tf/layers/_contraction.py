@@ -29,16 +29,16 @@ def product(factors: Sequence[Any]) -> Any:
 def kernel_pays_above(sizes: Sequence[int]) -> float:
     r"""Return the number of data rows above which it is cheaper to multiply the factors first.
 
-    Multiply-adds of one training step over B rows, with sizes n_0 (in), n_1, ..., n_N (out): every product A B
-    has two gradients, each as dear as the product itself, so
+    Multiply-adds of one training step over B rows, with sizes n_0 (in), n_1, ..., n_N (out): each product has
+    two gradients, either as dear as the product itself, so
 
     .. math::
         \text{chain:}\quad  & 3 B \sum_j n_{j-1} n_j - \tfrac12 B n_0 n_1 \\
         \text{kernel:}\quad & 3 P + 3 B n_0 n_N - \tfrac12 B n_0 n_N
 
-    where P is the cost of the product of the factors. The last term is the gradient with respect to the
-    layer's input, which a first layer does not need and a hidden one does: it counts half, so that neither does
-    more than a quarter more multiply-adds than in its own best order.
+    where P is the cost of the product of the factors. The last term takes back half of the gradient with
+    respect to the layer's input, which a hidden layer needs and a first one does not; so neither spends more
+    than a quarter above its own best order.
 
     Args:
         sizes: ``[in, width_1, ..., width_{N-1}, out]``.
@@ -56,7 +56,9 @@ def kernel_pays_above(sizes: Sequence[int]) -> float:
     saved_a_row = cost_a_row - 2.5 * sizes[0] * sizes[-1]
     if saved_a_row <= 0:
         return math.inf
-    return math.floor(3 * min(_cost_from_left(sizes), _cost_from_left(sizes[::-1])) / saved_a_row)
+    rows = math.floor(3 * min(_cost_from_left(sizes), _cost_from_left(sizes[::-1])) / saved_a_row)
+    # A graph counts its rows in int32.
+    return rows if rows < 2**31 else math.inf
 
 
 def _cost_from_left(sizes: Sequence[int]) -> int:

@@ -23,7 +23,7 @@ class FactorizedDense(keras.layers.Layer):
 
     .. math:: y = \sigma(x F_1 F_2 \cdots F_N + b)
 
-    It expresses the same functions as `keras.layers.Dense` (if no width is below min(in, units)), but gradient
+    It expresses the same functions as `keras.layers.Dense` if no width is below min(in, units), but gradient
     descent on the factors moves their product like an accelerated method. ``depth=1`` is `Dense`.
 
     Args:
@@ -32,11 +32,11 @@ class FactorizedDense(keras.layers.Layer):
         width: Inner dimensions: None for min(in, units), an int for all, or a list of ``depth - 1`` ints.
         activation: Activation of the output, as in `Dense`.
         use_bias: Whether to add a bias, the weight ``bias``, to the output.
-        use_factor_biases: Whether to add a bias, the weight ``bias_j``, after each factor F_j but the last, too.
+        use_factor_biases: Whether to add a bias, the weight ``bias_j``, after every factor F_j but the last.
             With ``use_bias`` this is a stack of N biased `Dense` layers, weights in the same order.
-        factor_initializer: Initializer of each factor: ``"near_zero"``, N(0, 0.01^2) as in the paper, any Keras
-            initializer, or a list of N. A single one is dealt out by `overparam_tf.initializers.per_factor`, so
-            that seeded factors differ.
+        factor_initializer: Initializer of the factors: ``"near_zero"``, N(0, 0.01^2) as in the paper, any
+            Keras initializer, or a list of N. A single one is dealt out by
+            `overparam_tf.initializers.per_factor`, so that seeded factors differ.
         kernel_initializer: If given, takes the place of ``factor_initializer``: the factors are the balanced
             split (`overparam_tf.initializers.balanced_factors`) of a kernel (in, units) drawn from it.
         bias_initializer: Initializer of every bias.
@@ -46,8 +46,8 @@ class FactorizedDense(keras.layers.Layer):
         bias_regularizer: Penalty on every bias.
         activity_regularizer: Penalty on the output.
         contraction: ``"kernel"`` multiplies the factors first, ``"chain"`` passes the data through them,
-            ``"auto"`` takes whichever costs a training step fewer multiply-adds for the actual batch. In a graph
-            traced for any batch size (`fit` does this) the choice is made as it runs.
+            ``"auto"`` takes whichever costs a training step fewer multiply-adds for the actual batch. In a
+            graph traced for any batch size (`fit` does this) the choice is made as it runs.
         **kwargs: ``name``, ``dtype``, ``trainable`` as in every Keras layer.
 
     Input shape:
@@ -155,7 +155,7 @@ class FactorizedDense(keras.layers.Layer):
         return [initializers.per_factor(self.factor_initializer, j) for j in range(self.depth)]
 
     def _add_bias(self, j: int, size: int) -> keras.Variable | None:
-        """Add the bias after factor j, if there is to be one; the output's has the given seed, as in `Dense`."""
+        """Add the bias after factor j, if there is to be one; the last has the given seed, as in `Dense`."""
         is_last = j == self.depth - 1
         if not (self.use_bias if is_last else self.use_factor_biases):
             return None
@@ -169,9 +169,9 @@ class FactorizedDense(keras.layers.Layer):
     def _penalty(self, j: int) -> Callable[[Any], Any] | None:
         """Return what the weight ``factor_j`` is penalised with.
 
-        The penalty on the product rides on the first factor, because Keras treats a weight's penalty just right:
-        it counts once however often a shared layer is called, is computed in the dtype of the variables (the
-        square of a near-zero kernel is 0 in float16), and is listed before the first call, as with `Dense`.
+        The penalty on the product rides on the first factor, as Keras treats a weight's penalty just right:
+        it counts once however often a shared layer is called, is computed in the dtype of the variables (in
+        float16 the square of a near-zero kernel is 0), and is listed before the first call, as in `Dense`.
         """
         regularizer = self.factor_regularizer
         own = regularizer[j] if isinstance(regularizer, list) else regularizer

@@ -44,8 +44,8 @@ def legacy_2019(name: str, learning_rate: Any = None) -> keras.optimizers.Optimi
     ======== ============= ============================= ==========================================
 
     (Primes are bias-corrected averages.) Today's defaults differ: Keras 3 gives Adagrad the rate 0.001 and an
-    accumulator of 0.1, and Adadelta the rate 0.001. One deviation is left: where sqrt(a) is near 1e-7, Adagrad
-    and RMSprop take a step that is larger by a factor of up to sqrt(2).
+    accumulator of 0.1, and Adadelta the rate 0.001. One deviation is left: where sqrt(a) is near 1e-7,
+    Adagrad and RMSprop take a step that is larger by a factor of up to sqrt(2).
 
     Args:
         name: One of the names above, in upper or lower case.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
@@ -99,11 +100,19 @@ class TensorBoardLog:
 
     @staticmethod
     def _scalars(tag: str, steps: Sequence[int], values: Sequence[float]) -> None:
+        with np.errstate(over="ignore"):
+            values = np.asarray(values, np.float32)  # as TensorBoard keeps them
         for step, value in zip(steps, values):
-            if abs(value) < float("inf"):  # neither infinite nor NaN
-                tf.summary.scalar(tag, float(value), step=int(step))
+            if np.isfinite(value):
+                tf.summary.scalar(tag, value, step=int(step))
 
 
 def run_name(variant: str, learning_rate: float, seed: int) -> str:
-    """A run's subfolder: `"GD, depth 3/lr=1e-04, seed=0"` without what file systems dislike."""
-    return f"{re.sub(r'[^ -.0-~]', '_', variant)}/lr={learning_rate:.3g}, seed={seed}"
+    """A run's subfolder, e.g. `"GD, depth 3/lr=0.0001, seed=0"`, without what file systems dislike.
+
+    Example:
+        >>> run_name("../a/b", 1e-4, 0)
+        '_._a_b/lr=0.0001, seed=0'
+    """
+    folder = re.sub(r"^\.|[^ -.0-~]", "_", variant)
+    return f"{folder}/lr={learning_rate:.6g}, seed={seed}"

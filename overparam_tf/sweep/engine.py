@@ -33,8 +33,9 @@ class Engine:
         self._data_pass = DataPass(problem, loss, dtype)
         self._dtype = dtype
         self._runs = sum(len(variant.runs) for variant in variants)
-        self._advance = tf.function(self._steps, jit_compile=True)
-        self._evaluate = tf.function(self._losses, jit_compile=True)
+        count = tf.TensorSpec((), tf.int32)
+        self._advance = tf.function(self._steps, jit_compile=True).get_concrete_function(count)
+        self._evaluate = tf.function(self._losses, jit_compile=True).get_concrete_function()
 
     def advance(self, steps: int) -> np.ndarray:
         """Takes `steps` steps, at most `MAX_STEPS_PER_CALL`.
@@ -42,7 +43,6 @@ class Engine:
         Returns:
             The losses *before* each step, shape (steps, R), runs in the order of the variants and their `runs`.
         """
-        # A tensor, not a Python int, which would be compiled anew for every value.
         return self._advance(tf.constant(steps)).numpy()[:steps]
 
     def evaluate(self) -> np.ndarray:

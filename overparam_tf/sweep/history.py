@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -110,16 +111,17 @@ class History:
         """
         folder = Path(folder)
         try:
-            runs = pd.read_csv(folder / RESULTS, float_precision="round_trip", keep_default_na=False, na_values=[""])
-            with np.load(folder / CURVES, allow_pickle=False) as curves:
-                steps, losses = curves["steps"], curves["losses"]
-            with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
-                layers = json.loads(str(arrays["layers"]))
-                weights: list[list[np.ndarray]] = [[] for _ in range(len(runs))]
-                for run, kept in enumerate(weights):
-                    while f"{run}/{len(kept)}" in arrays:
-                        kept.append(arrays[f"{run}/{len(kept)}"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            runs = pd.read_csv(folder / RESULTS, keep_default_na=False, na_values=[""])
+            curves, arrays = _load_arrays(folder / CURVES), _load_arrays(folder / WEIGHTS)
+            steps, losses = curves["steps"], curves["losses"]
+            layers = json.loads(str(arrays["layers"]))
+            weights: list[list[np.ndarray]] = [[] for _ in range(len(runs))]
+            for run, kept in enumerate(weights):
+                while f"{run}/{len(kept)}" in arrays:
+                    kept.append(arrays[f"{run}/{len(kept)}"])
+            if losses.shape != (len(steps), len(runs)) or set(runs["variant"]) != set(layers):
+                raise ValueError(f"{RESULTS} has other runs than {CURVES} or {WEIGHTS}")
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise DataError(
                 f"Expected {RESULTS}, {CURVES} and {WEIGHTS} of a finished sweep in {folder}. Received: {error}"
             ) from None
@@ -140,6 +142,11 @@ class History:
             raise InputError(f"Expected one run of {variant!r}, of the (learning_rate, seed) pairs {pairs}. "
                              f"Received: learning_rate={learning_rate!r}, seed={seed!r}")
         return int(found.index[0])
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _with_integer_steps(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,30 @@
+"""Tables of cases that several tests share."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from overparam_tf.datasets import Problem
+
+# How to make each optimizer, and a rate at which 200 steps on `small_problem` amplify no round-off: RMSprop's
+# normalised steps keep jumping over a weight's optimum once they have reached it, so it must not get there.
+OPTIMIZERS = {
+    "SGD": (lambda rate: keras.optimizers.SGD(rate), 0.003),
+    "SGD, weight decay": (lambda rate: keras.optimizers.SGD(rate, weight_decay=0.01), 0.003),
+    "momentum": (lambda rate: keras.optimizers.SGD(rate, momentum=0.9), 0.0003),
+    "Nesterov": (lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True), 0.0003),
+    "Adagrad": (lambda rate: keras.optimizers.Adagrad(rate), 0.003),
+    "Adadelta": (lambda rate: keras.optimizers.Adadelta(rate), 0.003),
+    "RMSprop": (lambda rate: keras.optimizers.RMSprop(rate), 0.0003),
+    "Adam": (lambda rate: keras.optimizers.Adam(rate), 0.003),
+    "AdamW": (lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.02), 0.003),
+}
+
+
+def small_problem(rows: int = 50, features: int = 6, outputs: int = 1, seed: int = 0) -> Problem:
+    """A regression with a heavy-tailed target, small enough for brute force."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, features))
+    y = x @ rng.normal(size=(features, outputs)) + 0.3 * rng.standard_t(5, size=(rows, outputs))
+    return Problem("small", x, y, "generated for a test", "none", synthetic=True)

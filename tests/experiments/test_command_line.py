@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import pytest
+
+from experiments.command_line import launch, option, parse
+from experiments.options import RunOptions
+from overparam_tf import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What it does."""
+
+    mode: Literal["fast", "slow"] = option("fast", "how")
+    steps: int | None = option(None, "how many, 100% yours")
+    rates: tuple[float, ...] = option((0.1, 0.2), "which")
+    loud: bool = option(False, "say so")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", Config()),
+        ("--mode slow --steps 5", Config(mode="slow", steps=5)),
+        ("--rates 1e-3", Config(rates=(1e-3,))),
+        ("--rates 1 2 3 --loud", Config(rates=(1.0, 2.0, 3.0), loud=True)),
+        ("--no-loud", Config()),
+    ],
+)
+def test_options_become_fields(line, expected):
+    assert parse(Config, "program", line.split()) == expected
+
+
+@pytest.mark.parametrize("line", ["--mode medium", "--steps x", "--steps 1.5", "--rates", "--rates a", "--nothing", "stray"])
+def test_bad_options_are_one_line_and_exit_code_2(line, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(Config, "program", line.split())
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("program: error: ") and error.count("\n") == 1
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(Config, "program", ["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert "100% yours" in shown and "(default: 0.1 0.2)" in shown and "What it does." in shown
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):
+    def run(config):
+        raise InputError("Expected more. Received: less")
+
+    with pytest.raises(SystemExit) as caught:
+        launch("program", RunOptions, run, draw=None, arguments=["--logdir", str(tmp_path)])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "program: error: Expected more. Received: less\n"

@@ -1,0 +1,155 @@
+"""The main job end to end: command line, run folder, figures, TensorBoard, redraw, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.optimizer_compare import RATES_2019, Config, main
+from overparam_tf import History
+from tests.event_files import events, scalars
+
+COLUMNS = ["part", "variant", "optimizer", "depth", "width", "learning_rate", "seed", "status", "steps", "final_loss",
+           "best_loss", "excess_loss", "diverged_at", "steps_to_target"]
+FIGURES = ["comparison_part_1", "comparison_part_2", "excess_loss", "final_loss_vs_rate"]
+
+
+def run(tmp_path, *options):
+    main(["--logdir", str(tmp_path), "--quiet", *options])
+    (folder,) = (tmp_path / "optimizer_compare").iterdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    rates = ["--learning-rates", "0.0001", "0.001", "0.5"]
+    return run(tmp_path_factory.mktemp("logs"), "--data", "synthetic", "--steps", "300", "--name", "run", *rates)
+
+
+def test_the_run_folder_explains_itself(finished):
+    config = json.loads((finished / "config.json").read_text())
+    assert config["data"]["synthetic"] and len(config["data"]["sha256"]) == 64
+    assert config["options"]["learning_rates"] == [0.0001, 0.001, 0.5]
+    assert {"command", "commit", "versions", "machine", "devices", "floor", "target_loss"} <= set(config)
+    assert config["floor"]["duality_gap"] <= 1e-8 * config["floor"]["loss"]
+    assert sorted(path.stem for path in (finished / "figures").glob("*.png")) == FIGURES
+
+
+def test_results_have_a_row_a_run(finished):
+    results = pd.read_csv(finished / "results.csv")
+    assert set(COLUMNS) <= set(results)
+    assert len(results) == 5 * 3 + 3 * 3
+    diverged = results["status"] == "diverged"
+    assert diverged.any() and (results.loc[diverged, "learning_rate"] == 0.5).all()
+    assert (results["final_loss"].isna() == diverged).all() and (results["diverged_at"].notna() == diverged).all()
+    floor = json.loads((finished / "config.json").read_text())["floor"]["loss"]
+    assert np.allclose(results["excess_loss"], results["final_loss"] - floor, equal_nan=True)
+
+
+def test_a_stand_in_names_itself(finished):
+    assert "synthetic" in finished.name
+    start = events(next((finished / "tb").glob("GD, depth 3/*")))["_hparams_/session_start_info"][0][1]
+    assert b"SYNTHETIC" in start.metadata.plugin_data.content
+
+
+def test_tensorboard_has_every_run_and_the_best_curves(finished):
+    history = History.load(finished)
+    for row in history.runs.itertuples():
+        (folder,) = (finished / "tb" / row.variant).glob(f"lr={row.learning_rate:.6g}, seed=0")
+        steps, losses = history.curve(row.variant, row.learning_rate)
+        written = scalars(events(folder), "loss")
+        assert len(written) <= 1000 and list(written) == steps.tolist()
+        assert np.allclose(list(written.values()), losses)
+    summary = events(finished / "tb")
+    best = history.best("AdaGrad")
+    assert scalars(summary, "part 1, best rates/AdaGrad")[300] == pytest.approx(best["final_loss"])
+    assert {"custom_scalars__config__", "results", "claims", *FIGURES} <= set(summary)
+
+
+def test_redraw_needs_no_training(finished, capsys):
+    logdir = finished.parents[1]
+    before = (finished / "curves.npz").read_bytes()
+    for path in (finished / "figures").iterdir():
+        path.unlink()
+    main(["--logdir", str(logdir), "--redraw", finished.name])
+    assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
+    assert (finished / "curves.npz").read_bytes() == before
+    assert len(events(finished / "tb")["results"]) == 1
+    assert "SYNTHETIC" in capsys.readouterr().out
+
+
+def test_claims_are_judged_by_the_numbers(finished, capsys):
+    main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
+    shown, history = capsys.readouterr().out, History.load(finished)
+    losses = [history.best(name)["final_loss"] for name in ("GD, depth 2", "GD, depth 1")]
+    (line,) = [line for line in shown.splitlines() if "accelerates: GD, depth 2" in line]
+    assert line.split()[0] == ("held" if losses[0] < losses[1] else "did")
+
+
+def test_on_the_measured_data(ethanol, tmp_path):
+    folder = run(tmp_path, "--data", "gas", "--steps", "200", "--preset", "paper", "--dtype", "float64", "--part", "1")
+    results = pd.read_csv(folder / "results.csv")
+    config = json.loads((folder / "config.json").read_text())
+    assert "gas-ethanol" in folder.name and config["data"]["sha256"] == ethanol.checksum
+    assert config["floor"]["loss"] == pytest.approx(0.05535, abs=5e-6)
+    assert results["learning_rate"].unique().tolist() == list(RATES_2019)
+    # Oracle: plain numpy gradient descent from the same start.
+    row = results[(results["variant"] == "GD, depth 1") & (results["learning_rate"] == 1e-3)].iloc[0]
+    kernel = next(v for v in Config(preset="paper").parts()["part 1"][0] if v.name == "GD, depth 1").layer(128, 1)
+    w = kernel.kernel.numpy().astype("float64")
+    for _ in range(200):
+        w -= 1e-3 * ethanol.x.T @ (ethanol.x @ w - ethanol.y) ** 3 / 2565
+    assert row["final_loss"] == pytest.approx(np.mean((ethanol.x @ w - ethanol.y) ** 4) / 4, rel=1e-9)
+
+
+def test_presets_are_the_published_settings():
+    uva, paper = Config().parts(), Config(preset="paper").parts()
+    assert [steps for _, steps in uva.values()] == [600_000, 60_000]
+    assert sum(len(variant.runs) for variant in uva["part 1"][0]) == 50
+    assert [variant.learning_rates for variant in uva["part 2"][0]] == [(5e-4,)] * 3
+    assert all(variant.use_factor_biases for variant in uva["part 1"][0]) and not Config().lp_loss.scale
+    assert [steps for _, steps in paper.values()] == [1_000_000, 1_000_000]
+    assert not any(variant.use_bias for variant in paper["part 1"][0]) and Config(preset="paper").lp_loss.scale
+
+
+BAD = {
+    "unknown preset": ["--preset", "mit"],
+    "unknown part": ["--part", "3"],
+    "no steps": ["--steps", "0"],
+    "depth zero": ["--depths", "0"],
+    "depth twice": ["--depths", "2", "2"],
+    "negative rate": ["--learning-rates", "-0.1"],
+    "rate twice": ["--learning-rates", "0.1", "0.1"],
+    "NaN rate": ["--learning-rates", "nan"],
+    "negative seed": ["--seeds", "-1"],
+    "missing data": ["--data", "no/such/folder"],
+    "unknown gas": ["--gas", "helium"],
+    "escaping name": ["--name", "../elsewhere"],
+    "unknown run to redraw": ["--redraw", "nothing"],
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--data", "synthetic", "--logdir", str(tmp_path / "logs"), *BAD[case]])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("optimizer_compare: error: ") and error.count("\n") == 1
+    assert not (tmp_path / "logs").exists()
+
+
+def test_the_command_line_from_a_shell(tmp_path):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "experiments.optimizer_compare", "--data", str(tmp_path / "missing")]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("optimizer_compare: error: ") and done.stderr.count("\n") == 1

@@ -1,0 +1,61 @@
+"""The event files, read back the way TensorBoard reads them."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+from matplotlib.figure import Figure
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
+
+from overparam_tf.runlog import TensorBoardLog, run_name
+from tests.event_files import events, scalars
+
+
+@pytest.fixture
+def log(tmp_path):
+    return TensorBoardLog(tmp_path)
+
+
+def test_a_trial_has_curve_outcome_and_hyperparameters(log, tmp_path):
+    curve = [0, 10, 20], [3.0, 2.0, float("nan")]
+    outcome = {"final_loss": 2.0, "excess_loss": float("nan")}
+    log.trial("GD/lr=0.1", {"optimizer": "SGD", "learning_rate": 0.1}, outcome, curve, failed=True)
+    found = events(tmp_path / "GD" / "lr=0.1")
+    assert scalars(found, "loss") == {0: 3.0, 10: 2.0}
+    assert scalars(found, "final_loss") == {20: 2.0}
+    assert "excess_loss" not in found
+    start = _hparams(found, "_hparams_/session_start_info").session_start_info.hparams
+    assert start["optimizer"].string_value == "SGD" and start["learning_rate"].number_value == 0.1
+    end = _hparams(found, "_hparams_/session_end_info").session_end_info
+    assert end.status == api_pb2.STATUS_FAILURE
+
+
+def _hparams(found, tag):
+    return plugin_data_pb2.HParamsPluginData.FromString(found[tag][0][1].metadata.plugin_data.content)
+
+
+def test_the_layout_names_its_charts(log, tmp_path):
+    log.layout({"experiment": {"best": ["^best/"], "all": ["loss"]}})
+    (_, value), = events(tmp_path)["custom_scalars__config__"]
+    layout = layout_pb2.Layout.FromString(tf.make_ndarray(value.tensor).item())
+    assert [chart.title for chart in layout.category[0].chart] == ["best", "all"]
+    assert list(layout.category[0].chart[0].multiline.tag) == ["^best/"]
+
+
+def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
+    log.curves({"best/GD": ([0, 1], [2.0, 1.0])})
+    figure = Figure(figsize=(2, 1))
+    figure.savefig(tmp_path / "chart.png")
+    for text in ("first", "second"):
+        log.report([tmp_path / "chart.png"], {"results": text})
+    found = events(tmp_path)
+    assert len(found["chart"]) == 1 and found["chart"][0][1].metadata.plugin_data.plugin_name == "images"
+    assert [tf.make_ndarray(value.tensor).item() for _, value in found["results"]] == [b"second"]
+    assert scalars(found, "best/GD") == {0: 2.0, 1: 1.0}
+
+
+@pytest.mark.parametrize("variant", ["GD, depth 3", "a/b", "größe", "x\ny", ".."])
+def test_run_names_are_one_folder_for_the_variant_and_one_for_the_run(variant):
+    first, second = run_name(variant, 1e-4, 0).split("/")
+    assert first not in ("", ".", "..") and second == "lr=0.0001, seed=0"

@@ -1,0 +1,190 @@
+import keras
+import numpy as np
+import pytest
+
+from overparam_tf.dynamics import dense_reference as reference
+from overparam_tf.end_to_end_sgd import EndToEndSGD
+from overparam_tf.errors import InputError
+
+RATE = 2.0**-5  # exact in float32, in which Keras keeps it
+RNG = np.random.default_rng(0)
+X, Y = (RNG.normal(size=(20, size)).astype("float32").astype("float64") for size in (4, 3))
+KERNEL = 0.6 * RNG.normal(size=(4, 3))
+modes = pytest.mark.parametrize(
+    "mode",
+    [{"jit_compile": True}, {"jit_compile": False}, {"run_eagerly": True}],
+    ids=["xla", "graph", "eager"],
+)
+
+
+def dense_model(optimizer, outputs=3, **compile_options):
+    layer = keras.layers.Dense(outputs, dtype="float64")
+    model = keras.Sequential([keras.Input((4,), dtype="float64"), layer])
+    layer.kernel.assign(KERNEL[:, :outputs])
+    model.compile(optimizer, keras.losses.MeanSquaredError(dtype="float64"), **compile_options)
+    return model
+
+
+def train(model, steps, outputs=3):
+    # An epoch of equal batches, each the whole data: much faster than an epoch a step.
+    x, y = np.tile(X, (steps, 1)), np.tile(Y[:, :outputs], (steps, 1))
+    model.fit(x, y, batch_size=len(X), shuffle=False, verbose=0)
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
+def loss_gradients(kernel, bias):
+    """Of the mean squared error."""
+    error = 2 * (X @ kernel + bias - Y[:, : len(bias)]) / (len(X) * len(bias))
+    return X.T @ error, error.sum(axis=0)
+
+
+def emulate(steps, depth, outputs=3, decay=0.0, momentum=0.0, rate=lambda step: RATE):
+    kernel, bias = KERNEL[:, :outputs], np.zeros(outputs)
+    kernel_velocity, bias_velocity = 0.0, 0.0
+    for step in range(steps):
+        eta = rate(step)
+        kernel_gradient, bias_gradient = loss_gradients(kernel, bias)
+        preconditioned = reference.fractional_rule(kernel, kernel_gradient, depth)
+        kernel_velocity = momentum * kernel_velocity - eta * preconditioned
+        bias_velocity = momentum * bias_velocity - eta * bias_gradient
+        kernel = (1 - eta * decay * depth) * kernel + kernel_velocity
+        bias = (1 - eta * decay) * bias + bias_velocity
+    return kernel, bias
+
+
+def assert_close(actual, expected, tolerance=1e-10):
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=tolerance)
+
+
+@modes
+def test_a_dense_model_follows_the_rule(mode):
+    model = dense_model(EndToEndSGD(RATE, depth=3, weight_decay=0.125, momentum=0.5), **mode)
+    assert_close(train(model, 100), emulate(100, depth=3, decay=0.125, momentum=0.5))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("depth", [1, 1.5, 2, 4])
+def test_depths(outputs, depth):
+    model = dense_model(EndToEndSGD(RATE, depth=depth), outputs, jit_compile=False)
+    assert_close(train(model, 30, outputs), emulate(30, depth, outputs))
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_tracks_balanced_factors_with_a_gap_proportional_to_the_rate(depth):
+    gaps = []
+    for halvings in (0, 1, 2):
+        rate, steps = RATE / 2**halvings, 20 * 2**halvings
+        factors, bias = reference.balanced_factors(KERNEL, depth), np.zeros(3)
+        for _ in range(steps):
+            kernel_gradient, bias_gradient = loss_gradients(reference.product(factors), bias)
+            factors, bias = reference.descend(factors, kernel_gradient, rate), bias - rate * bias_gradient
+        kernel, _ = train(dense_model(EndToEndSGD(rate, depth=depth), jit_compile=False), steps)
+        gaps.append(np.linalg.norm(kernel - reference.product(factors)))
+    np.testing.assert_allclose(np.divide(gaps[:-1], gaps[1:]), 2, rtol=0.1)
+
+
+def test_depth_one_is_keras_sgd():
+    ours = dense_model(EndToEndSGD(RATE, depth=1, momentum=0.5), jit_compile=False)
+    theirs = dense_model(keras.optimizers.SGD(RATE, momentum=0.5), jit_compile=False)
+    assert_close(train(ours, 20), train(theirs, 20), tolerance=1e-14)
+
+
+def test_learning_rate_schedule():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([4], [RATE, RATE / 4])
+    model = dense_model(EndToEndSGD(schedule, depth=2), jit_compile=False)
+    assert_close(train(model, 10), emulate(10, 2, rate=lambda step: RATE if step <= 4 else RATE / 4))
+
+
+def apply_once(optimizer, **values):
+    """One step with gradients of ones; returns by how much each variable moved."""
+    variables = [keras.Variable(value, dtype="float64", name=name) for name, value in values.items()]
+    optimizer.apply([keras.ops.ones_like(variable) for variable in variables], variables)
+    return [variable.numpy() - value for variable, value in zip(variables, values.values(), strict=True)]
+
+
+def test_only_matrices_follow_the_rule():
+    ones = {"conv": np.ones((2, 2, 2, 2)), "bias": np.ones(3), "kernel": np.ones((2, 2))}
+    conv, bias, kernel = apply_once(EndToEndSGD(RATE, depth=2), **ones)
+    assert_close([conv, bias], [np.full_like(conv, -RATE), np.full_like(bias, -RATE)])
+    assert_close([kernel], [-RATE * reference.literal_sum(np.ones((2, 2)), np.ones((2, 2)), 2)])
+
+
+@pytest.mark.parametrize(
+    "kernels", [["^hidden"], ["nothing", "dden"], lambda variable: variable.name == "hidden"]
+)
+def test_chosen_kernels(kernels):
+    hidden, other = apply_once(
+        EndToEndSGD(RATE, depth=2, kernels=kernels), hidden=np.eye(2), other=np.eye(2)
+    )
+    assert_close([hidden, other], [np.full((2, 2), -2 * RATE), np.full((2, 2), -RATE)])
+
+
+def test_weight_decay_is_n_fold_for_kernels_and_can_be_left_out():
+    optimizer = EndToEndSGD(RATE, depth=3, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["spared"])
+    moved = apply_once(optimizer, kernel=np.eye(2), bias=np.ones(2), spared=np.ones(2))
+    kernel = -RATE * (3 * np.ones((2, 2)) + 0.5 * 3 * np.eye(2))
+    assert_close(moved, [kernel, np.full(2, -1.5 * RATE), np.full(2, -RATE)])
+
+
+@pytest.mark.parametrize("kernels", [None, ["dense"]], ids=["as a kernel", "left out"])
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_embedding(kernels, momentum):
+    model = keras.Sequential([keras.layers.Embedding(5, 2), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.build((None, 3))
+    before, _, _ = model.get_weights()
+    model.compile(EndToEndSGD(RATE, depth=2, momentum=momentum, kernels=kernels), "mse", jit_compile=False)
+    model.fit(np.array([[0, 1, 3]]), np.ones((1, 1)), epochs=2, verbose=0)
+    moved = np.any(model.get_weights()[0] != before, axis=1)
+    # P_K(G) spreads a row's gradient over all rows; plain SGD moves the rows of the batch alone.
+    assert moved.all() if kernels is None else moved.tolist() == [True, True, False, True, False]
+
+
+@keras.saving.register_keras_serializable(package="overparam_tf_tests")
+def is_wide(variable):
+    return variable.shape[-1] > 1
+
+
+@pytest.mark.parametrize("kernels", [None, ["kernel"], is_wide], ids=["all", "patterns", "function"])
+def test_config_round_trip(kernels):
+    options = {"depth": 2.5, "weight_decay": 0.25, "momentum": 0.5, "kernels": kernels, "clipnorm": 1.0}
+    config = keras.optimizers.serialize(EndToEndSGD(RATE, **options))
+    again = keras.optimizers.deserialize(config)
+    assert {name: getattr(again, name) for name in options} == options
+    assert keras.optimizers.serialize(again) == config
+
+
+def test_saved_model_goes_on_training_where_it_stopped(tmp_path):
+    def optimizer():
+        return EndToEndSGD(RATE, depth=2, momentum=0.5, weight_decay=0.125, kernels=["kernel"])
+
+    model = dense_model(optimizer(), jit_compile=False)
+    train(model, 5)
+    model.save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(model.optimizer, EndToEndSGD)
+    assert_close(train(model, 5), train(dense_model(optimizer(), jit_compile=False), 10), tolerance=1e-14)
+
+
+@modes
+def test_divergence_gives_nan_rather_than_an_error(mode):
+    kernel, _ = train(dense_model(EndToEndSGD(1e6, depth=3), **mode), 20)
+    assert np.isnan(kernel).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"depth": 0.5}, "depth=0.5"),
+        ({"depth": np.full((2, 1, 1), 2.0)}, "depth must be a number"),
+        ({"weight_decay": -1.0}, "weight_decay=-1"),
+        ({"momentum": 1.0}, "momentum=1"),
+        ({"kernels": "kernel"}, "kernels='kernel'"),
+        ({"kernels": ["nowhere"]}, r"kernels=\['nowhere'\], 2-D variables: \['kernel'\]"),
+    ],
+)
+def test_bad_input_gets_one_line(options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        apply_once(EndToEndSGD(RATE, **options), kernel=np.eye(2), bias=np.ones(2))
+    assert "\n" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,9 +28,11 @@ class Claim:
 
 def ordering(text: str, losses: Mapping[str, float | None]) -> Claim:
     """The claim that losses come in the order given, lowest first; a None (all runs diverged) leaves it open."""
-    numbers = ", ".join(f"{name} {'diverged' if loss is None else format(loss, '.4f')}" for name, loss in losses.items())
+    numbers = ", ".join(
+        f"{name} {'diverged' if loss is None else format(loss, '.4f')}" for name, loss in losses.items()
+    )
     values = list(losses.values())
-    held = None if None in values else all(low < high for low, high in zip(values, values[1:]))
+    held = None if None in values else all(low < high for low, high in itertools.pairwise(values))
     return Claim(text, held, numbers)
 
 
@@ -59,8 +62,9 @@ def markdown_table(frame: pd.DataFrame) -> str:
 
 def markdown_claims(claims: Sequence[Claim]) -> str:
     """The claims as a Markdown table."""
-    return markdown_table(pd.DataFrame([(c.text, c.verdict, c.numbers) for c in claims],
-                                       columns=["claim", "in this run", "numbers"]))
+    return markdown_table(
+        pd.DataFrame([(c.text, c.verdict, c.numbers) for c in claims], columns=["claim", "in this run", "numbers"])
+    )
 
 
 def cell(value) -> str:

@@ -40,8 +40,12 @@ def parse(config_class: type[C], prog: str, arguments: Sequence[str] | None = No
         prog: the program's name in messages.
         arguments: default `sys.argv[1:]`.
     """
-    parser = _Parser(prog=prog, description=config_class.__doc__, allow_abbrev=False,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(
+        prog=prog,
+        description=config_class.__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     kinds = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
         shown = field.default if not isinstance(field.default, tuple) else " ".join(map(str, field.default))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
@@ -29,15 +29,22 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def log_ticks(ax: Axes, values: Sequence[float]) -> None:
-    """A logarithmic y axis if the values are positive and span more than a factor of three."""
-    finite = np.asarray([value for value in values if np.isfinite(value) and value > 0])
-    if finite.size and finite.max() > 3 * finite.min():
-        ax.set_yscale("log")
+def log_loss_axis(ax: Axes) -> None:
+    """A logarithmic y axis with plain numbers at 1, 2 and 5 times the powers of ten."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def step_axis(ax: Axes) -> None:
+    """A linear x axis of steps, with separators."""
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def save_figure(figure: Figure, path: Path, note: str, synthetic: bool) -> Path:
     """Stamps data set and settings at the foot and writes a PNG."""
-    figure.supxlabel(note, fontsize=7.5, color="#c00000" if synthetic else "#555555")
+    lines = textwrap.fill(note, width=int(16 * figure.get_figwidth()))
+    figure.supxlabel(lines, fontsize=7.5, color="#c00000" if synthetic else "#555555")
     figure.savefig(path, dpi=130)
     return path

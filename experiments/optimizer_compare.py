@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from rich.console import Console
 
-from experiments import figures
 from experiments.claims import Claim, ordering, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
-from experiments.sweep_run import best_runs, describe_run, train, write_config, write_report, write_trials
+from experiments.sweep_figures import draw_best_curves, draw_excess_loss, draw_loss_against_rate
+from experiments.sweep_run import best_runs, train, write_config, write_report, write_trials
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers import legacy_2019
 from overparam_tf.runlog import RunFolder
@@ -98,13 +97,18 @@ class Config(DataOptions):
 
     def _part_1(self) -> list[Variant]:
         rates = self.learning_rates or RATES_2019
-        plain = [self._variant(f"GD, depth {depth}", depth, "sgd", rates) for depth in self.depths or self.published.depths]
+        plain = [
+            self._variant(f"GD, depth {depth}", depth, "sgd", rates) for depth in self.depths or self.published.depths
+        ]
         adaptive = [self._variant(name, 1, name.lower(), rates) for name in ("AdaGrad", "AdaDelta")]
         return plain + adaptive
 
     def _part_2(self) -> list[Variant]:
         rates = self.learning_rates or (self.published.adam_rate,)
-        return [self._variant(f"Adam, depth {depth}", depth, "adam", rates) for depth in self.depths or self.published.depths]
+        return [
+            self._variant(f"Adam, depth {depth}", depth, "adam", rates)
+            for depth in self.depths or self.published.depths
+        ]
 
     def _variant(self, name: str, depth: int, optimizer: str, rates: Sequence[float]) -> Variant:
         return Variant(
@@ -138,8 +142,12 @@ def run(config: Config) -> RunFolder:
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables from a run folder alone."""
     config, history = folder.read_config(), History.load(folder.path)
-    drawn = [_comparison(folder, config, history, part, names) for part, names in config["parts"].items()]
-    drawn += [_excess(folder, config, history), _final_loss(folder, config, history)]
+    parts = config["parts"]
+    drawn = [
+        draw_best_curves(folder, config, history, f"Optimizer comparison, {part}", names, f"comparison_{part[-1]}")
+        for part, names in parts.items()
+    ]
+    drawn += [draw_excess_loss(folder, config, history, parts), draw_loss_against_rate(folder, config, history, parts)]
     table, claims = best_runs(history), claims_of(history)
     print_table(table, f"{config['data']['label']}, {config['loss']['label']}: best rate of each variant", console)
     print_claims(claims, console)
@@ -172,7 +180,7 @@ def _pick(losses: dict[str, float | None], names: Sequence[str]) -> dict[str, fl
 def _crossing(history: History, name: str, other: str) -> Claim:
     """From which step on the best run of `name` stays below that of `other`."""
     text = f"{name} passes {other}"
-    curves = [_best_curve(history, variant) for variant in (name, other)]
+    curves = [history.best_curve(variant) for variant in (name, other)]
     if None in curves:
         return Claim(text, None, "all runs of one of them diverged")
     (steps, losses), (_, others) = curves
@@ -180,65 +188,6 @@ def _crossing(history: History, name: str, other: str) -> Claim:
     if above.size and above[-1] == len(losses) - 1:
         return Claim(text, False, f"above it after {steps[-1]:,} steps")
     return Claim(text, True, f"below it from step {steps[above[-1] + 1] if above.size else 0:,} on")
-
-
-def _best_curve(history: History, variant: str) -> tuple[np.ndarray, np.ndarray] | None:
-    best = history.best(variant)
-    return None if best is None else history.curve(variant, best["learning_rate"], best["seed"])
-
-
-def _comparison(folder: RunFolder, config: dict, history: History, part: str, variants: Sequence[str]) -> Path:
-    """The paper's figure: each variant's loss at its best rate."""
-    figure, (ax,) = figures.new_figure(1, f"Optimizer comparison, {part}: best rate of each", height=5)
-    for index, name in enumerate(variants):
-        best = history.best(name)
-        if best is None:
-            ax.plot([], [], color=figures.colour(index), label=f"{name} (all rates diverged)")
-            continue
-        ax.plot(*history.curve(name, best["learning_rate"], best["seed"]), color=figures.colour(index),
-                label=f"{name} (rate {best['learning_rate']:g})")
-    ax.axhline(config["floor"]["loss"], color="#888888", linestyle=":", label="convex floor")
-    figures.log_ticks(ax, history.losses.ravel())
-    ax.set(xlabel="step (full batch)", ylabel=config["loss"]["label"])
-    ax.legend()
-    path = folder.figures / f"comparison_{part.replace(' ', '_')}.png"
-    return figures.save_figure(figure, path, describe_run(config), config["data"]["synthetic"])
-
-
-def _excess(folder: RunFolder, config: dict, history: History) -> Path:
-    """Loss above the convex floor, on logarithmic axes: how far from done each variant is."""
-    figure, axes = figures.new_figure(len(config["parts"]), "Loss above the convex floor, best rate of each", height=5)
-    for ax, (part, variants) in zip(axes, config["parts"].items()):
-        for index, name in enumerate(variants):
-            curve = _best_curve(history, name)
-            if curve is not None:
-                ax.loglog(curve[0] + 1, curve[1] - config["floor"]["loss"], color=figures.colour(index), label=name)
-        target = config["target_loss"] - config["floor"]["loss"]
-        ax.axhline(target, color="#888888", linestyle=":", label="target, a tenth of the start")
-        ax.set(title=part, xlabel="step + 1 (full batch)", ylabel=f"{config['loss']['label']} minus floor")
-        ax.legend()
-    path = folder.figures / "excess_loss.png"
-    return figures.save_figure(figure, path, describe_run(config), config["data"]["synthetic"])
-
-
-def _final_loss(folder: RunFolder, config: dict, history: History) -> Path:
-    """Last loss against learning rate, median over seeds; a cross where any seed diverged."""
-    figure, axes = figures.new_figure(len(config["parts"]), "Last loss against learning rate", height=5)
-    for ax, (part, variants) in zip(axes, config["parts"].items()):
-        for index, name in enumerate(variants):
-            by_rate = history.runs[history.runs["variant"] == name].groupby("learning_rate")
-            losses = by_rate["final_loss"].median()
-            ax.loglog(losses.index, losses, "o-", color=figures.colour(index), label=name)
-            diverged = by_rate["status"].agg(lambda status: (status == "diverged").any())
-            rates = diverged.index[diverged]
-            # Crosses in a row of their own per variant, at the top, clear of the curves.
-            ax.plot(rates, np.full(len(rates), 0.98 - 0.03 * index), "x", color=figures.colour(index),
-                    transform=ax.get_xaxis_transform())
-        ax.axhline(config["floor"]["loss"], color="#888888", linestyle=":", label="convex floor")
-        ax.set(title=f"{part} (crosses: diverged)", xlabel="learning rate", ylabel=config["loss"]["label"])
-        ax.legend(fontsize=8)
-    path = folder.figures / "final_loss_vs_rate.png"
-    return figures.save_figure(figure, path, describe_run(config), config["data"]["synthetic"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -39,7 +39,9 @@ class RunOptions:
 class DataOptions(RunOptions):
     """Which data to train on, and in which precision: options of the experiments that train on a data set."""
 
-    data: str = option("auto", "auto (real data if it can be had, else a synthetic stand-in), gas, synthetic, or a path")
+    data: str = option(
+        "auto", "auto (real data if it can be had, else a synthetic stand-in), gas, synthetic, or a path"
+    )
     gas: str = option("ethanol", "which gas of the sensor data")
     preprocessing: Literal["zscore", "minmax", "none"] = option("zscore", "of inputs and labels")
     dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
@@ -50,5 +52,7 @@ class DataOptions(RunOptions):
 
     def create_data_folder(self, experiment: str, prefix: str, problem: Problem) -> RunFolder:
         """As `create_folder`; the data set is part of a made-up name, and a stand-in part of any name."""
-        named = self if self.name is None or not problem.synthetic else replace(self, name=f"{self.name}-{problem.name}")
+        named = (
+            self if self.name is None or not problem.synthetic else replace(self, name=f"{self.name}-{problem.name}")
+        )
         return named.create_folder(experiment, f"{prefix}-{problem.name}")

@@ -28,7 +28,9 @@ def loss_label(p: int, scale: bool) -> str:
     return f"L{p}, mean(e^{p})/{p}" if scale else f"L{p}, mean(e^{p})"
 
 
-def write_config(folder: RunFolder, options: DataOptions, problem: Problem, loss: LpLoss, use_bias: bool, **more) -> dict:
+def write_config(
+    folder: RunFolder, options: DataOptions, problem: Problem, loss: LpLoss, use_bias: bool, **more
+) -> dict:
     """Writes config.json: options, data and its checksum, loss, floor and target, and where it all ran."""
     floor = convex_floor(problem.x, problem.y, loss.p, scale=loss.scale, use_bias=use_bias)
     start = float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0)
@@ -57,7 +59,13 @@ def write_config(folder: RunFolder, options: DataOptions, problem: Problem, loss
 
 
 def train(
-    problem: Problem, variants: Sequence[Variant], loss: LpLoss, steps: int, config: dict, title: str, options: DataOptions
+    problem: Problem,
+    variants: Sequence[Variant],
+    loss: LpLoss,
+    steps: int,
+    config: dict,
+    title: str,
+    options: DataOptions,
 ) -> History:
     """One sweep with progress; the results gain a column `excess_loss` over the floor of `config`."""
     with ProgressReport(title, options.quiet) as progress:
@@ -94,16 +102,22 @@ def write_trials(folder: RunFolder, history: History, config: dict, charts: Mapp
         }
         curve = history.curve(row.variant, row.learning_rate, row.seed)
         outcome = {tag: getattr(row, tag) for tag in metrics}
-        log.trial(run_name(row.variant, row.learning_rate, row.seed), hparams, outcome, curve, row.status == "diverged")
-    best = {}
-    for title, variants in charts.items():
-        for variant in variants:
-            run = history.best(variant)
-            if run is not None:
-                best[f"{title}/{variant}"] = history.curve(variant, run["learning_rate"], run["seed"])
-    log.curves(best)
-    log.layout({f"{folder.path.parent.name}, {config['data']['label']}": {
-        title: [f"^{re.escape(title)}/"] for title in charts}})
+        log.trial(
+            run_name(row.variant, row.learning_rate, row.seed),
+            hparams,
+            outcome,
+            curve,
+            row.status == "diverged",
+        )
+    best = {f"{title}/{variant}": history.best_curve(variant) for title, names in charts.items() for variant in names}
+    log.curves({tag: curve for tag, curve in best.items() if curve is not None})
+    log.layout(
+        {
+            f"{folder.path.parent.name}, {config['data']['label']}": {
+                title: [f"^{re.escape(title)}/"] for title in charts
+            }
+        }
+    )
 
 
 def write_report(folder: RunFolder, table: pd.DataFrame, claims: Sequence[Claim], figures: Sequence[Path]) -> None:
@@ -121,15 +135,17 @@ def best_runs(history: History) -> pd.DataFrame:
         if best is None:
             best = runs.iloc[0].copy()
             best[["learning_rate", "seed", "steps", "steps_to_target"]] = None
-        rows.append({
-            "variant": variant,
-            "best rate": f"{best['learning_rate']:.3g}" if best["learning_rate"] else "-",
-            "steps": best["steps"],
-            "loss": best["final_loss"],
-            "excess": best["excess_loss"],
-            "to target": best["steps_to_target"],
-            "diverged": f"{(runs['status'] == 'diverged').sum()} of {len(runs)}",
-        })
+        rows.append(
+            {
+                "variant": variant,
+                "best rate": f"{best['learning_rate']:.3g}" if best["learning_rate"] else "-",
+                "steps": best["steps"],
+                "loss": best["final_loss"],
+                "excess": best["excess_loss"],
+                "to target": best["steps_to_target"],
+                "diverged": f"{(runs['status'] == 'diverged').sum()} of {len(runs)}",
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -137,5 +153,7 @@ def describe_run(config: dict) -> str:
     """The line at the foot of every figure: data, loss, seeds, precision, machine."""
     options = config["options"]
     seeds = ", ".join(map(str, options["seeds"]))
-    return (f"{config['data']['label']} · {config['loss']['label']} · floor {cell(config['floor']['loss'])} · "
-            f"seed {seeds} · {options['dtype']} · {config['machine']}")
+    return (
+        f"{config['data']['label']} · {config['loss']['label']} · floor {cell(config['floor']['loss'])} · "
+        f"seed {seeds} · {options['dtype']} · {config['machine']}"
+    )

@@ -27,7 +27,13 @@ class ConvexFloor:
 
 
 def convex_floor(
-    x: np.ndarray, y: np.ndarray, p: int = 4, *, scale: bool = True, use_bias: bool = False, tolerance: float = 1e-8
+    x: np.ndarray,
+    y: np.ndarray,
+    p: int = 4,
+    *,
+    scale: bool = True,
+    use_bias: bool = False,
+    tolerance: float = 1e-8,
 ) -> ConvexFloor:
     r"""Minimises c mean(|x K + b - y|^p) over K and b in float64, c = 1/p if `scale` else 1.
 
@@ -68,7 +74,7 @@ def convex_floor(
     basis, singular, right = orthonormal @ left[:, kept], singular[kept], right[kept]
     constant = 1 / p if scale else 1.0
     solutions = [_minimise(basis, target, int(p), constant, tolerance) for target in y.T]
-    loss, gap = (float(np.mean(values)) for values in zip(*[(loss, gap) for _, loss, gap in solutions]))
+    loss, gap = (float(np.mean(values)) for values in zip(*[(loss, gap) for _, loss, gap in solutions], strict=True))
     # Targets that can be fitted exactly have floor 0, of which no share can be asked for.
     negligible = 1e-16 * constant * np.mean(y**p)
     if not gap <= max(tolerance * loss, negligible):

@@ -178,9 +178,7 @@ def _same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         y_true = ops.expand_dims(y_true, -1)
     elif len(shapes[1]) + 1 == len(shapes[0]) and shapes[0][-1] == 1:
         y_pred = ops.expand_dims(y_pred, -1)
-    elif len(shapes[0]) != len(shapes[1]) or any(
-        None not in (m, n) and m != n for m, n in zip(*shapes, strict=True)
-    ):
+    elif len(shapes[0]) != len(shapes[1]) or any(None not in (m, n) and m != n for m, n in zip(*shapes, strict=True)):
         raise InputError(
             f"expected labels and predictions of one shape. Received: y_true.shape={shapes[0]}, "
             f"y_pred.shape={shapes[1]}"

@@ -110,13 +110,9 @@ def test_only_matrices_follow_the_rule():
     assert_close([kernel], [-RATE * reference.literal_sum(np.ones((2, 2)), np.ones((2, 2)), 2)])
 
 
-@pytest.mark.parametrize(
-    "kernels", [["^hidden"], ["nothing", "dden"], lambda variable: variable.name == "hidden"]
-)
+@pytest.mark.parametrize("kernels", [["^hidden"], ["nothing", "dden"], lambda variable: variable.name == "hidden"])
 def test_chosen_kernels(kernels):
-    hidden, other = apply_once(
-        EndToEndSGD(RATE, depth=2, kernels=kernels), hidden=np.eye(2), other=np.eye(2)
-    )
+    hidden, other = apply_once(EndToEndSGD(RATE, depth=2, kernels=kernels), hidden=np.eye(2), other=np.eye(2))
     assert_close([hidden, other], [np.full((2, 2), -2 * RATE), np.full((2, 2), -RATE)])
 
 

@@ -11,10 +11,7 @@ from overparam_tf.datasets.fetch import download, place, unzip
 from overparam_tf.datasets.gas import batch_files
 from overparam_tf.errors import DataError
 
-URL = (
-    "https://archive.ics.uci.edu/static/public/270/"
-    "gas+sensor+array+drift+dataset+at+different+concentrations.zip"
-)
+URL = "https://archive.ics.uci.edu/static/public/270/gas+sensor+array+drift+dataset+at+different+concentrations.zip"
 # As recorded by several unrelated public projects that pin the archive; data/README.md names them.
 ARCHIVE_SHA256 = "98fe3a30981a222dd4518fbcc3dddd45d5c0ce9b03ef6dc6fe5cf7a04cfbff5e"
 # Of the ethanol lines of each file (see ethanol_sha256); data/README.md says how they were obtained.
@@ -80,8 +77,7 @@ def check_ethanol(folder: Path) -> None:
     for name, expected in ETHANOL_SHA256.items():
         if (digest := ethanol_sha256(folder / name)) != expected:
             raise DataError(
-                f"Checksum mismatch: expected sha256 {expected} of the ethanol rows of {name}. "
-                f"Received: {digest}."
+                f"Checksum mismatch: expected sha256 {expected} of the ethanol rows of {name}. Received: {digest}."
             )
 
 

@@ -51,8 +51,7 @@ class Problem:
             object.__setattr__(self, field, _frozen(field, getattr(self, field)))
         if len(self.x) != len(self.y):
             raise InputError(
-                "x and y must have the same number of rows. "
-                f"Received: x.shape={self.x.shape}, y.shape={self.y.shape}"
+                f"x and y must have the same number of rows. Received: x.shape={self.x.shape}, y.shape={self.y.shape}"
             )
 
     @property
@@ -132,8 +131,6 @@ def _frozen(name: str, values: np.ndarray) -> np.ndarray:
     finite = np.isfinite(array)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
-        raise InputError(
-            f"{name} must be finite. Received: {array[row, column]} in row {row}, column {column}"
-        )
+        raise InputError(f"{name} must be finite. Received: {array[row, column]} in row {row}, column {column}")
     array.setflags(write=False)
     return array

@@ -11,14 +11,16 @@ from overparam_tf.errors import InputError
 def check_depth(depth, kernel=None):
     """Raise unless `depth` is a number >= 1 or, for a stack of kernels, a tensor (..., 1, 1) of them."""
     values = _concrete(depth)
-    if values is not None and (
-        values.dtype.kind not in "iuf" or not np.all(np.isfinite(values) & (values >= 1))
-    ):
+    if values is not None and (values.dtype.kind not in "iuf" or not np.all(np.isfinite(values) & (values >= 1))):
         raise InputError(f"depth must be a finite number >= 1, it may be fractional. Received: depth={depth}")
     shape = tuple(getattr(depth, "shape", ()))
     allowed = () if kernel is None else (*kernel.shape[:-2], 1, 1)
-    fits = (size in (1, limit) for size, limit in zip(reversed(shape), reversed(allowed), strict=False))
-    if len(shape) > len(allowed) or not all(fits):
+    aligned = allowed[-len(shape) :] if shape else ()
+    fits = len(shape) == len(aligned) and all(
+        size in (1, limit) or None in (size, limit)  # None: not known while a function is being traced
+        for size, limit in zip(shape, aligned, strict=True)
+    )
+    if not fits:
         raise InputError(
             "depth must be a number, or for a stack of kernels a tensor with one depth for each. "
             f"Expected a shape that broadcasts to {allowed}. Received: depth.shape={shape}"

@@ -61,9 +61,7 @@ def _tall_basis(kernel):
     columns = kernel @ right
     square = ops.sum(ops.square(columns), axis=-2, keepdims=True)
     norms = ops.where(ops.equal(square, 0), ops.zeros_like(square), ops.sqrt(_or_one(square)))
-    norms = ops.where(
-        norms <= _noise(kernel) * ops.max(norms, axis=-1, keepdims=True), ops.zeros_like(norms), norms
-    )
+    norms = ops.where(norms <= _noise(kernel) * ops.max(norms, axis=-1, keepdims=True), ops.zeros_like(norms), norms)
     left = ops.where(ops.equal(norms, 0), ops.zeros_like(columns), columns / _or_one(norms))
     return left, norms, right
 
@@ -82,8 +80,8 @@ def _orthogonalizer(columns, tolerance: float):
 
     Args:
         columns: tensor of shape (..., k, k).
-        tolerance: largest scalar product of two columns, relative to the larger one's norm times the
-        largest norm.
+        tolerance: largest scalar product of two columns that is left, relative to the norm of the larger
+            one times the largest norm of all.
 
     Returns:
         Orthogonal tensor of shape (..., k, k).

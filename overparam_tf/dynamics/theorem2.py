@@ -86,8 +86,7 @@ def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: flo
     length = np.linalg.norm(direction)
     if direction.ndim != 1 or direction.size < 2 or not np.isfinite(length) or length == 0:
         raise InputError(
-            "direction must be a finite non-zero vector (d,), d >= 2. "
-            f"Received: direction={direction.tolist()}"
+            f"direction must be a finite non-zero vector (d,), d >= 2. Received: direction={direction.tolist()}"
         )
     if inner_radius == 0:
         raise InputError("the curve keeps off the origin, take inner_radius > 0. Received: inner_radius=0")
@@ -123,9 +122,7 @@ def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: flo
     )
 
 
-def closed_integral(
-    depth: float, outer_radius: float, gradient_norm: float, inner_radius: float = 0.0
-) -> float:
+def closed_integral(depth: float, outer_radius: float, gradient_norm: float, inner_radius: float = 0.0) -> float:
     r"""Return the integral of the end-to-end field along Theorem 2's curve, for a linear loss.
 
     $$2 |g| \, \frac{(N-1)(N-2)}{N (3-2/N)} \, \bigl(R^{3-2/N} - r^{3-2/N}\bigr)$$

@@ -97,20 +97,15 @@ class FactorizedDense(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = bool(use_bias)
         self.use_factor_biases = bool(use_factor_biases)
-        self.factor_initializer = self._for_factors(
-            initializers.get, "factor_initializer", factor_initializer
-        )
+        self.factor_initializer = self._for_factors(initializers.get, "factor_initializer", factor_initializer)
         self.kernel_initializer = None if kernel_initializer is None else initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.factor_regularizer = self._for_factors(
-            keras.regularizers.get, "factor_regularizer", factor_regularizer
-        )
+        self.factor_regularizer = self._for_factors(keras.regularizers.get, "factor_regularizer", factor_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         if contraction not in CONTRACTIONS:
             raise InputError(
-                f"expected a contraction out of {', '.join(CONTRACTIONS)}. "
-                f"Received: contraction={contraction!r}"
+                f"expected a contraction out of {', '.join(CONTRACTIONS)}. Received: contraction={contraction!r}"
             )
         self.contraction = contraction
         self.input_spec = keras.InputSpec(min_ndim=2)

@@ -77,11 +77,7 @@ def legacy_2019(name: str, learning_rate: Any = None) -> keras.optimizers.Optimi
 def _check_rate(learning_rate: Any) -> Any:
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         return learning_rate
-    if (
-        isinstance(learning_rate, numbers.Real)
-        and not isinstance(learning_rate, bool)
-        and 0 < learning_rate < math.inf
-    ):
+    if isinstance(learning_rate, numbers.Real) and not isinstance(learning_rate, bool) and 0 < learning_rate < math.inf:
         return float(learning_rate)
     raise InputError(
         f"expected a positive, finite learning rate or a LearningRateSchedule. "

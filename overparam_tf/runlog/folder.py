@@ -38,7 +38,7 @@ class RunFolder:
         """
         if not re.fullmatch(r"\w[\w.+= -]{0,119}", name):
             raise InputError(
-                "Expected a run name of at most 120 letters, digits, spaces or . _ - + =, with a letter or digit first. "
+                "Expected a run name of at most 120 letters, digits, spaces or . _ - + =, a letter or digit first. "
                 f"Received: name={name!r}"
             )
         parent = Path(logdir) / experiment
@@ -56,7 +56,9 @@ class RunFolder:
                 count += 1
                 path = parent / f"{name}-{count}"
         except OSError as error:
-            raise InputError(f"Cannot make a run folder in {parent}: {error.strerror}; choose another --logdir") from None
+            raise InputError(
+                f"Cannot make a run folder in {parent}: {error.strerror}; choose another --logdir"
+            ) from None
 
     @classmethod
     def open(cls, logdir: str | os.PathLike, experiment: str, name: str) -> RunFolder:

@@ -102,7 +102,7 @@ class TensorBoardLog:
     def _scalars(tag: str, steps: Sequence[int], values: Sequence[float]) -> None:
         with np.errstate(over="ignore"):
             values = np.asarray(values, np.float32)  # as TensorBoard keeps them
-        for step, value in zip(steps, values):
+        for step, value in zip(steps, values, strict=True):
             if np.isfinite(value):
                 tf.summary.scalar(tag, value, step=int(step))
 

@@ -50,11 +50,11 @@ class Engine:
         return self._evaluate().numpy()
 
     def _forward(self):
-        kernels, biases, updates = zip(*(stack.forward() for stack in self.stacks))
+        kernels, biases, updates = zip(*(stack.forward() for stack in self.stacks), strict=True)
         bias = None
         if any(bias is not None for bias in biases):
             zeros = [tf.zeros_like(kernel[:, :1]) for kernel in kernels]
-            bias = tf.concat([zero if bias is None else bias for bias, zero in zip(biases, zeros)], 0)
+            bias = tf.concat([zero if bias is None else bias for bias, zero in zip(biases, zeros, strict=True)], 0)
         losses, kernel_gradient, bias_gradient = self._data_pass(tf.concat(kernels, 0), bias)
         return losses, kernel_gradient, bias_gradient, updates
 
@@ -66,7 +66,7 @@ class Engine:
         sizes = [stack.runs for stack in self.stacks]
         kernel_gradients = tf.split(kernel_gradient, sizes)
         bias_gradients = [None] * len(sizes) if bias_gradient is None else tf.split(bias_gradient, sizes)
-        for update, kernel_part, bias_part in zip(updates, kernel_gradients, bias_gradients):
+        for update, kernel_part, bias_part in zip(updates, kernel_gradients, bias_gradients, strict=True):
             update(kernel_part, bias_part)
         return losses
 

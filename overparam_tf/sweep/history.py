@@ -57,6 +57,11 @@ class History:
         recorded = np.isfinite(losses)
         return self.steps[recorded], losses[recorded]
 
+    def best_curve(self, variant: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """The recorded curve of the best run of `variant`, or None if every run diverged."""
+        best = self.best(variant)
+        return None if best is None else self.curve(variant, best["learning_rate"], best["seed"])
+
     def frame(self) -> pd.DataFrame:
         """All curves as one tidy table: variant, learning_rate, seed, step, loss."""
         size = len(self.steps)
@@ -87,7 +92,9 @@ class History:
         weights = self.weights[self._find(variant, learning_rate, seed)]
         layer = FactorizedDense.from_config(self.layers[variant])
         model = keras.Sequential([keras.Input((len(weights[0]),), dtype=layer.compute_dtype), layer])
-        for variable, value in zip(layer.factors + [bias for bias in layer.biases if bias is not None], weights):
+        for variable, value in zip(
+            layer.factors + [bias for bias in layer.biases if bias is not None], weights, strict=True
+        ):
             variable.assign(value)
         return model
 
@@ -96,8 +103,10 @@ class History:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.runs.to_csv(folder / RESULTS, index=False)
-        keys = {name: self.runs[name].to_numpy(kind) for name, kind in
-                (("variant", "str"), ("learning_rate", "float64"), ("seed", "int64"))}
+        keys = {
+            name: self.runs[name].to_numpy(kind)
+            for name, kind in (("variant", "str"), ("learning_rate", "float64"), ("seed", "int64"))
+        }
         np.savez_compressed(folder / CURVES, steps=self.steps, losses=self.losses, **keys)
         arrays = {f"{run}/{j}": value for run, weights in enumerate(self.weights) for j, value in enumerate(weights)}
         np.savez_compressed(folder / WEIGHTS, layers=np.array(json.dumps(self.layers)), **arrays)
@@ -138,9 +147,11 @@ class History:
         found = runs[np.isclose(runs["learning_rate"], learning_rate, rtol=1e-9, atol=0)]
         found = found if seed is None else found[found["seed"] == seed]
         if len(found) != 1:
-            pairs = list(zip(runs["learning_rate"], runs["seed"]))
-            raise InputError(f"Expected one run of {variant!r}, of the (learning_rate, seed) pairs {pairs}. "
-                             f"Received: learning_rate={learning_rate!r}, seed={seed!r}")
+            pairs = list(zip(runs["learning_rate"], runs["seed"], strict=True))
+            raise InputError(
+                f"Expected one run of {variant!r}, of the (learning_rate, seed) pairs {pairs}. "
+                f"Received: learning_rate={learning_rate!r}, seed={seed!r}"
+            )
         return int(found.index[0])
 
 

@@ -36,9 +36,11 @@ class StackedRates(keras.optimizers.schedules.LearningRateSchedule):
         self.rates = np.reshape(np.asarray(rates, "float64"), (-1, 1, 1))
 
     def __call__(self, step):
+        """The rates, the same at every step."""
         return tf.constant(self.rates)
 
     def get_config(self):
+        """The constructor's arguments."""
         return {"rates": self.rates.ravel().tolist()}
 
 
@@ -87,9 +89,9 @@ class FactorStack(_Stack):
     def __init__(self, variant: Variant, features: int, outputs: int, dtype: str):
         layers = _layers_of_runs(variant, features, outputs)
         super().__init__(
-            [_stacked(factor, dtype) for factor in zip(*(layer.factors for layer in layers))],
+            [_stacked(factor, dtype) for factor in zip(*(layer.factors for layer in layers), strict=True)],
             # Rows, so that the learning rates (R, 1, 1) apply to biases too.
-            [_stacked(bias, dtype, as_rows=True) for bias in zip(*(layer.biases for layer in layers))],
+            [_stacked(bias, dtype, as_rows=True) for bias in zip(*(layer.biases for layer in layers), strict=True)],
         )
         self.optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
         self.optimizer.build(self.variables)
@@ -149,7 +151,7 @@ def affine_product(factors: list, biases: list) -> tuple[tf.Tensor, tf.Tensor | 
     """
     kernel, bias = factors[-1].value, biases[-1].value if biases[-1] is not None else None
     # From the output side: its factors are the narrow ones, down to vectors for a single output.
-    for factor, factor_bias in zip(reversed(factors[:-1]), reversed(biases[:-1])):
+    for factor, factor_bias in zip(reversed(factors[:-1]), reversed(biases[:-1]), strict=True):
         if factor_bias is not None:
             carried = _product(factor_bias.value, kernel)
             bias = carried if bias is None else carried + bias
@@ -168,7 +170,7 @@ def _layers_of_runs(variant: Variant, features: int, outputs: int) -> list[Facto
 
 
 def _stacked(weights: Sequence, dtype: str, as_rows: bool = False) -> keras.Variable | None:
-    """One weight of every run as a variable (R, ...); `as_rows` turns vectors into (R, 1, out). None if there is none."""
+    """One weight of every run as a variable (R, ...), vectors (R, 1, out) if `as_rows`; None where there is none."""
     if any(weight is None for weight in weights):
         return None
     values = np.stack([keras.ops.convert_to_numpy(weight) for weight in weights])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ class Sweep:
 
     problem: Problem
     variants: Sequence[Variant]
-    loss: LpLoss = LpLoss(2)
+    loss: LpLoss = field(default_factory=lambda: LpLoss(2))
     dtype: str = "float32"
 
     def __post_init__(self):
@@ -123,15 +123,21 @@ class Sweep:
             self._table(recorder, step, status, engine),
             recorder.steps,
             recorder.losses,
-            [stack.weights(run) for stack, variant in zip(engine.stacks, self.variants)
-             for run in range(len(variant.runs))],
-            {variant.name: stack.layer_config(self.dtype) for stack, variant in zip(engine.stacks, self.variants)},
+            [
+                stack.weights(run)
+                for stack, variant in zip(engine.stacks, self.variants, strict=True)
+                for run in range(len(variant.runs))
+            ],
+            {
+                variant.name: stack.layer_config(self.dtype)
+                for stack, variant in zip(engine.stacks, self.variants, strict=True)
+            },
         )
 
     def _last_losses(self, recorder: Recorder) -> dict[str, float]:
         ends = np.cumsum([len(variant.runs) for variant in self.variants])[:-1]
         parts = np.split(recorder.last_loss, ends)
-        return {variant.name: float(np.fmin.reduce(part)) for variant, part in zip(self.variants, parts)}
+        return {variant.name: float(np.fmin.reduce(part)) for variant, part in zip(self.variants, parts, strict=True)}
 
     def _table(self, recorder: Recorder, steps: int, status: str, engine: Engine) -> pd.DataFrame:
         described = [
@@ -144,7 +150,7 @@ class Sweep:
                 "learning_rate": rate,
                 "seed": seed,
             }
-            for variant, stack in zip(self.variants, engine.stacks)
+            for variant, stack in zip(self.variants, engine.stacks, strict=True)
             for rate, seed in variant.runs
         ]
         diverged = recorder.diverged_at != NEVER

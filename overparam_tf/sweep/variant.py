@@ -20,7 +20,13 @@ from overparam_tf.layers import FactorizedDense
 ELEMENTWISE_OPTIMIZERS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
 
 # Options of Keras optimizers that mix the weights of a tensor, and with it the runs of a stack.
-MIXING_OPTIONS = ("clipnorm", "global_clipnorm", "use_ema", "loss_scale_factor", "gradient_accumulation_steps")
+MIXING_OPTIONS = (
+    "clipnorm",
+    "global_clipnorm",
+    "use_ema",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Variant:
             frozen = tuple(kind(value) for value in np.atleast_1d(values).tolist())
         except (TypeError, ValueError, OverflowError):
             frozen = ()
-        exact = frozen and all(value == original for value, original in zip(frozen, np.atleast_1d(values)))
+        exact = frozen and all(value == original for value, original in zip(frozen, np.atleast_1d(values), strict=True))
         if not exact or not all(map(is_valid, frozen)) or len(set(frozen)) != len(frozen):
             raise self._error(f"expected {field} as a non-empty list of {expected}, none twice", **{field: values})
         object.__setattr__(self, field, frozen)
@@ -99,19 +105,24 @@ class Variant:
         elif self.update == "factors":
             raise self._error("a fractional depth needs update='end_to_end'", depth=self.depth)
         if self.update == "end_to_end" and self.use_factor_biases:
-            raise self._error("the end-to-end rule has no factors to bias; set use_factor_biases=False",
-                              use_factor_biases=True)
+            raise self._error(
+                "the end-to-end rule has no factors to bias; set use_factor_biases=False",
+                use_factor_biases=True,
+            )
 
     def _check_optimizer(self) -> None:
         try:
             optimizer = keras.optimizers.get(self.optimizer)
         except (ValueError, TypeError, KeyError):
-            raise self._error(f"expected optimizer as one of {', '.join(ELEMENTWISE_OPTIMIZERS)}",
-                              optimizer=self.optimizer) from None
+            raise self._error(
+                f"expected optimizer as one of {', '.join(ELEMENTWISE_OPTIMIZERS)}", optimizer=self.optimizer
+            ) from None
         kind, config = type(optimizer).__name__, optimizer.get_config()
         if type(optimizer) is not getattr(keras.optimizers, kind, None) or kind not in ELEMENTWISE_OPTIMIZERS:
-            raise self._error("a stack of runs is exact only for elementwise optimizers: "
-                              + ", ".join(ELEMENTWISE_OPTIMIZERS), optimizer=kind)
+            raise self._error(
+                "a stack of runs is exact only for elementwise optimizers: " + ", ".join(ELEMENTWISE_OPTIMIZERS),
+                optimizer=kind,
+            )
         mixing = {option: config[option] for option in MIXING_OPTIONS if config.get(option)}
         if mixing:
             raise self._error("these optimizer options would mix the runs of a stack; leave them out", **mixing)
@@ -166,7 +177,7 @@ class Variant:
         received = [np.shape(factor) for factor in factors]
         if received != expected:
             raise self._error(f"expected initial_factors of the shapes {expected}", shapes=received)
-        for variable, value in zip(layer.factors, factors):
+        for variable, value in zip(layer.factors, factors, strict=True):
             variable.assign(value)
 
     def _initializers(self, seed: int) -> dict[str, Any]:

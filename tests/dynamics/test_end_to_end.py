@@ -105,6 +105,15 @@ def test_stack_is_every_kernel_alone_each_with_its_depth(shape, compiled):
 
 
 @pytest.mark.parametrize("shape", [(6, 1), (5, 3)])
+def test_stack_of_unknown_length(shape):
+    kernels, gradients = np.random.default_rng(3).normal(size=(2, 4, *shape))
+    unknown, depths = tf.TensorSpec([None, *shape], "float64"), tf.TensorSpec([None, 1, 1], "float64")
+    update = tf.function(end_to_end_update, input_signature=[unknown, unknown, depths])
+    actual = update(kernels, gradients, np.full((4, 1, 1), 3.0))
+    assert largest_gap(actual, end_to_end_update(kernels, gradients, 3)) < 1e-13
+
+
+@pytest.mark.parametrize("shape", [(6, 1), (5, 3)])
 def test_compiled_diverged_run_is_nan_and_leaves_the_others_alone(shape):
     kernels, gradients = np.random.default_rng(3).normal(size=(2, 3, *shape))
     kernels[0], kernels[1, 0, 0] = np.nan, np.inf
@@ -128,8 +137,7 @@ def test_derivative_in_kernel_matches_finite_differences(shape, depth):
     with tf.GradientTape() as tape:
         value = tf.reduce_sum(end_to_end_update(variable, gradient, depth) * cotangent)
     ahead, behind = (
-        np.sum(end_to_end_update(kernel + step * direction, gradient, depth) * cotangent)
-        for step in (1e-5, -1e-5)
+        np.sum(end_to_end_update(kernel + step * direction, gradient, depth) * cotangent) for step in (1e-5, -1e-5)
     )
     slope = np.sum(tape.gradient(value, variable) * direction)
     np.testing.assert_allclose(slope, (ahead - behind) / 2e-5, rtol=1e-7)

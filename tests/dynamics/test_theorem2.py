@@ -8,9 +8,7 @@ DIRECTION = np.array([0.3, -1.2, 0.4])
 LINEAR = 1.7 * DIRECTION / np.linalg.norm(DIRECTION)
 
 
-@pytest.mark.parametrize(
-    ("depth", "expected"), [(2, 0), (3, 0.00450897), (4, 0.00645105), (8, 0.01154265)]
-)
+@pytest.mark.parametrize(("depth", "expected"), [(2, 0), (3, 0.00450897), (4, 0.00645105), (8, 0.01154265)])
 def test_known_numbers_in_the_limit(depth, expected):
     curve = theorem2_curve(DIRECTION, outer_radius=0.1, inner_radius=1e-6)
     np.testing.assert_allclose(line_integral(end_to_end_field(LINEAR, depth), curve), expected, atol=5e-9)

@@ -34,7 +34,9 @@ def test_options_become_fields(line, expected):
     assert parse(Config, "program", line.split()) == expected
 
 
-@pytest.mark.parametrize("line", ["--mode medium", "--steps x", "--steps 1.5", "--rates", "--rates a", "--nothing", "stray"])
+@pytest.mark.parametrize(
+    "line", ["--mode medium", "--steps x", "--steps 1.5", "--rates", "--rates a", "--nothing", "stray"]
+)
 def test_bad_options_are_one_line_and_exit_code_2(line, capsys):
     with pytest.raises(SystemExit) as caught:
         parse(Config, "program", line.split())

@@ -16,9 +16,23 @@ from experiments.optimizer_compare import RATES_2019, Config, main
 from overparam_tf import History
 from tests.event_files import events, scalars
 
-COLUMNS = ["part", "variant", "optimizer", "depth", "width", "learning_rate", "seed", "status", "steps", "final_loss",
-           "best_loss", "excess_loss", "diverged_at", "steps_to_target"]
-FIGURES = ["comparison_part_1", "comparison_part_2", "excess_loss", "final_loss_vs_rate"]
+COLUMNS = [
+    "part",
+    "variant",
+    "optimizer",
+    "depth",
+    "width",
+    "learning_rate",
+    "seed",
+    "status",
+    "steps",
+    "final_loss",
+    "best_loss",
+    "excess_loss",
+    "diverged_at",
+    "steps_to_target",
+]
+FIGURES = ["comparison_1", "comparison_2", "excess_loss", "loss_against_rate"]
 
 
 def run(tmp_path, *options):

@@ -113,9 +113,7 @@ def test_default_factors_are_near_zero_and_biases_zero():
 
 
 def test_a_seeded_initializer_gives_equal_layers_and_unequal_factors():
-    first, second = (
-        FactorizedDense(4, depth=3, factor_initializer=NearZero(seed=7)) for _ in range(2)
-    )
+    first, second = (FactorizedDense(4, depth=3, factor_initializer=NearZero(seed=7)) for _ in range(2))
     for layer in (first, second):
         layer.build((None, 4))
     for j, (a, b) in enumerate(zip(first.factors, second.factors, strict=True)):

@@ -37,7 +37,7 @@ def _hparams(found, tag):
 
 def test_the_layout_names_its_charts(log, tmp_path):
     log.layout({"experiment": {"best": ["^best/"], "all": ["loss"]}})
-    (_, value), = events(tmp_path)["custom_scalars__config__"]
+    ((_, value),) = events(tmp_path)["custom_scalars__config__"]
     layout = layout_pb2.Layout.FromString(tf.make_ndarray(value.tensor).item())
     assert [chart.title for chart in layout.category[0].chart] == ["best", "all"]
     assert list(layout.category[0].chart[0].multiline.tag) == ["^best/"]

@@ -53,8 +53,16 @@ def compare(name, depths, biases, dtype, tolerance, p, outputs=1, width=None):
     rates = (rate, 3 * rate)
     problem = small_problem(outputs=outputs)
     variants = [
-        Variant(f"depth {depth}, biases {bias}", depth, width if depth > 1 else None, optimizer(1.0), rates,
-                use_bias=bias, use_factor_biases=bias, initial_factors=keras.initializers.RandomNormal(stddev=0.3))
+        Variant(
+            f"depth {depth}, biases {bias}",
+            depth,
+            width if depth > 1 else None,
+            optimizer(1.0),
+            rates,
+            use_bias=bias,
+            use_factor_biases=bias,
+            initial_factors=keras.initializers.RandomNormal(stddev=0.3),
+        )
         for depth, bias in itertools.product(depths, biases)
     ]
     history = Sweep(problem, variants, LpLoss(p), dtype).run(STEPS, points=2 * STEPS)

@@ -10,8 +10,10 @@ from tests.cases import small_problem
 
 @pytest.fixture(scope="module")
 def history():
-    variants = [Variant("GD", 1, learning_rates=(1e-3, 10.0)), Variant("Adam, deep", 3, optimizer="adam", seeds=(0, 5),
-                                                                       use_bias=True, use_factor_biases=True)]
+    variants = [
+        Variant("GD", 1, learning_rates=(1e-3, 10.0)),
+        Variant("Adam, deep", 3, optimizer="adam", seeds=(0, 5), use_bias=True, use_factor_biases=True),
+    ]
     return Sweep(small_problem(), variants, LpLoss(4)).run(200, targets={"target": 1.0})
 
 
@@ -57,7 +59,7 @@ def test_a_joined_history_keeps_every_curve(history):
     for source in (history, other):
         for row in source.runs.itertuples():
             key = row.variant, row.learning_rate, row.seed
-            assert all(np.array_equal(a, b) for a, b in zip(joined.curve(*key), source.curve(*key)))
+            assert all(np.array_equal(a, b) for a, b in zip(joined.curve(*key), source.curve(*key), strict=True))
     assert joined.model("late", 1e-3).count_params() == 7
 
 

@@ -28,7 +28,9 @@ def test_depth_one_is_gradient_descent():
     history = Sweep(problem, [variant], LpLoss(4), "float64").run(500, points=2000)
     kernel = variant.layer(problem.features, 1).kernel.numpy().astype("float64")
     for rate in variant.learning_rates:
-        np.testing.assert_allclose(history.curve("GD", rate)[1], gradient_descent(problem, kernel, rate, 500), rtol=1e-10)
+        np.testing.assert_allclose(
+            history.curve("GD", rate)[1], gradient_descent(problem, kernel, rate, 500), rtol=1e-10
+        )
 
 
 def test_a_diverging_run_leaves_its_neighbours_alone():
@@ -98,7 +100,9 @@ def test_variants_with_and_without_biases_share_a_sweep():
     together = Sweep(problem, [plain, biased], LpLoss(4), "float64").run(50)
     for variant in (plain, biased):
         alone = Sweep(problem, [variant], LpLoss(4), "float64").run(50)
-        np.testing.assert_allclose(together.curve(variant.name, 1e-3)[1], alone.curve(variant.name, 1e-3)[1], rtol=1e-12)
+        np.testing.assert_allclose(
+            together.curve(variant.name, 1e-3)[1], alone.curve(variant.name, 1e-3)[1], rtol=1e-12
+        )
 
 
 def test_progress_tells_steps_and_losses():
@@ -166,7 +170,9 @@ BAD_SWEEPS = {
     "unknown dtype": lambda problem: Sweep(problem, [Variant("a")], dtype="float16"),
     "no steps": lambda problem: Sweep(problem, [Variant("a")]).run(0),
     "half a step": lambda problem: Sweep(problem, [Variant("a")]).run(1.5),
-    "factors of other shapes": lambda problem: Sweep(problem, [Variant("a", 2, initial_factors=[np.ones((6, 1))])]).run(1),
+    "factors of other shapes": lambda problem: Sweep(problem, [Variant("a", 2, initial_factors=[np.ones((6, 1))])]).run(
+        1
+    ),
     "no such variant": lambda problem: Sweep(problem, [Variant("a")]).run(1).best("b"),
     "no such run": lambda problem: Sweep(problem, [Variant("a")]).run(1).model("a", 0.7),
 }

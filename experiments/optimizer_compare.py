@@ -19,7 +19,7 @@ from experiments.claims import Claim, ordering, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
 from experiments.sweep_figures import draw_best_curves, draw_excess_loss, draw_loss_against_rate
-from experiments.sweep_run import best_runs, train, write_config, write_report, write_trials
+from experiments.sweep_run import best_runs, loss_facts, train, write_config, write_report, write_trials
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers import legacy_2019
 from overparam_tf.runlog import RunFolder
@@ -128,10 +128,11 @@ def run(config: Config) -> RunFolder:
     problem = config.load_problem()
     folder = config.create_data_folder("optimizer_compare", config.preset, problem)
     charts = {part: [variant.name for variant in variants] for part, (variants, _) in parts.items()}
-    written = write_config(folder, config, problem, loss, config.use_biases, parts=charts)
+    facts = loss_facts(problem, loss, config.use_biases)
+    written = write_config(folder, config, problem, [facts], parts=charts)
     history = None
     for part, (variants, steps) in parts.items():
-        outcome = train(problem, variants, loss, steps, written, f"optimizer_compare, {part}", config)
+        outcome = train(problem, variants, loss, facts, steps, f"optimizer_compare, {part}", config)
         outcome.runs.insert(0, "part", part)
         history = outcome if history is None else history.join(outcome)
         history.save(folder.path)
@@ -142,14 +143,19 @@ def run(config: Config) -> RunFolder:
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables from a run folder alone."""
     config, history = folder.read_config(), History.load(folder.path)
-    parts = config["parts"]
+    parts, (facts,) = config["parts"], config["losses"]
     drawn = [
-        draw_best_curves(folder, config, history, f"Optimizer comparison, {part}", names, f"comparison_{part[-1]}")
+        draw_best_curves(
+            folder, config, facts, history, f"Optimizer comparison, {part}", names, f"comparison_{part[-1]}"
+        )
         for part, names in parts.items()
     ]
-    drawn += [draw_excess_loss(folder, config, history, parts), draw_loss_against_rate(folder, config, history, parts)]
+    drawn += [
+        draw_excess_loss(folder, config, facts, history, parts),
+        draw_loss_against_rate(folder, config, facts, history, parts),
+    ]
     table, claims = best_runs(history), claims_of(history)
-    print_table(table, f"{config['data']['label']}, {config['loss']['label']}: best rate of each variant", console)
+    print_table(table, f"{config['data']['label']}, {facts['label']}: best rate of each variant", console)
     print_claims(claims, console)
     write_report(folder, table, claims, drawn)
 

@@ -15,7 +15,7 @@ from overparam_tf.sweep import History
 
 
 def draw_best_curves(
-    folder: RunFolder, config: dict, history: History, title: str, variants: Sequence[str], name: str
+    folder: RunFolder, config: dict, facts: dict, history: History, title: str, variants: Sequence[str], name: str
 ) -> Path:
     """The paper's figure: the loss of each variant at its best rate, and the convex floor."""
     figure, (ax,) = figures.new_figure(1, f"{title}: best rate of each", height=5)
@@ -23,35 +23,37 @@ def draw_best_curves(
         curve, best = history.best_curve(variant), history.best(variant)
         label = f"{variant} (every rate diverged)" if best is None else f"{variant} (rate {best['learning_rate']:g})"
         ax.plot(*(curve or ([], [])), color=figures.colour(index), label=label)
-    ax.axhline(config["floor"]["loss"], color="#888888", linestyle=":", label="convex floor")
+    ax.axhline(facts["floor"], color="#888888", linestyle=":", label="convex floor")
     figures.log_loss_axis(ax)
     figures.step_axis(ax)
-    ax.set(xlabel="step (full batch)", ylabel=config["loss"]["label"], ylim=(None, 1.05 * config["loss_at_zero"]))
+    ax.set(xlabel="step (full batch)", ylabel=facts["label"], ylim=(None, 1.05 * facts["at_zero"]))
     ax.legend(fontsize=8)
-    return _save(figure, folder, config, name)
+    return _save(figure, folder, config, facts, name)
 
 
-def draw_excess_loss(folder: RunFolder, config: dict, history: History, groups: Mapping[str, Sequence[str]]) -> Path:
+def draw_excess_loss(
+    folder: RunFolder, config: dict, facts: dict, history: History, groups: Mapping[str, Sequence[str]]
+) -> Path:
     """Loss above the convex floor on logarithmic axes: how far from done each variant is at its best rate."""
     figure, axes = figures.new_figure(len(groups), "Loss above the convex floor, best rate of each", height=5)
     for ax, (title, variants) in zip(axes, groups.items(), strict=True):
         for index, variant in enumerate(variants):
             steps, losses = history.best_curve(variant) or (np.empty(0), np.empty(0))
-            ax.plot(steps + 1, losses - config["floor"]["loss"], color=figures.colour(index), label=variant)
-        target = config["target_loss"] - config["floor"]["loss"]
+            ax.plot(steps + 1, losses - facts["floor"], color=figures.colour(index), label=variant)
+        target = facts["target"] - facts["floor"]
         ax.axhline(target, color="#888888", linestyle=":", label="target: a tenth of the zero kernel's")
-        ax.set(title=title, xlabel="step + 1 (full batch)", ylabel=f"{config['loss']['label']} minus floor")
+        ax.set(title=title, xlabel="step + 1 (full batch)", ylabel=f"{facts['label']} minus floor")
         ax.set(xscale="log", yscale="log")
         ax.legend(fontsize=8)
-    return _save(figure, folder, config, "excess_loss")
+    return _save(figure, folder, config, facts, "excess_loss")
 
 
 def draw_loss_against_rate(
-    folder: RunFolder, config: dict, history: History, groups: Mapping[str, Sequence[str]]
+    folder: RunFolder, config: dict, facts: dict, history: History, groups: Mapping[str, Sequence[str]]
 ) -> Path:
     """Last loss against learning rate, median over seeds; a cross at the top where a seed came to nothing."""
     figure, axes = figures.new_figure(len(groups), "Last loss against learning rate", height=5)
-    start, floor = config["loss_at_zero"], config["floor"]["loss"]
+    start, floor = facts["at_zero"], facts["floor"]
     for ax, (title, variants) in zip(axes, groups.items(), strict=True):
         for index, variant in enumerate(variants):
             by_rate = history.runs[history.runs["variant"] == variant].groupby("learning_rate")["final_loss"]
@@ -67,11 +69,11 @@ def draw_loss_against_rate(
         figures.log_loss_axis(ax)
         # The top third is the crosses'.
         ax.set(xscale="log", ylim=(floor * 0.9, start * (start / floor) ** 0.4))
-        ax.set(title=title, xlabel="learning rate", ylabel=config["loss"]["label"])
+        ax.set(title=title, xlabel="learning rate", ylabel=facts["label"])
         ax.legend(fontsize=8, title="× diverged, or no better than zero", title_fontsize=8, loc="center right")
-    return _save(figure, folder, config, "loss_against_rate")
+    return _save(figure, folder, config, facts, "loss_against_rate")
 
 
-def _save(figure: Figure, folder: RunFolder, config: dict, name: str) -> Path:
+def _save(figure: Figure, folder: RunFolder, config: dict, facts: dict, name: str) -> Path:
     path = folder.figures / f"{name}.png"
-    return figures.save_figure(figure, path, describe_run(config), config["data"]["synthetic"])
+    return figures.save_figure(figure, path, describe_run(config, facts), config["data"]["synthetic"])

@@ -12,8 +12,8 @@ import pandas as pd
 
 from experiments.claims import Claim, cell, markdown_claims, markdown_table
 from experiments.options import DataOptions
-from overparam_tf.convex_floor import convex_floor
 from overparam_tf.datasets import Problem
+from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment, run_name
 from overparam_tf.sweep import History, Sweep, Variant
@@ -28,12 +28,24 @@ def loss_label(p: int, scale: bool) -> str:
     return f"L{p}, mean(e^{p})/{p}" if scale else f"L{p}, mean(e^{p})"
 
 
-def write_config(
-    folder: RunFolder, options: DataOptions, problem: Problem, loss: LpLoss, use_bias: bool, **more
-) -> dict:
-    """Writes config.json: options, data and its checksum, loss, floor and target, and where it all ran."""
+def loss_facts(problem: Problem, loss: LpLoss, use_bias: bool) -> dict:
+    """What tables and figures need to know of a loss on a problem: label, convex floor, start, and target."""
     floor = convex_floor(problem.x, problem.y, loss.p, scale=loss.scale, use_bias=use_bias)
     start = float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0)
+    return {
+        "label": loss_label(loss.p, loss.scale),
+        "p": loss.p,
+        "scale": loss.scale,
+        "floor": floor.loss,
+        "floor_duality_gap": floor.gap,
+        "floor_with_bias": use_bias,
+        "at_zero": start,
+        "target": floor.loss + TARGET_EXCESS * (start - floor.loss),
+    }
+
+
+def write_config(folder: RunFolder, options: DataOptions, problem: Problem, losses: Sequence[dict], **more) -> dict:
+    """Writes config.json: options, data and its checksum, `loss_facts`, and where it all ran."""
     config = {
         "experiment": folder.path.parent.name,
         "options": dataclasses.asdict(options),
@@ -47,10 +59,7 @@ def write_config(
             "features": problem.features,
             "sha256": problem.checksum,
         },
-        "loss": {"p": loss.p, "scale": loss.scale, "label": loss_label(loss.p, loss.scale)},
-        "floor": {"loss": floor.loss, "duality_gap": floor.gap, "use_bias": use_bias},
-        "loss_at_zero": start,
-        "target_loss": floor.loss + TARGET_EXCESS * (start - floor.loss),
+        "losses": list(losses),
         **more,
         **environment(),
     }
@@ -62,17 +71,18 @@ def train(
     problem: Problem,
     variants: Sequence[Variant],
     loss: LpLoss,
+    facts: dict,
     steps: int,
-    config: dict,
     title: str,
     options: DataOptions,
 ) -> History:
-    """One sweep with progress; the results gain a column `excess_loss` over the floor of `config`."""
+    """One sweep with progress; the results gain the loss's label and the excess over its floor."""
     with ProgressReport(title, options.quiet) as progress:
         sweep = Sweep(problem, variants, loss, options.dtype)
-        history = sweep.run(steps, targets={"target": config["target_loss"]}, progress=progress)
+        history = sweep.run(steps, targets={"target": facts["target"]}, progress=progress)
     runs = history.runs
-    runs.insert(runs.columns.get_loc("best_loss") + 1, "excess_loss", runs["final_loss"] - config["floor"]["loss"])
+    runs.insert(runs.columns.get_loc("best_loss") + 1, "excess_loss", runs["final_loss"] - facts["floor"])
+    runs.insert(0, "loss", facts["label"])
     return history
 
 
@@ -96,7 +106,7 @@ def write_trials(folder: RunFolder, history: History, config: dict, charts: Mapp
             "width": row.width,
             "learning_rate": row.learning_rate,
             "seed": row.seed,
-            "loss": config["loss"]["label"],
+            "loss": row.loss,
             "data": config["data"]["label"],
             "status": row.status,
         }
@@ -149,11 +159,11 @@ def best_runs(history: History) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def describe_run(config: dict) -> str:
-    """The line at the foot of every figure: data, loss, seeds, precision, machine."""
+def describe_run(config: dict, facts: dict) -> str:
+    """The line at the foot of every figure: data, loss, floor, seeds, precision, machine."""
     options = config["options"]
     seeds = ", ".join(map(str, options["seeds"]))
     return (
-        f"{config['data']['label']} · {config['loss']['label']} · floor {cell(config['floor']['loss'])} · "
+        f"{config['data']['label']} · {facts['label']} · floor {cell(facts['floor'])} · "
         f"seed {seeds} · {options['dtype']} · {config['machine']}"
     )

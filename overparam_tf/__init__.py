@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from overparam_tf._version import __version__
 
 if TYPE_CHECKING:
-    from overparam_tf.convex_floor import ConvexFloor, convex_floor
     from overparam_tf.datasets import Problem, load
+    from overparam_tf.emulation import Emulation, emulate
     from overparam_tf.errors import DataError, InputError
+    from overparam_tf.floor import ConvexFloor, convex_floor
     from overparam_tf.initializers import NearZero, balanced_factors, identity_factors
     from overparam_tf.layers import FactorizedDense
     from overparam_tf.losses import L4Loss, LpLoss, l4_loss, lp_loss
@@ -26,7 +27,8 @@ _HOMES = {
     "overparam_tf.optimizers": ("legacy_2019",),
     "overparam_tf.datasets": ("Problem", "load"),
     "overparam_tf.sweep": ("Variant", "Sweep", "History"),
-    "overparam_tf.convex_floor": ("convex_floor", "ConvexFloor"),
+    "overparam_tf.emulation": ("emulate", "Emulation"),
+    "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
     "overparam_tf.errors": ("InputError", "DataError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

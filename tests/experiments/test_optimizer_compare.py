@@ -18,6 +18,7 @@ from tests.event_files import events, scalars
 
 COLUMNS = [
     "part",
+    "loss",
     "variant",
     "optimizer",
     "depth",
@@ -51,8 +52,9 @@ def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
     assert config["data"]["synthetic"] and len(config["data"]["sha256"]) == 64
     assert config["options"]["learning_rates"] == [0.0001, 0.001, 0.5]
-    assert {"command", "commit", "versions", "machine", "devices", "floor", "target_loss"} <= set(config)
-    assert config["floor"]["duality_gap"] <= 1e-8 * config["floor"]["loss"]
+    assert {"command", "commit", "versions", "machine", "devices"} <= set(config)
+    (loss,) = config["losses"]
+    assert loss["floor_duality_gap"] <= 1e-8 * loss["floor"] < loss["target"] < loss["at_zero"]
     assert sorted(path.stem for path in (finished / "figures").glob("*.png")) == FIGURES
 
 
@@ -63,7 +65,7 @@ def test_results_have_a_row_a_run(finished):
     diverged = results["status"] == "diverged"
     assert diverged.any() and (results.loc[diverged, "learning_rate"] == 0.5).all()
     assert (results["final_loss"].isna() == diverged).all() and (results["diverged_at"].notna() == diverged).all()
-    floor = json.loads((finished / "config.json").read_text())["floor"]["loss"]
+    floor = json.loads((finished / "config.json").read_text())["losses"][0]["floor"]
     assert np.allclose(results["excess_loss"], results["final_loss"] - floor, equal_nan=True)
 
 
@@ -112,7 +114,7 @@ def test_on_the_measured_data(ethanol, tmp_path):
     results = pd.read_csv(folder / "results.csv")
     config = json.loads((folder / "config.json").read_text())
     assert "gas-ethanol" in folder.name and config["data"]["sha256"] == ethanol.checksum
-    assert config["floor"]["loss"] == pytest.approx(0.05535, abs=5e-6)
+    assert config["losses"][0]["floor"] == pytest.approx(0.05535, abs=5e-6)
     assert results["learning_rate"].unique().tolist() == list(RATES_2019)
     # Oracle: plain numpy gradient descent from the same start.
     row = results[(results["variant"] == "GD, depth 1") & (results["learning_rate"] == 1e-3)].iloc[0]

@@ -51,6 +51,10 @@ class History:
         runs = runs[np.isfinite(runs["final_loss"])]
         return None if runs.empty else runs.loc[runs["final_loss"].idxmin()]
 
+    def run(self, variant: str, learning_rate: float, seed: int | None = None) -> pd.Series:
+        """The row of one run in `runs`; the seed may be left out where the variant has one."""
+        return self.runs.loc[self._find(variant, learning_rate, seed)]
+
     def curve(self, variant: str, learning_rate: float, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The recorded curve of one run, up to its divergence: steps and losses."""
         losses = self.losses[:, self._find(variant, learning_rate, seed)]

@@ -1,4 +1,4 @@
-"""The error type for bad input: one line that says what was expected, what came, and what to do."""
+"""The error types: one line that says what was expected, what came, and what to do."""
 
 
 class InputError(ValueError):
@@ -10,3 +10,7 @@ class InputError(ValueError):
 
 class DataError(InputError):
     """A data file, folder or download is not what its format or its checksum says."""
+
+
+class EquivalenceError(ValueError):
+    """Two models that should compute the same function do not, up to the tolerance asked for."""

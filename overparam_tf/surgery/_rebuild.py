@@ -51,6 +51,8 @@ def layers_by_path(model: keras.Model, prefix: str = "") -> dict[str, Layer]:
     """
     found: dict[str, Layer] = {}
     for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue  # no weights, and `clone_model` names them after their tensors
         path = prefix + layer.name
         found[path] = layer
         if is_graph(layer):
@@ -74,26 +76,73 @@ def rebuilt(
     Raises:
         InputError: If a model inside is of a class that cannot be built from inputs and outputs.
     """
-    copies: dict[int, Layer] = {}
     replaced: list[tuple[Layer, Layer]] = []
 
     def clone(layer: Layer) -> Layer:
+        # Called once for each layer, however often it is shared; also for bare operations, such as `x + y`.
         replacement = replace(layer) if isinstance(layer, Layer) else None
-        copy = _unbuilt_copy(layer) if replacement is None else replacement
-        copies[id(layer)] = copy
-        if replacement is not None:
-            replaced.append((layer, copy))
-        return copy
+        if replacement is None:
+            return _unbuilt_copy(layer)
+        replaced.append((layer, replacement))
+        return replacement
 
     with _uncompiled(model):
         new = keras.models.clone_model(model, clone_function=clone, recursive=True)
-    _adopt(new, model)
-    # From the outside in: setting a model's flag sets the flags of all its layers, which then get back their own.
-    for (path, old), other in zip(layers_by_path(model).items(), layers_by_path(new).values(), strict=True):
-        assert other.name == old.name, path
-        if is_graph(old):
-            _adopt(other, old)
-        elif not any(other is replacement for _, replacement in replaced):
-            _copy_state(old, other)
-        other.trainable = old.trainable
+    originals, copies = layers_by_path(model), layers_by_path(new)
+    replacements = {id(replacement) for _, replacement in replaced}
+    # From the outside in: setting a model's flag sets those of all its layers, which get their own back after it.
+    for old, copy in [(model, new), *((originals[path], copies[path]) for path in originals)]:
+        _check_same_class(old, copy)
+        if not is_graph(old) and id(copy) not in replacements:
+            _copy_state(old, copy)
+        for inner_old, inner_copy in _inner_layers(old, copy):
+            inner_copy.trainable = inner_old.trainable
     return new, replaced
+
+
+def _unbuilt_copy(layer: Layer) -> Layer:
+    if isinstance(layer, keras.layers.Lambda):
+        # Safe mode refuses functions that come with a file; this one is already part of the program.
+        return type(layer).from_config(layer.get_config(), safe_mode=False)
+    return type(layer).from_config(layer.get_config())
+
+
+@contextlib.contextmanager
+def _uncompiled(model: keras.Model) -> Iterator[None]:
+    """Keep `clone_model` from compiling the copy, which fails where a loss or metric has no config."""
+    compiled = [layer for layer in model._flatten_layers() if getattr(layer, "compiled", False)]
+    for layer in compiled:
+        layer.compiled = False
+    try:
+        yield
+    finally:
+        for layer in compiled:
+            layer.compiled = True
+
+
+def _check_same_class(old: Layer, copy: Layer) -> None:
+    if is_graph(old) and type(copy) is not type(old):
+        raise InputError(
+            f"expected models that can be built from their inputs and outputs; a copy would lose the methods of "
+            f"{type(old).__name__}: pass keras.Model(model.input, model.output) instead. "
+            f"Received: model {old.name!r} of type {type(old).__name__}"
+        )
+
+
+def _copy_state(old: Layer, copy: Layer) -> None:
+    """Copy all that Keras would save with the layer: weights, statistics, vocabularies."""
+    for source, target in _inner_layers(old, copy):
+        store: dict = {}
+        source.save_own_variables(store)
+        target.load_own_variables({name: keras.ops.convert_to_numpy(value) for name, value in store.items()})
+        if hasattr(source, "save_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                source.save_assets(folder)
+                target.load_assets(folder)
+
+
+def _inner_layers(old: Layer, copy: Layer) -> Iterator[tuple[Layer, Layer]]:
+    """Pair a layer and the layers it is made of with their copies, the outer ones first."""
+    if is_graph(old):
+        return iter([(old, copy)])
+    return zip(old._flatten_layers(), copy._flatten_layers(), strict=True)

@@ -10,7 +10,6 @@ from overparam_tf.layers.factorized_dense import FactorizedDense
 FACTORIZED = {
     keras.layers.Dense: FactorizedDense,
 }
-FACTORIZED_TYPES = tuple(FACTORIZED.values())
 SUPPORTED = ", ".join(plain.__name__ for plain in FACTORIZED)
 
 

@@ -1,0 +1,101 @@
+"""Multi-head attention whose projections are products of factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from overparam_tf._shapes import Width, check_width, positive_int
+from overparam_tf.layers.factorized_einsum_dense import FactorizedEinsumDense
+
+# Where Keras keeps the projections; the gate is there only with use_gate=True.
+PROJECTIONS = ("_query_dense", "_key_dense", "_value_dense", "_gate_dense", "_output_dense")
+
+
+@keras.saving.register_keras_serializable(package="overparam_tf")
+class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
+    r"""A `MultiHeadAttention` layer that projects query, key, value and output by products of matrices.
+
+    Each of its projections is a `FactorizedEinsumDense`, with
+
+    .. math:: K = F_1 F_2 \cdots F_N
+
+    over all heads together, from (features) to (heads * size of a head) and back. The kernels start as those of
+    `MultiHeadAttention` do, drawn from ``kernel_initializer`` and split into balanced factors.
+
+    Args:
+        num_heads: Number of attention heads.
+        key_dim: Size of each head for query and key.
+        depth: Number of factors N >= 1 of every projection.
+        width: Inner dimensions: None for min(in, out), an int for all, or a list of ``depth - 1`` ints.
+        **kwargs: All other arguments of `keras.layers.MultiHeadAttention`, with the same meaning;
+            ``kernel_regularizer`` penalises the products.
+
+    Call arguments:
+        As `keras.layers.MultiHeadAttention`: query, value, key, masks, ``return_attention_scores``.
+
+    Raises:
+        InputError: If depth or width is out of its range.
+
+    Source:
+        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors.
+
+    Example:
+        >>> layer = FactorizedMultiHeadAttention(num_heads=2, key_dim=4, depth=3)
+        >>> x = keras.random.normal((8, 5, 6), seed=0)
+        >>> tuple(layer(x, x).shape)
+        (8, 5, 6)
+        >>> [len(projection.factors) for projection in layer.projections]
+        [3, 3, 3, 3]
+    """
+
+    def __init__(self, num_heads: int, key_dim: int, depth: int = 2, width: Width = None, **kwargs: Any) -> None:
+        super().__init__(num_heads, key_dim, **kwargs)
+        self.depth = positive_int("depth", depth)
+        self.width = check_width(width, self.depth)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `build` of the parent creates each projection, assigns it here, then builds what it finds in its place.
+        if name in PROJECTIONS and type(value) is keras.layers.EinsumDense:
+            value = FactorizedEinsumDense.from_plain(value, self.depth, self.width)
+        super().__setattr__(name, value)
+
+    @property
+    def projections(self) -> list[FactorizedEinsumDense]:
+        """The projections of query, key, value, gate (with ``use_gate``) and output."""
+        return projections(self)
+
+    @classmethod
+    def from_plain(
+        cls, plain_layer: keras.layers.MultiHeadAttention, depth: int, width: Width = None
+    ) -> FactorizedMultiHeadAttention:
+        """Return an unbuilt factorised layer with the configuration and the name of ``plain_layer``."""
+        return cls.from_config({**plain_layer.get_config(), "depth": depth, "width": width})
+
+    def plain_layer(self) -> keras.layers.MultiHeadAttention:
+        """Return an unbuilt `keras.layers.MultiHeadAttention` of the same configuration and name."""
+        config = self.get_config()
+        del config["depth"], config["width"]
+        return keras.layers.MultiHeadAttention.from_config(config)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "depth": self.depth, "width": self.width}
+
+
+def projections(layer: keras.layers.MultiHeadAttention) -> list[keras.layers.Layer]:
+    """Return the projections of a built attention layer, plain or factorised: query, key, value, gate and output.
+
+    Raises:
+        AttributeError: If the layer is not built.
+
+    Example:
+        >>> layer = keras.layers.MultiHeadAttention(num_heads=2, key_dim=4)
+        >>> layer.build((None, 5, 6), (None, 5, 6))
+        >>> [projection.name for projection in projections(layer)]
+        ['query', 'key', 'value', 'attention_output']
+    """
+    if not layer.built:
+        raise AttributeError("projections need a built layer: call the layer, or build its shapes, first")
+    return [getattr(layer, name) for name in PROJECTIONS if hasattr(layer, name)]

@@ -1,0 +1,37 @@
+"""Carry a model's training configuration over to its converted form."""
+
+from __future__ import annotations
+
+import warnings
+
+import keras
+
+from overparam_tf.errors import InputError
+
+
+def compile_like(new: keras.Model, model: keras.Model) -> None:
+    """Compile ``new`` as ``model`` is: optimizer with a fresh state, loss, metrics and the other options.
+
+    Raises:
+        InputError: If ``model`` is not compiled, or holds a function that has no config, such as a lambda.
+
+    Example:
+        >>> model, new = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
+        >>> model.compile(optimizer=keras.optimizers.SGD(0.25), loss="mse")
+        >>> compile_like(new, model)
+        >>> float(new.optimizer.learning_rate), new.loss
+        (0.25, 'mse')
+    """
+    if not model.compiled:
+        raise InputError(f"expected a compiled model with compile=True. Received: uncompiled model {model.name!r}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a lambda, which becomes an error a line later
+            config = model.get_compile_config()
+        new.compile_from_config(config)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"expected an optimizer, loss and metrics that Keras can serialise with compile=True; leave compile=False "
+            f"and call compile on the new model. Received: model {model.name!r}, for which Keras says: "
+            f"{str(error).splitlines()[0]}"
+        ) from error

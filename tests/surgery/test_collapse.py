@@ -1,0 +1,118 @@
+"""Collapse is the inverse of overparameterize, and leaves nothing but Keras behind."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from overparam_tf import InputError
+from overparam_tf.layers import FactorizedDense
+from overparam_tf.surgery import collapse, overparameterize, verify_equivalent
+from tests.surgery.models import MODELS, built, sequential
+
+
+def trained_deep(name="sequential", **options):
+    """A factorised model after a few steps, with a loss on all its outputs."""
+    deep = overparameterize(built(name), **options)
+    rng = np.random.default_rng(2)
+    for weight in deep.trainable_weights:
+        weight.assign(weight + 0.05 * rng.normal(size=weight.shape))
+    return deep
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_round_trip(name):
+    model = built(name)
+    back = collapse(overparameterize(model, depth=3))
+    assert [w.shape for w in back.weights] == [w.shape for w in model.weights]
+    for new, old in zip(back.weights, model.weights, strict=True):
+        np.testing.assert_allclose(new, old, atol=2e-6)
+    without_inputs = [json.dumps(layer.get_config()) for layer in back.layers if layer.count_params()]
+    assert without_inputs
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_moved_factors_collapse_to_their_product(name):
+    deep = trained_deep(name, depth=2, width=9)
+    plain = collapse(deep)
+    verify_equivalent(deep, plain, rtol=1e-5)
+    assert "overparam_tf" not in json.dumps(plain.get_config())
+
+
+def test_factor_biases_are_folded():
+    layer = FactorizedDense(3, depth=3, use_bias=False, use_factor_biases=True, bias_initializer="ones")
+    deep = keras.Sequential([keras.Input((4,)), layer])
+    plain = collapse(deep)
+    assert plain.layers[0].use_bias
+    verify_equivalent(deep, plain, rtol=1e-5)
+
+
+def test_configuration_survives_the_round_trip():
+    dense = layers.Dense(3, "gelu", kernel_regularizer=keras.regularizers.L2(0.1), trainable=False, name="head")
+    model = keras.Sequential([keras.Input((4,)), dense])
+    assert collapse(overparameterize(model)).layers[0].get_config() == dense.get_config()
+
+
+def test_without_factorised_layers_it_is_a_copy():
+    model = sequential()
+    copy = collapse(model)
+    assert copy is not model and all(map(np.array_equal, copy.get_weights(), model.get_weights()))
+
+
+def test_compile_carries_over():
+    deep = overparameterize(sequential())
+    deep.compile(keras.optimizers.SGD(0.125), "mse", metrics=["mae"])
+    plain = collapse(deep, compile=True)
+    assert float(plain.optimizer.learning_rate) == 0.125 and len(plain.optimizer.variables) > 0
+    assert not collapse(deep).compiled
+
+
+def test_keras_file_needs_nothing_of_this_project(tmp_path):
+    deep = trained_deep("nested")
+    collapse(deep).save(tmp_path / "plain.keras")
+    with keras.saving.custom_object_scope({}):
+        verify_equivalent(deep, keras.saving.load_model(tmp_path / "plain.keras"), rtol=1e-5)
+
+
+def test_saved_model_export(tmp_path):
+    deep = trained_deep()
+    collapse(deep).export(tmp_path / "exported", verbose=False)
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    served = tf.saved_model.load(tmp_path / "exported").serve(x)
+    np.testing.assert_allclose(served, deep(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the converter itself
+def test_tflite_export(tmp_path):
+    deep = trained_deep()
+    x = np.random.default_rng(0).normal(size=(1, 5)).astype("float32")
+    interpreter = tf.lite.Interpreter(
+        model_content=tf.lite.TFLiteConverter.from_keras_model(collapse(deep)).convert()
+    )
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(output, deep(x), rtol=1e-4, atol=1e-5)
+
+
+class Composite(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inside = FactorizedDense(2, name="inside")
+
+    def build(self, shape):
+        self.inside.build(shape)
+
+    def call(self, x):
+        return self.inside(x)
+
+
+@pytest.mark.parametrize("layer", [Composite, lambda **kw: layers.TimeDistributed(FactorizedDense(2, name="inside"), **kw)])
+def test_factors_inside_other_layers_are_named(layer):
+    model = keras.Sequential([keras.Input((5, 3)), layer(name="outer")])
+    with pytest.raises(InputError, match=r"'outer'.*inside"):
+        collapse(model)

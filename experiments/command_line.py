@@ -90,7 +90,8 @@ def launch(
     """
     try:
         config = parse(config_class, name, arguments)
-        console = Console(quiet=config.quiet, soft_wrap=True)
+        # Piped output has no width of its own; 80 columns would cut the tables.
+        console = Console(quiet=config.quiet, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
         folder = run(config) if config.redraw is None else RunFolder.open(config.logdir, name, config.redraw)
         draw(folder, console)
         console.print(f"Run folder: {folder.path}", highlight=False, markup=False)

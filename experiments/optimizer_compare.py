@@ -19,13 +19,11 @@ from experiments.claims import Claim, ordering, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
 from experiments.sweep_figures import draw_best_curves, draw_excess_loss, draw_loss_against_rate
-from experiments.sweep_run import best_runs, loss_facts, train, write_config, write_report, write_trials
+from experiments.sweep_run import RATES_2019, best_runs, loss_facts, train, write_config, write_report, write_trials
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers import legacy_2019
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History, Variant
-
-RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
 
 
 @dataclass(frozen=True)

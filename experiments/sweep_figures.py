@@ -32,7 +32,12 @@ def draw_best_curves(
 
 
 def draw_excess_loss(
-    folder: RunFolder, config: dict, facts: dict, history: History, groups: Mapping[str, Sequence[str]]
+    folder: RunFolder,
+    config: dict,
+    facts: dict,
+    history: History,
+    groups: Mapping[str, Sequence[str]],
+    name: str = "excess_loss",
 ) -> Path:
     """Loss above the convex floor on logarithmic axes: how far from done each variant is at its best rate."""
     figure, axes = figures.new_figure(len(groups), "Loss above the convex floor, best rate of each", height=5)
@@ -45,11 +50,16 @@ def draw_excess_loss(
         ax.set(title=title, xlabel="step + 1 (full batch)", ylabel=f"{facts['label']} minus floor")
         ax.set(xscale="log", yscale="log")
         ax.legend(fontsize=8)
-    return _save(figure, folder, config, facts, "excess_loss")
+    return _save(figure, folder, config, facts, name)
 
 
 def draw_loss_against_rate(
-    folder: RunFolder, config: dict, facts: dict, history: History, groups: Mapping[str, Sequence[str]]
+    folder: RunFolder,
+    config: dict,
+    facts: dict,
+    history: History,
+    groups: Mapping[str, Sequence[str]],
+    name: str = "loss_against_rate",
 ) -> Path:
     """Last loss against learning rate, median over seeds; a cross at the top where a seed came to nothing."""
     figure, axes = figures.new_figure(len(groups), "Last loss against learning rate", height=5)
@@ -71,7 +81,7 @@ def draw_loss_against_rate(
         ax.set(xscale="log", ylim=(floor * 0.9, start * (start / floor) ** 0.4))
         ax.set(title=title, xlabel="learning rate", ylabel=facts["label"])
         ax.legend(fontsize=8, title="× diverged, or no better than zero", title_fontsize=8, loc="center right")
-    return _save(figure, folder, config, facts, "loss_against_rate")
+    return _save(figure, folder, config, facts, name)
 
 
 def _save(figure: Figure, folder: RunFolder, config: dict, facts: dict, name: str) -> Path:

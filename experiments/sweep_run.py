@@ -18,6 +18,8 @@ from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment, run_name
 from overparam_tf.sweep import History, Sweep, Variant
 
+# The learning rates that the 2019 team searched.
+RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
 # A run has reached the target when it has done this share of what can be done: excess loss over the convex floor
 # at a tenth of that of the zero kernel.
 TARGET_EXCESS = 0.1

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.emulated_update import Config, gaps_of, main, slopes_of
+from overparam_tf import History
+
+OPTIONS = ["--data", "synthetic", "--widths", "1", "5", "--steps", "400", "--name", "run"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    logdir = tmp_path_factory.mktemp("logs")
+    main(["--logdir", str(logdir), "--quiet", *OPTIONS])
+    return next((logdir / "emulated_update").iterdir())
+
+
+def test_the_run_folder_is_complete(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert {"config.json", "results.csv", "curves.npz", "weights.npz", "gaps.csv", "figures", "tb"} <= names
+    assert {path.stem for path in (finished / "figures").iterdir()} == {"real_and_emulated", "gap_against_rate"}
+
+
+def test_gaps_are_those_of_the_recorded_curves(finished):
+    history, gaps = History.load(finished), pd.read_csv(finished / "gaps.csv")
+    pairs = json.loads((finished / "config.json").read_text())["pairs"]
+    row, pair = gaps.iloc[2], pairs[0]
+    real, rule = (history.curve(pair[kind], row["rate"])[1] for kind in ("factors", "rule"))
+    assert row["gap"] == pytest.approx(np.max(np.abs(real - rule) / rule), rel=1e-6)
+    assert len(gaps) == sum(len(pair["rates"]) for pair in pairs)
+
+
+def test_the_balanced_gap_is_proportional_to_the_rate(finished):
+    slopes = slopes_of(pd.read_csv(finished / "gaps.csv"))
+    balanced = slopes[slopes["start"] == "balanced"]["slope"].dropna()
+    assert len(balanced) == 8 and balanced.between(0.9, 1.1).all()
+
+
+def test_slopes_of_a_known_law():
+    rates = np.array([1e-4, 1e-3, 1e-2])
+    key = {"p": 2, "N": 2, "width": 1, "start": "balanced", "decay": 0.0, "seed": 0}
+    gaps = pd.DataFrame([{**key, "rate": rate, "gap": 9.0, "gap_same_time": 3 * rate**1.5} for rate in rates])
+    assert slopes_of(gaps)["slope"].item() == pytest.approx(1.5)
+
+
+def test_the_compressed_problem_gives_the_same_curves(ethanol):
+    from overparam_tf import LpLoss, Sweep
+
+    variants = Config(depths=(2,), widths=(1,)).variants(2)
+    whole, small = (Sweep(data, variants, LpLoss(2), "float64").run(300) for data in (ethanol, ethanol.compressed()))
+    np.testing.assert_allclose(small.losses, whole.losses, rtol=1e-6)
+
+
+def test_a_diverged_run_has_no_gap(tmp_path):
+    main(["--logdir", str(tmp_path), "--quiet", *OPTIONS, "--losses", "l2", "--learning-rates", "0.001", "100"])
+    folder = next((tmp_path / "emulated_update").iterdir())
+    gaps = pd.read_csv(folder / "gaps.csv")
+    assert gaps.loc[gaps["rate"] == 100, "gap"].isna().all() and gaps.loc[gaps["rate"] == 0.001, "gap"].notna().all()
+    assert gaps_of([], History.load(folder)).empty
+
+
+@pytest.mark.parametrize("options", [["--depths", "1"], ["--widths", "0"], ["--losses", "l3"], ["--depths", "2", "2"]])
+def test_bad_input_is_one_line_and_writes_nothing(options, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--data", "synthetic", "--logdir", str(tmp_path / "logs"), *options])
+    assert caught.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "logs").exists()

@@ -222,8 +222,10 @@ def _overlay(folder: RunFolder, config: dict, history: History) -> Path:
             key = max(pair["rates"]), config["options"]["seeds"][0]
             colour = figures.colour(index)
             label = f"N={pair['N']}, width {pair['width']}, {pair['start'].replace('_', ' ')}"
-            ax.plot(*history.curve(pair["factors"], *key), color=colour, linewidth=4, alpha=0.35, label=label)
-            ax.plot(*history.curve(pair["rule"], *key), color=colour, linewidth=1, linestyle="--")
+            top = 2 * facts[p]["at_zero"]
+            real, rule = (history.curve(pair[kind], *key) for kind in ("factors", "rule"))
+            figures.plot_losses(ax, real, top, color=colour, linewidth=4, alpha=0.35, label=label)
+            figures.plot_losses(ax, rule, top, color=colour, linewidth=1, linestyle="--")
         ax.set(xscale="symlog", xlabel="step (full batch)", ylabel=facts[p]["label"], title=f"rate {key[0]:g}")
         figures.log_loss_axis(ax)
         ax.legend(fontsize=6.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -27,6 +28,12 @@ def new_figure(columns: int = 1, title: str = "", height: float = 4.6) -> tuple[
 def colour(index: int) -> str:
     """The colour of the index-th curve."""
     return COLOURS[index % len(COLOURS)]
+
+
+def plot_losses(ax: Axes, curve: tuple[np.ndarray, np.ndarray], top: float, **style) -> None:
+    """Draws a loss curve as far as it stays below `top`; a blow-up by 300 decades would flatten all others."""
+    steps, losses = curve
+    ax.plot(steps, np.where(losses <= top, losses, np.nan), **style)
 
 
 def log_loss_axis(ax: Axes) -> None:

@@ -20,9 +20,9 @@ def draw_best_curves(
     """The paper's figure: the loss of each variant at its best rate, and the convex floor."""
     figure, (ax,) = figures.new_figure(1, f"{title}: best rate of each", height=5)
     for index, variant in enumerate(variants):
-        curve, best = history.best_curve(variant), history.best(variant)
+        curve, best = history.best_curve(variant) or (np.empty(0), np.empty(0)), history.best(variant)
         label = f"{variant} (every rate diverged)" if best is None else f"{variant} (rate {best['learning_rate']:g})"
-        ax.plot(*(curve or ([], [])), color=figures.colour(index), label=label)
+        figures.plot_losses(ax, curve, 2 * facts["at_zero"], color=figures.colour(index), label=label)
     ax.axhline(facts["floor"], color="#888888", linestyle=":", label="convex floor")
     figures.log_loss_axis(ax)
     figures.step_axis(ax)
@@ -44,7 +44,8 @@ def draw_excess_loss(
     for ax, (title, variants) in zip(axes, groups.items(), strict=True):
         for index, variant in enumerate(variants):
             steps, losses = history.best_curve(variant) or (np.empty(0), np.empty(0))
-            ax.plot(steps + 1, losses - facts["floor"], color=figures.colour(index), label=variant)
+            excess = steps + 1, losses - facts["floor"]
+            figures.plot_losses(ax, excess, 2 * facts["at_zero"], color=figures.colour(index), label=variant)
         target = facts["target"] - facts["floor"]
         ax.axhline(target, color="#888888", linestyle=":", label="target: a tenth of the zero kernel's")
         ax.set(title=title, xlabel="step + 1 (full batch)", ylabel=f"{facts['label']} minus floor")

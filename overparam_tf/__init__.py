@@ -9,25 +9,44 @@ from overparam_tf._version import __version__
 
 if TYPE_CHECKING:
     from overparam_tf.datasets import Problem, load
+    from overparam_tf.dynamics import (
+        balance_defect,
+        effective_learning_rate,
+        end_to_end_update,
+        line_integral,
+        momentum_direction,
+        preconditioner,
+    )
     from overparam_tf.emulation import Emulation, emulate
     from overparam_tf.errors import DataError, InputError
     from overparam_tf.floor import ConvexFloor, convex_floor
     from overparam_tf.initializers import NearZero, balanced_factors, identity_factors
     from overparam_tf.layers import FactorizedDense
     from overparam_tf.losses import L4Loss, LpLoss, l4_loss, lp_loss
-    from overparam_tf.optimizers import legacy_2019
+    from overparam_tf.optimizers import EndToEndSGD, legacy_2019
     from overparam_tf.sweep import History, Sweep, Variant
 
 # Where each public name lives. Imported on first use: layers and losses must not load TensorFlow when Keras runs
 # on another backend, and a data loader should not wait for either.
 _HOMES = {
+    # layers, and what they are trained with
     "overparam_tf.layers": ("FactorizedDense",),
-    "overparam_tf.losses": ("lp_loss", "LpLoss", "l4_loss", "L4Loss"),
     "overparam_tf.initializers": ("NearZero", "balanced_factors", "identity_factors"),
-    "overparam_tf.optimizers": ("legacy_2019",),
-    "overparam_tf.datasets": ("Problem", "load"),
-    "overparam_tf.sweep": ("Variant", "Sweep", "History"),
+    "overparam_tf.losses": ("lp_loss", "LpLoss", "l4_loss", "L4Loss"),
+    "overparam_tf.optimizers": ("EndToEndSGD", "legacy_2019"),
+    # the theory
+    "overparam_tf.dynamics": (
+        "end_to_end_update",
+        "preconditioner",
+        "effective_learning_rate",
+        "momentum_direction",
+        "balance_defect",
+        "line_integral",
+    ),
     "overparam_tf.emulation": ("emulate", "Emulation"),
+    # experiments at speed
+    "overparam_tf.datasets": ("load", "Problem"),
+    "overparam_tf.sweep": ("Variant", "Sweep", "History"),
     "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
     "overparam_tf.errors": ("InputError", "DataError"),
 }

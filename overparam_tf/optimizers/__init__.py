@@ -1,5 +1,6 @@
-"""Optimizers: the settings of 2019 for Keras 3."""
+"""Optimizers: the end-to-end rule of Theorem 1, and the settings of 2019 for Keras 3."""
 
+from overparam_tf.optimizers.end_to_end_sgd import EndToEndSGD
 from overparam_tf.optimizers.legacy_2019 import legacy_2019
 
-__all__ = ["legacy_2019"]
+__all__ = ["EndToEndSGD", "legacy_2019"]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from overparam_tf.dynamics import dense_reference as reference
-from overparam_tf.end_to_end_sgd import EndToEndSGD
 from overparam_tf.errors import InputError
+from overparam_tf.optimizers.end_to_end_sgd import EndToEndSGD
 
 RATE = 2.0**-5  # exact in float32, in which Keras keeps it
 RNG = np.random.default_rng(0)

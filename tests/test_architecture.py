@@ -1,0 +1,98 @@
+"""The arrows of the design: who may import whom, no cycles, and no TensorFlow where any backend must do."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import overparam_tf
+
+ROOT = Path(__file__).parents[1]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("overparam_tf", "experiments")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+# The flow of the design, early to late: a part imports only parts before it.
+ORDER = [
+    ("errors", "_version"),
+    ("_shapes",),
+    ("losses", "initializers", "regularizers"),
+    ("dynamics",),
+    ("layers", "optimizers", "datasets"),
+    ("surgery", "callbacks", "floor", "emulation"),
+    ("sweep",),
+    ("runlog", "distributed"),
+]
+NO_TENSORFLOW = ("losses", "initializers", "regularizers", "dynamics", "layers", "optimizers", "datasets", "surgery")
+
+
+def imports(module: str, top_level_only: bool = False) -> set[str]:
+    """The modules that `module` imports, a from-import of a submodule counted as the submodule."""
+    tree = ast.parse(MODULES[module].read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return found
+
+
+def part(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_the_library_never_imports_experiments():
+    offenders = [m for m in MODULES if m.startswith("overparam_tf") and any("experiments" in i for i in imports(m))]
+    assert not offenders
+
+
+def test_parts_import_only_parts_before_them():
+    rank = {name: index for index, names in enumerate(ORDER) for name in names}
+    for module in MODULES:
+        if not module.startswith("overparam_tf."):
+            continue
+        for imported in imports(module):
+            if imported.startswith("overparam_tf.") and part(imported) != part(module):
+                assert rank[part(imported)] < rank[part(module)], f"{module} imports {imported}"
+
+
+def test_no_import_cycles():
+    graph = {module: imports(module, top_level_only=True) & set(MODULES) - {module} for module in MODULES}
+    tuple(graphlib.TopologicalSorter(graph).static_order())  # raises a CycleError that names the cycle
+
+
+@pytest.mark.parametrize("name", NO_TENSORFLOW)
+def test_parts_for_every_backend_import_no_tensorflow(name):
+    for module in MODULES:
+        if part(module) == name and module.startswith("overparam_tf"):
+            assert not {i for i in imports(module) if i.split(".")[0] == "tensorflow"}, module
+
+
+def test_dynamics_is_pure():
+    allowed = {"overparam_tf.errors", "overparam_tf.dynamics"}
+    for module in MODULES:
+        if part(module) == "dynamics":
+            ours = {i for i in imports(module) if i.startswith("overparam_tf")}
+            assert all(any(i.startswith(prefix) for prefix in allowed) for i in ours), module
+
+
+@pytest.mark.parametrize("name", overparam_tf.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    value = getattr(overparam_tf, name)
+    assert name == "__version__" or value.__doc__
+
+
+def test_the_package_itself_loads_nothing_heavy():
+    code = "import sys, overparam_tf; print({'tensorflow', 'keras', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=os.environ)
+    assert done.stdout.strip() == "set()", done.stderr

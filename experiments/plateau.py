@@ -1,9 +1,9 @@
 """The plateau of the two-example toy: where depth's acceleration comes from, and how much of it there is.
 
 Two labels of unequal size under l_p, p > 2: the large one dictates the rate, the small one then crawls.
-`experiments.two_examples` derives why depth helps. Here it is measured: the steps until both errors are below the target
-(y_2 = 1), for every y_1 / y_2, p and depth, at the best fixed rate of a grid, at the best of a much finer grid, and at the
-best of the rates up to which the loss never rises.
+`experiments.two_examples` derives why depth helps. Here it is measured, for every y1/y2 (y2 = 1), p and depth:
+the steps until both errors are below the target, at the best fixed rate of a grid, at the best of a much finer
+grid, and at the best of the rates up to which the loss never rises.
 
     python -m experiments.plateau
 """
@@ -14,22 +14,26 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.progress import track
 
 from experiments import plateau_figures
-from experiments.claims import Claim, markdown_claims, markdown_table, print_claims, print_table
+from experiments.claims import Claim, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import RunOptions
+from experiments.sweep_run import write_report
 from experiments.two_examples import learning_rates, path, scan
+from overparam_tf.errors import DataError
 from overparam_tf.losses import check_exponent
 from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
 
 REFINEMENT = 20
 STEPS, QUICK_STEPS = 300_000, 20_000
-# The columns of results.csv that count steps, each the fewest over its own set of rates.
+# The columns of results.csv that count steps, each the fewest over its own set of rates. Speed-ups are named alike.
 COUNTS = {"steps": "grid", "finest_steps": "finer grid", "stable_steps": "loss never rises"}
 
 
@@ -55,7 +59,8 @@ class Config(RunOptions):
         self.require(1 in self.depths, "depth 1 among the depths, to compare with", depths=self.depths)
         self.require(1 <= self.rates_per_decade <= 100, "1 to 100 rates", rates_per_decade=self.rates_per_decade)
         self.require(1 <= self.limit <= 10**8, "1 to 10^8 steps", steps=self.steps)
-        self.require(0 < self.start < self.target < 1, "0 < start < target < 1", start=self.start, target=self.target)
+        valid = 0 < self.start < 1 - self.target < 1
+        self.require(valid, "0 < start < 1 - target < 1", start=self.start, target=self.target)
 
     @property
     def limit(self) -> int:
@@ -64,21 +69,22 @@ class Config(RunOptions):
 
 
 def run(config: Config) -> RunFolder:
-    """Counts steps in every cell (p, ratio, depth); writes config.json, results.csv, curves.npz and TensorBoard's trials."""
+    """Counts steps for every p, ratio and depth; writes config.json, results.csv, curves.npz, TensorBoard's trials."""
     folder = config.create_folder("plateau", f"two-examples-{config.limit}")
     # What the pictures show: the nearest to p = 4, y1/y2 = 10.
     shown = {"p": min(config.powers, key=lambda p: abs(p - 4)), "ratio": min(config.ratios, key=lambda r: abs(r - 10))}
     facts = {"experiment": "plateau", "options": dataclasses.asdict(config), "limit": config.limit, "shown": shown}
     folder.write_config({**facts, **environment()})
     rows, curves = [], {}
-    for p, ratio, depth in itertools.product(config.powers, config.ratios, config.depths):
-        row, curve = _measure(config, p, ratio, depth, keep_paths=(p, ratio) == tuple(shown.values()))
+    cells = list(itertools.product(*map(sorted, (config.powers, config.ratios, config.depths))))
+    for p, ratio, depth in track(cells, "plateau", console=Console(stderr=True), disable=config.quiet):
+        row, curve = _measure(config, p, ratio, depth, keep_paths=(p, ratio) == (shown["p"], shown["ratio"]))
         rows.append(row)
         curves.update({f"p={p}, ratio={ratio}, depth={depth}/{name}": values for name, values in curve.items()})
-    results = pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64"))
+    results = with_speed_ups(pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64")), config.limit)
     results.to_csv(folder.path / "results.csv", index=False)
     np.savez_compressed(folder.path / "curves.npz", **curves)
-    _write_trials(folder, results, curves)
+    _write_trials(folder, results)
     return folder
 
 
@@ -87,84 +93,112 @@ def _measure(config: Config, p: int, ratio: int, depth: int, keep_paths: bool) -
     rates = learning_rates(ratio, p, depth, config.rates_per_decade, REFINEMENT)
     found = scan(ratio, p, depth, rates, config.limit, config.start, config.target)
     stable = found.stable()
-    bests = dict(zip(COUNTS, (found.best(REFINEMENT), found.best(), stable.best()), strict=True))
     row, curves = {"p": p, "ratio": ratio, "depth": depth}, {"rates": rates, "reached": found.reached}
-    for count, best in bests.items():
+    for count, best in zip(COUNTS, (found.best(REFINEMENT), found.best(), stable.best()), strict=True):
         row[count.replace("steps", "rate")] = None if best is None else rates[best]
         row[count] = None if best is None else int(found.reached[best])
-    window = (None, None) if bests["steps"] is None else found.window(bests["steps"])
+        if keep_paths and best is not None:
+            at, kernels = path(ratio, p, depth, rates[best], row[count], config.start)
+            curves.update({f"{count}/rate": rates[best], f"{count}/at": at, f"{count}/kernels": kernels})
+    window = (None, None) if row["steps"] is None else found.window(found.best(REFINEMENT))
     row.update(window_low=window[0], window_high=window[1], stable_limit=max(stable.rates, default=None))
-    if keep_paths:
-        for count in ("steps", "stable_steps"):
-            # Where no rate gets there, the largest stable one shows how far it comes.
-            rate, steps = (row["stable_limit"], config.limit) if row[count] is None else (rates[bests[count]], row[count])
-            at, kernels = path(ratio, p, depth, rate or rates[0], steps, config.start)
-            curves.update({f"{count}/rate": rate or rates[0], f"{count}/at": at, f"{count}/kernels": kernels})
     return row, curves
 
 
-def _write_trials(folder: RunFolder, results: pd.DataFrame, curves: dict) -> None:
-    """TensorBoard: a trial a cell in HParams, and steps against the ratio."""
+def with_speed_ups(results: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Adds the steps of depth 1 over the steps of the row, for each of `COUNTS`, and the column `at_least`.
+
+    `at_least` marks rows whose quotients are lower bounds: depth 1 has not got there within `limit` steps. A quotient
+    of 0 says that depth 1 has got there and the row has not; nothing, that neither has.
+    """
+    shallow = results[["p", "ratio"]].merge(results[results["depth"] == 1], on=["p", "ratio"], how="left")
+    for count in COUNTS:
+        quotient = shallow[count].fillna(limit).astype(float) / results[count].astype(float)
+        results[count.replace("steps", "speed_up")] = quotient.mask(results[count].isna() & shallow[count].notna(), 0.0)
+    return results.assign(at_least=shallow[list(COUNTS)].isna().any(axis=1))
+
+
+def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
+    """TensorBoard: a trial a cell in HParams, and the steps against the ratio."""
     log = TensorBoardLog(folder.tensorboard)
-    log.declare(("p", "ratio", "depth", "learning_rate"), {count: f"steps, {label}" for count, label in COUNTS.items()})
-    for row in results.itertuples():
-        hparams = {"p": row.p, "ratio": row.ratio, "depth": row.depth, "learning_rate": row.rate}
-        outcome = {count: getattr(row, count) for count in COUNTS if not pd.isna(getattr(row, count))}
-        log.trial(f"p={row.p}, depth={row.depth}/ratio={row.ratio}", hparams, outcome, ((), ()), pd.isna(row.steps))
-    reached = results.dropna(subset="finest_steps").groupby(["p", "depth"])
-    log.curves({f"steps against y1 over y2, p={p}/depth {d}": (c["ratio"], c["finest_steps"]) for (p, d), c in reached})
+    log.declare(("p", "ratio", "depth", "learning_rate"), {count: f"steps, {rates}" for count, rates in COUNTS.items()})
+    for row in results.to_dict("records"):
+        reached = not pd.isna(row["steps"])
+        hparams = {name: row[name] for name in ("p", "ratio", "depth")}
+        hparams |= {"learning_rate": row["rate"]} if reached else {}
+        outcome = {count: row[count] for count in COUNTS if not pd.isna(row[count])}
+        log.trial(f"p={row['p']}, depth={row['depth']}/ratio={row['ratio']}", hparams, outcome, ((), ()), not reached)
+    by_variant = results.dropna(subset="finest_steps").groupby(["p", "depth"])
+    log.curves({f"steps against ratio, p={p}/depth {n}": (r["ratio"], r["finest_steps"]) for (p, n), r in by_variant})
 
 
 def draw(folder: RunFolder, console: Console) -> None:
-    """Draws figures and prints the table and verdicts from a run folder alone."""
-    config, results = folder.read_config(), pd.read_csv(folder.path / "results.csv").convert_dtypes()
-    with np.load(folder.path / "curves.npz", allow_pickle=False) as arrays:
-        curves = dict(arrays)
+    """Draws figures and prints the table and the verdicts from a run folder alone."""
+    config = folder.read_config()
+    try:
+        results = pd.read_csv(folder.path / "results.csv")
+        with np.load(folder.path / "curves.npz", allow_pickle=False) as arrays:
+            curves = dict(arrays)
+    except (OSError, ValueError, BadZipFile) as error:
+        raise DataError(f"Expected results.csv and curves.npz in {folder.path}. Received: {error}") from None
     drawn = plateau_figures.draw_all(folder, config, results, curves)
-    table, claims = steps_table(results, config["limit"]), claims_of(results, config["limit"])
-    title = f"Steps until both errors < {config['options']['target']:g}: best rate of the " + " / ".join(COUNTS.values())
-    print_table(table, title, console)
+    table, claims = steps_table(results, config["limit"]), claims_of(results)
+    target = config["options"]["target"]
+    print_table(table, f"Steps until both errors < {target:g} at the best rate (*: the loss never rises)", console)
     print_claims(claims, console)
-    TensorBoardLog(folder.tensorboard).report(
-        drawn, {"results": markdown_table(table), "claims": markdown_claims(claims)}
-    )
+    write_report(folder, table, claims, drawn)
 
 
 def steps_table(results: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """A row per p and ratio, a column per depth with its three counts; ">" where `limit` steps did not suffice."""
-    shown = [f">{limit:,}" if pd.isna(count) else f"{count:,}" for count in results[list(COUNTS)].to_numpy().ravel()]
-    cells = results[["p", "ratio", "depth"]].assign(
-        counts=[" / ".join(shown[i : i + len(COUNTS)]) for i in range(0, len(shown), len(COUNTS))]
-    )
-    table = cells.pivot(index=["p", "ratio"], columns="depth", values="counts").reset_index()
-    return table.rename(columns={"ratio": "y1/y2", **{depth: f"depth {depth}" for depth in set(results["depth"])}})
+    """A row per p and ratio, two columns per depth: over the grid, and (*) over rates at which the loss never rises."""
+    cells = results[results["depth"] == 1]
+    columns = {"p": cells["p"].to_list(), "y1/y2": cells["ratio"].to_list()}
+    for mark, count in (("", "steps"), (" *", "stable_steps")):
+        for depth, cells in results.groupby("depth"):
+            columns[f"depth {depth}{mark}"] = [f">{limit:,}" if pd.isna(n) else f"{n:,.0f}" for n in cells[count]]
+    return pd.DataFrame(columns)
 
 
-def speed_ups(results: pd.DataFrame, p: int, depth: int, count: str, limit: int) -> dict[int, tuple[float, float]]:
-    """Steps at depth 1 over steps at `depth`, by ratio, as bounds (low, high): equal where both are known."""
-    by_depth = {d: cells.set_index("ratio")[count] for d, cells in results[results["p"] == p].groupby("depth")}
-
-    def bounds(steps):
-        return (limit + 1, np.inf) if pd.isna(steps) else (max(int(steps), 1), max(int(steps), 1))
-
-    quotients = {}
-    for ratio in by_depth[1].index:
-        (low, high), (low_n, high_n) = bounds(by_depth[1][ratio]), bounds(by_depth[depth][ratio])
-        quotients[ratio] = (low / high_n, high / low_n)
-    return quotients
-
-
-def claims_of(results: pd.DataFrame, limit: int) -> list[Claim]:
-    """The paper's claims about the toy, and the limits that this experiment finds to them."""
-    claims = []
-    deeper = [depth for depth in results["depth"].unique() if depth > 1]
-    for p in results["p"].unique():
-        gains = {c: {f"depth {d}": speed_ups(results, p, d, c, limit) for d in deeper} for c in COUNTS}
-        unequal = {c: {d: {r: g for r, g in by.items() if r > 1} for d, by in gains[c].items()} for c in COUNTS}
+def claims_of(results: pd.DataFrame) -> list[Claim]:
+    """What the paper says of such problems, and what this experiment finds to be its limits."""
+    deeper = results[results["depth"] > 1]
+    equal = deeper[deeper["ratio"] == 1]
+    claims = [_claim("equal labels: depth takes no fewer steps", equal, "speed_up", equal["speed_up"] <= 1, "p={p}")]
+    for p, cells in deeper[deeper["ratio"] > 1].groupby("p"):
         if p == 2:
-            claims.append(_all("L2: depth never takes fewer steps", gains["steps"], lambda low, high: (high <= 1, low > 1)))
+            claims.append(_claim("L2: depth takes no fewer steps", cells, "speed_up", cells["speed_up"] <= 1))
             continue
-        faster = (lambda low, high: (low > 1, high <= 1))
-        claims.append(_all(f"L{p}: with unequal labels depth takes fewer steps", unequal["steps"], faster))
-        claims.append(_all(f"L{p}: so too while the loss never rises", unequal["stable_steps"], faster))
+        for text, gain in (
+            ("unequal labels: depth takes fewer steps", "speed_up"),
+            ("so too among the rates up to which the loss never rises", "stable_speed_up"),
+        ):
+            claims.append(_claim(f"L{p}, {text}", cells, gain, cells[gain] > 1))
+        exact = cells[~cells["at_least"] & (cells["finest_speed_up"] > 0)]
+        exact = exact[exact.groupby("depth")["ratio"].transform("count") > 1]
+        gains = exact.groupby("depth")["finest_speed_up"]
+        grown = gains.transform("last") > gains.transform("first")
+        text = f"L{p}, the gain grows from the least to the most unequal labels (finer grid)"
+        claims.append(_claim(text, exact, "finest_speed_up", grown))
     return claims
+
+
+def _claim(text: str, cells: pd.DataFrame, gain: str, holds: pd.Series, label: str = "{ratio}") -> Claim:
+    """The claim that `holds` is true of all cells with a known gain, which are its numbers."""
+    known = cells[cells[gain].notna()]
+    numbers = [
+        f"depth {depth}, "
+        + ", ".join(
+            f"{label.format(**row)}: {'>' * row['at_least']}x{row[gain]:.3g}" for row in rows.to_dict("records")
+        )
+        for depth, rows in known.groupby("depth")
+    ]
+    return Claim(text, bool(holds[known.index].all()) if numbers else None, "; ".join(numbers) or "nothing reached")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    launch("plateau", Config, run, draw, arguments)
+
+
+if __name__ == "__main__":
+    main()

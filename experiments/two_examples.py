@@ -16,11 +16,11 @@ At depth N the small label moves at the effective rate eta |w|^(2-2/N): next to 
 error would forbid more, and eta y^(2-2/N) once the large label is fitted, where its curvature (p-1) e_1^(p-2) has gone.
 
 How much it helps. In the unit u = y^-(p-2) y^-(2-2/N) of the rate the path of w_1 / y is the same for every y but for
-its start, so the largest rate up to which the loss only ever falls is c_N u; at p = 4, c_1 = 2, c_2 about 4, c_3 about 3.
-It leaves a gain of about c_N / 2, *whatever the labels*. More is to be had beyond, in narrow windows of rates at which
-the first steps leap from near zero straight onto the large label, where l_p with p > 2 is flat enough to keep them: at
-depth 2 one step takes w_1 to about eta^2 y^(2p-2) start, which is y for eta = sqrt(y / start) u. So the gain of the best
-rate grows like sqrt(y / start), as long as the grid of rates hits a window; a finer grid finds luckier rates.
+its start, so the largest rate up to which the loss only ever falls is c_N u; for p = 4, c_1 = 2, c_2 about 4, c_3 about
+3. That makes a gain of about c_N / 2, *whatever the labels*. More is to be had beyond, in narrow windows of rates at
+which the first steps leap from near zero straight onto the large label, where l_p with p > 2 is flat enough to keep
+them: at depth 2 one step takes w_1 to about eta^2 y^(2p-2) start, which is y for eta = sqrt(y / start) u. So the gain
+of the best rate grows like sqrt(y / start), if the grid of rates hits a window; a finer grid finds luckier rates.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def descend(state, label, rate, p: int, depth: int):
 
 
 def learning_rates(label: float, p: int, depth: int, per_decade: int, refinement: int = 1) -> np.ndarray:
-    """The rates 10^(k / (per_decade refinement)), `DECADES` around the unit u; every `refinement`-th is 10^(k / per_decade)."""
+    """Rates 10^(k / per_decade), k whole, in `DECADES` around the unit u; `refinement` - 1 more between each two."""
     unit = -(p - 2 / depth) * np.log10(label)
     first = refinement * np.floor(per_decade * (unit + DECADES[0]) + 1e-9)
     per_decade *= refinement

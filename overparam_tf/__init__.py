@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from overparam_tf._version import __version__
 
 if TYPE_CHECKING:
+    from overparam_tf.callbacks import EndToEndMonitor
     from overparam_tf.datasets import Problem, load
     from overparam_tf.dynamics import (
         balance_defect,
@@ -18,22 +19,38 @@ if TYPE_CHECKING:
         preconditioner,
     )
     from overparam_tf.emulation import Emulation, emulate
-    from overparam_tf.errors import DataError, InputError
+    from overparam_tf.errors import DataError, EquivalenceError, InputError
     from overparam_tf.floor import ConvexFloor, convex_floor
     from overparam_tf.initializers import NearZero, balanced_factors, identity_factors
-    from overparam_tf.layers import FactorizedDense
+    from overparam_tf.layers import (
+        FactorizedConv2D,
+        FactorizedDense,
+        FactorizedEinsumDense,
+        FactorizedMultiHeadAttention,
+    )
     from overparam_tf.losses import L4Loss, LpLoss, l4_loss, lp_loss
     from overparam_tf.optimizers import EndToEndSGD, legacy_2019
+    from overparam_tf.regularizers import penalty_on
+    from overparam_tf.surgery import collapse, load_collapsed, overparameterize, verify_equivalent
     from overparam_tf.sweep import History, Sweep, Variant
 
 # Where each public name lives. Imported on first use: layers and losses must not load TensorFlow when Keras runs
 # on another backend, and a data loader should not wait for either.
 _HOMES = {
     # layers, and what they are trained with
-    "overparam_tf.layers": ("FactorizedDense",),
+    "overparam_tf.layers": (
+        "FactorizedDense",
+        "FactorizedConv2D",
+        "FactorizedEinsumDense",
+        "FactorizedMultiHeadAttention",
+    ),
     "overparam_tf.initializers": ("NearZero", "balanced_factors", "identity_factors"),
+    "overparam_tf.regularizers": ("penalty_on",),
     "overparam_tf.losses": ("lp_loss", "LpLoss", "l4_loss", "L4Loss"),
     "overparam_tf.optimizers": ("EndToEndSGD", "legacy_2019"),
+    "overparam_tf.callbacks": ("EndToEndMonitor",),
+    # any Keras model, there and back
+    "overparam_tf.surgery": ("overparameterize", "collapse", "verify_equivalent", "load_collapsed"),
     # the theory
     "overparam_tf.dynamics": (
         "end_to_end_update",
@@ -48,7 +65,7 @@ _HOMES = {
     "overparam_tf.datasets": ("load", "Problem"),
     "overparam_tf.sweep": ("Variant", "Sweep", "History"),
     "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
-    "overparam_tf.errors": ("InputError", "DataError"),
+    "overparam_tf.errors": ("InputError", "DataError", "EquivalenceError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -157,9 +157,7 @@ def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     if depth == 1:
         return [matrix.astype(dtype)]
     u, s, vt = np.linalg.svd(matrix, full_matrices=False)
-    # The rank up to round-off of the dtype in which the kernel was given.
-    eps = np.finfo("float64" if dtype == "float64" else "float32").eps
-    rank = int(np.sum(s > s.max(initial=0.0) * max(matrix.shape) * eps))
+    rank = numerical_rank(s, matrix.shape, dtype)
     narrowest = min(columns for _, columns in shapes[:-1])
     if narrowest < rank:
         raise InputError(
@@ -169,7 +167,7 @@ def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     kept = min(len(s), narrowest)
     u, vt, root = u[:, :kept], vt[:kept], s[:kept] ** (1 / depth)
     factors = [u * root, *[np.diag(root)] * (depth - 2), root[:, None] * vt]
-    return [_zero_padded(f, shape).astype(dtype) for f, shape in zip(factors, shapes, strict=True)]
+    return [zero_padded(f, shape).astype(dtype) for f, shape in zip(factors, shapes, strict=True)]
 
 
 def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.ndarray]:
@@ -207,7 +205,7 @@ def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
         )
     factors = [np.eye(*shape) for shape in shapes]
     carrier = 0 if matrix.shape[0] > matrix.shape[1] else depth - 1
-    factors[carrier] = _zero_padded(matrix, shapes[carrier])
+    factors[carrier] = zero_padded(matrix, shapes[carrier])
     return [factor.astype(dtype) for factor in factors]
 
 
@@ -224,6 +222,24 @@ def _finite_matrix(kernel: Any) -> tuple[np.ndarray, np.dtype]:
     return matrix, dtype
 
 
-def _zero_padded(matrix: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    rows, columns = matrix.shape
-    return np.pad(matrix, ((0, shape[0] - rows), (0, shape[1] - columns)))
+def numerical_rank(singular_values: np.ndarray, shape: Sequence[int], dtype: np.dtype) -> int:
+    """Return how many singular values stand out of the round-off of the ``dtype`` a matrix was given in.
+
+    Example:
+        >>> values = np.array([1.0, 1e-9, 0.0])
+        >>> [numerical_rank(values, (4, 3), np.dtype(name)) for name in ("float64", "float32")]
+        [2, 1]
+    """
+    eps = np.finfo("float64" if dtype == "float64" else "float32").eps
+    return int(np.sum(singular_values > singular_values.max(initial=0.0) * max(shape) * eps))
+
+
+def zero_padded(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Return ``array`` with zeros behind it along every axis, up to ``shape``.
+
+    Example:
+        >>> print(zero_padded(np.ones((1, 2)), (2, 3)))
+        [[1. 1. 0.]
+         [0. 0. 0.]]
+    """
+    return np.pad(array, [(0, new - old) for old, new in zip(array.shape, shape, strict=True)])

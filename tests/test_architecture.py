@@ -23,14 +23,24 @@ MODULES = {
 ORDER = [
     ("errors", "_version"),
     ("_shapes",),
-    ("losses", "initializers", "regularizers"),
+    ("losses", "initializers", "regularizers", "spectral"),
     ("dynamics",),
     ("layers", "optimizers", "datasets"),
     ("surgery", "callbacks", "floor", "emulation"),
     ("sweep",),
     ("runlog", "distributed"),
 ]
-NO_TENSORFLOW = ("losses", "initializers", "regularizers", "dynamics", "layers", "optimizers", "datasets", "surgery")
+NO_TENSORFLOW = (
+    "losses",
+    "initializers",
+    "regularizers",
+    "dynamics",
+    "layers",
+    "optimizers",
+    "datasets",
+    "surgery",
+    "spectral",
+)
 
 
 def imports(module: str, top_level_only: bool = False) -> set[str]:

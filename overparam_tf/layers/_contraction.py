@@ -20,10 +20,13 @@ def product(factors: Sequence[Any]) -> Any:
     """
     sizes = [factors[0].shape[0], *(factor.shape[1] for factor in factors)]
     if _cost_from_left(sizes) <= _cost_from_left(sizes[::-1]):
-        return functools.reduce(ops.matmul, factors[1:], ops.convert_to_tensor(factors[0]))
-    return functools.reduce(
-        lambda right, left: ops.matmul(left, right), factors[-2::-1], ops.convert_to_tensor(factors[-1])
-    )
+        return functools.reduce(_times, factors[1:], ops.convert_to_tensor(factors[0]))
+    return functools.reduce(lambda right, left: _times(left, right), factors[-2::-1], ops.convert_to_tensor(factors[-1]))
+
+
+def _times(left: Any, right: Any) -> Any:
+    # Not `ops.matmul`, which under torch multiplies float64 in float32.
+    return ops.einsum("ij,jk->ik", left, right)
 
 
 def kernel_pays_above(sizes: Sequence[int]) -> float:
@@ -52,11 +55,21 @@ def kernel_pays_above(sizes: Sequence[int]) -> float:
         >>> kernel_pays_above([1024, 16, 512])  # a narrow product: the kernel would be the larger matrix
         inf
     """
-    cost_a_row = 3 * sum(a * b for a, b in itertools.pairwise(sizes)) - sizes[0] * sizes[1] / 2
-    saved_a_row = cost_a_row - 2.5 * sizes[0] * sizes[-1]
+    chain = [a * b for a, b in itertools.pairwise(sizes)]
+    return break_even(chain, sizes[0] * sizes[-1], min(_cost_from_left(sizes), _cost_from_left(sizes[::-1])))
+
+
+def break_even(chain: Sequence[float], kernel: float, product: float) -> float:
+    """Return `kernel_pays_above` from multiply-adds: of each factor and of the kernel a row, and of the product.
+
+    Example:
+        >>> break_even([1024 * 512, 512 * 512], 1024 * 512, 1024 * 512 * 512)
+        1024
+    """
+    saved_a_row = 3 * sum(chain) - chain[0] / 2 - 2.5 * kernel
     if saved_a_row <= 0:
         return math.inf
-    rows = math.floor(3 * min(_cost_from_left(sizes), _cost_from_left(sizes[::-1])) / saved_a_row)
+    rows = math.floor(3 * product / saved_a_row)
     # A graph counts its rows in int32.
     return rows if rows < 2**31 else math.inf
 

@@ -52,13 +52,14 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
 
     def __init__(self, num_heads: int, key_dim: int, depth: int = 2, width: Width = None, **kwargs: Any) -> None:
         super().__init__(num_heads, key_dim, **kwargs)
+        self._projection_options: dict[str, Any] = {}
         self.depth = positive_int("depth", depth)
         self.width = check_width(width, self.depth)
 
     def __setattr__(self, name: str, value: Any) -> None:
         # `build` of the parent creates each projection, assigns it here, then builds what it finds in its place.
         if name in PROJECTIONS and type(value) is keras.layers.EinsumDense:
-            value = FactorizedEinsumDense.from_plain(value, self.depth, self.width)
+            value = FactorizedEinsumDense.from_plain(value, self.depth, self.width, **self._projection_options)
         super().__setattr__(name, value)
 
     @property
@@ -68,10 +69,31 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
 
     @classmethod
     def from_plain(
-        cls, plain_layer: keras.layers.MultiHeadAttention, depth: int, width: Width = None
+        cls, layer: keras.layers.MultiHeadAttention, depth: int = 2, width: Width = None, **options: Any
     ) -> FactorizedMultiHeadAttention:
-        """Return an unbuilt factorised layer with the configuration and the name of ``plain_layer``."""
-        return cls.from_config({**plain_layer.get_config(), "depth": depth, "width": width})
+        """Return the factorised layer with the configuration of a plain one, not built: weights stay behind.
+
+        Args:
+            layer: A `keras.layers.MultiHeadAttention`.
+            depth: Number of factors N >= 1 of every projection.
+            width: Inner dimensions, as in the constructor.
+            **options: Further arguments of `FactorizedEinsumDense.from_plain` for the projections, such as their
+                ``factor_initializer``. They are not part of the config.
+
+        Raises:
+            InputError: If a projection of ``layer`` has constraints, is quantised or has LoRA enabled.
+
+        Example:
+            >>> plain = keras.layers.MultiHeadAttention(num_heads=2, key_dim=4, name="attention")
+            >>> layer = FactorizedMultiHeadAttention.from_plain(plain, depth=3)
+            >>> layer.name, layer.depth, layer.plain_layer().get_config() == plain.get_config()
+            ('attention', 3, True)
+        """
+        for projection in projections(layer) if layer.built else []:
+            FactorizedEinsumDense.from_plain(projection, depth, width)  # says so where it cannot be
+        factorized = cls.from_config({**layer.get_config(), "depth": depth, "width": width})
+        factorized._projection_options = options
+        return factorized
 
     def plain_layer(self) -> keras.layers.MultiHeadAttention:
         """Return an unbuilt `keras.layers.MultiHeadAttention` of the same configuration and name."""

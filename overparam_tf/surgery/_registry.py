@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import keras
 
+from overparam_tf.layers.factorized_attention import FactorizedMultiHeadAttention, projections
+from overparam_tf.layers.factorized_conv2d import FactorizedConv2D
 from overparam_tf.layers.factorized_dense import FactorizedDense
+from overparam_tf.layers.factorized_einsum_dense import FactorizedEinsumDense
 
 # By exact type: a subclass may compute something else with the same weights.
 FACTORIZED = {
     keras.layers.Dense: FactorizedDense,
+    keras.layers.Conv2D: FactorizedConv2D,
+    keras.layers.EinsumDense: FactorizedEinsumDense,
+    keras.layers.MultiHeadAttention: FactorizedMultiHeadAttention,
 }
 SUPPORTED = ", ".join(plain.__name__ for plain in FACTORIZED)
 
@@ -20,4 +26,4 @@ def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
         >>> [part.name for part in parts(keras.layers.Dense(3, name="head"))]
         ['head']
     """
-    return [layer]
+    return projections(layer) if isinstance(layer, keras.layers.MultiHeadAttention) else [layer]

@@ -60,7 +60,9 @@ def _matches(found: dict[str, Layer], selector: Selector) -> dict[str, Layer]:
         problem = f"no layer is a {selector.__name__}"
     elif isinstance(selector, str):
         matched = {
-            path: layer for path, layer in found.items() if fnmatchcase(layer.name, selector) or fnmatchcase(path, selector)
+            path: layer
+            for path, layer in found.items()
+            if fnmatchcase(layer.name, selector) or fnmatchcase(path, selector)
         }
         problem = "no layer has such a name" + _close_names(found, selector)
     elif callable(selector):

@@ -32,7 +32,7 @@ def collapse(model: keras.Model, compile: bool = False) -> keras.Model:
             custom layer, where no plain layer can take their place.
 
     Source:
-        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), Section 3.
+        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018).
 
     Example:
         >>> from overparam_tf.layers import FactorizedDense

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import keras
@@ -86,7 +87,7 @@ def verify_equivalent(
             )
     return Difference(
         absolute=max(absolute for absolute, _ in differences.values()),
-        relative=max(absolute / scale if absolute else 0.0 for absolute, scale in differences.values()),
+        relative=max(_ratio(absolute, scale) for absolute, scale in differences.values()),
     )
 
 
@@ -104,12 +105,22 @@ def _difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     return float(np.max(np.abs(a - b))), float(np.max(np.abs(a)))
 
 
+def _ratio(absolute: float, scale: float) -> float:
+    if absolute == 0:
+        return 0.0
+    return absolute / scale if scale else math.inf
+
+
 def _shapes(outputs: dict[str, np.ndarray]) -> str:
     return ", ".join(f"{path or 'output'} {y.shape}" for path, y in outputs.items())
 
 
 def _tolerance(model: Any) -> float:
-    floats = {layer.compute_dtype for layer in model._flatten_layers() if "float" in (layer.compute_dtype or "")}
+    # Models and inputs bear the global dtype, whatever the layers compute in.
+    layers = [
+        layer for layer in model._flatten_layers() if not isinstance(layer, (keras.Model, keras.layers.InputLayer))
+    ]
+    floats = {layer.compute_dtype for layer in layers if "float" in (layer.compute_dtype or "")}
     return max((TOLERANCE.get(dtype, HALF_PRECISION_TOLERANCE) for dtype in floats), default=TOLERANCE["float32"])
 
 
@@ -121,15 +132,15 @@ def _generated_inputs(model: Any, seed: int) -> Any:
         )
     rng = np.random.default_rng(seed)
     vocabulary = min(
-        (layer.input_dim for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding)), default=None
+        (layer.input_dim for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding)),
+        default=None,
     )
     specs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     return tree.map_structure(lambda spec: _generated(spec, vocabulary, rng), specs)
 
 
 def _generated(spec: Any, vocabulary: int | None, rng: np.random.Generator) -> Any:
-    shape = [BATCH if axis == 0 else LENGTH for axis in range(len(spec.shape))]
-    shape = [open_size if size is None else size for size, open_size in zip(spec.shape, shape, strict=True)]
+    shape = [(LENGTH if axis else BATCH) if size is None else size for axis, size in enumerate(spec.shape)]
     dtype = keras.backend.standardize_dtype(spec.dtype)
     if "float" in dtype and vocabulary is None:
         return ops.convert_to_tensor(rng.normal(size=shape), dtype=dtype)

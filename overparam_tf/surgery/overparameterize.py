@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
+
 import keras
-from keras import ops
 
 from overparam_tf._shapes import Width, positive_int
 from overparam_tf.errors import InputError
 from overparam_tf.initializers import factor_seed
+from overparam_tf.layers._conversion import SPLITS
 from overparam_tf.surgery._compiling import compile_like
 from overparam_tf.surgery._rebuild import Layer, check_model, rebuilt
 from overparam_tf.surgery._registry import FACTORIZED, parts
 from overparam_tf.surgery._selection import Layers, choose
 
-SPLITS = ("balanced", "identity")
+# Zeros at first. A kernel drawn from its initializer would be split by an SVD, and then thrown away.
+START = {"kernel_initializer": None, "factor_initializer": "zeros"}
 
 
 def overparameterize(
@@ -40,14 +44,15 @@ def overparameterize(
     Args:
         model: A built Sequential or functional model. It stays as it is.
         depth: Number of factors N >= 1 of every converted kernel.
-        width: Inner dimensions: None for the smallest that loses nothing, min(in, out), an int for all, or a
-            list of ``depth - 1`` ints.
+        width: Inner dimensions: None for the smallest that lose nothing, min(in, out) in a dense layer, an int for
+            all, or a list of ``depth - 1`` ints.
         layers: Which layers: None for all Dense, Conv2D, EinsumDense and MultiHeadAttention layers, a layer
             type, a name, a glob pattern such as ``"block_*"``, a predicate ``layer -> bool``, or a list of
             these. Layers of nested models also go by their path, ``"encoder/dense"``.
-        initializer: How kernels are split: ``"balanced"``, equal singular values in all factors, or
+        initializer: How kernels are split: ``"balanced"``, neighbouring factors of equal weight, or
             ``"identity"``, the kernel itself beside identity-like factors.
-        noise: Standard deviation of noise on the factors, relative to their size; 0 keeps the function as it is.
+        noise: Standard deviation of noise on the factors, relative to the root mean square of each. Only 0 keeps
+            the function as it is.
         seed: Seed of the noise.
         compile: Whether to compile the new model as ``model`` is, with a fresh optimizer state.
 
@@ -59,57 +64,44 @@ def overparameterize(
             quantised, has LoRA enabled, or cannot be split as asked, for instance with a width below its rank.
 
     Source:
-        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), Section 4 and Theorem 1.
+        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018); Theorem 1 for the
+        balance.
 
     Example:
         >>> model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(2)])
         >>> deep = overparameterize(model, depth=3)
-        >>> x = ops.ones((4, 5))
-        >>> bool(ops.all(ops.abs(deep(x) - model(x)) < 1e-5))
+        >>> x = keras.ops.ones((4, 5))
+        >>> bool(keras.ops.all(keras.ops.abs(deep(x) - model(x)) < 1e-5))
         True
     """
     check_model(model)
     depth = positive_int("depth", depth)
     if initializer not in SPLITS:
         raise InputError(f"expected an initializer out of {', '.join(SPLITS)}. Received: initializer={initializer!r}")
-    chosen = {id(layer) for layer in choose(model, layers)}
-
-    def factorised(layer: Layer) -> Layer | None:
-        if id(layer) not in chosen:
-            return None
-        _check_convertible(layer)
-        return _named(layer, FACTORIZED[type(layer)].from_plain, layer, depth, width)
-
-    new, replaced = rebuilt(model, factorised)
-    kernels = [pair for plain, deep in replaced for pair in zip(parts(plain), parts(deep), strict=True)]
-    for j, (plain, deep) in enumerate(kernels):
-        own_seed = None if seed is None else factor_seed(seed, j)
-        kernel = ops.convert_to_numpy(plain.kernel)
-        _named(plain, deep.assign_kernel, kernel, split=initializer, noise=noise, seed=own_seed)
-        if plain.bias is not None:
-            deep.assign_bias(ops.convert_to_numpy(plain.bias))
+    chosen = choose(model, layers)
+    factorised = {}
+    for layer in chosen:
+        with _naming([layer]):
+            factorised[id(layer)] = FACTORIZED[type(layer)].from_plain(layer, depth, width, **START)
+    with _naming(layer for layer in chosen if not factorised[id(layer)].built):
+        new, replaced = rebuilt(model, lambda layer: factorised.get(id(layer)))
+    kernels = [(layer, *pair) for layer, deep in replaced for pair in zip(parts(layer), parts(deep), strict=True)]
+    for j, (layer, plain, deep) in enumerate(kernels):
+        deep.kernel_initializer = plain.kernel_initializer
+        with _naming([layer]):
+            deep.assign_kernel(plain.kernel, initializer, noise, None if seed is None else factor_seed(seed, j))
+            deep.assign_bias(plain.bias)
     if compile:
         compile_like(new, model)
     return new
 
 
-def _check_convertible(layer: Layer) -> None:
-    for part in parts(layer):
-        if part.quantization_mode is not None:
-            problem = f"is quantised to {part.quantization_mode}: convert the model before it is quantised"
-        elif part.lora_enabled:
-            problem = "has LoRA enabled: save its weights, which merges LoRA, and load them into the model built without"
-        else:
-            continue
-        raise InputError(
-            f"expected layers with plain kernels, or a choice of layers=... that leaves others out. "
-            f"Received: layer {layer.name!r}, which {problem}"
-        )
-
-
-def _named(layer: Layer, function, *args, **kwargs):  # noqa: ANN
-    """Call a layer's method; tell an error's reader which layer of the model it is about."""
+@contextlib.contextmanager
+def _naming(layers: Iterable[Layer]) -> Iterator[None]:
+    """Tell the reader of an error which layer of the model it is about, the first of ``layers`` if there is any."""
     try:
-        return function(*args, **kwargs)
+        yield
     except InputError as error:
-        raise InputError(f"layer {layer.name!r}: {error}") from error
+        for layer in layers:
+            raise InputError(f"{error} (in layer {layer.name!r}; layers=... says which to convert)") from error
+        raise

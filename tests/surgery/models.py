@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
+
+# Keras multiplies float64 matrices in float32 on the other backends, unless they are told otherwise.
+needs_float64 = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 is TensorFlow's")
 
 
 def sequential():
@@ -30,12 +34,23 @@ def multiple():
 
 
 def nested():
-    """A Sequential that is called twice and a functional model inside a functional one."""
-    block = keras.Sequential([layers.Dense(6, name="wide"), layers.BatchNormalization(), layers.Dense(5)], name="block")
+    """A functional model inside a functional one, and a Sequential that is called twice inside it."""
+    hidden = [layers.Dense(6, name="wide"), layers.BatchNormalization(name="norm"), layers.Dense(5, name="narrow")]
+    block = keras.Sequential([keras.Input((5,)), *hidden], name="block")
     inner_input = keras.Input((5,))
-    inner = keras.Model(inner_input, layers.Dense(4, name="inner_dense")(block(inner_input)), name="inner")
+    inner_output = layers.Dense(5, name="inner_dense")(block(block(inner_input)))
+    inner = keras.Model(inner_input, inner_output, name="inner")
     inputs = keras.Input((5,))
-    return keras.Model(inputs, inner(block(inputs) + layers.Dense(5, name="outer_dense")(inputs)))
+    return keras.Model(inputs, inner(inputs) + layers.Dense(5, name="outer_dense")(inputs))
+
+
+def shared_across():
+    """A block that belongs to a model and to the model around it. Keras saves it, but cannot load it again."""
+    block = keras.Sequential([layers.Dense(6), layers.Dense(5)], name="block")
+    inner_input = keras.Input((5,))
+    inner = keras.Model(inner_input, layers.Dense(4)(block(inner_input)), name="inner")
+    inputs = keras.Input((5,))
+    return keras.Model(inputs, inner(block(inputs)))
 
 
 def untouched():
@@ -50,13 +65,35 @@ def untouched():
     return keras.Model(inputs, layers.Dense(2, name="head")(x))
 
 
+def convolutional():
+    """Convolutions with strides, padding, groups and no bias, beside kinds that stay as they are."""
+    inputs = keras.Input((9, 9, 3))
+    x = layers.Conv2D(6, 3, 2, "same", activation="relu", name="strided")(inputs)
+    x = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
+    x = x + layers.Conv2D(6, (3, 2), padding="same", groups=2, use_bias=False, name="grouped")(x)
+    x = layers.Conv2DTranspose(4, 2, 2, name="transposed")(layers.BatchNormalization(name="norm")(x))
+    return keras.Model(inputs, layers.Conv2D(2, 1, dilation_rate=2, name="pointwise")(x))
+
+
+def attending():
+    """Attention and an einsum, over tokens that are given as whole numbers and as a mask."""
+    words, mask = keras.Input((7,), dtype="int32"), keras.Input((7, 7), dtype="bool")
+    x = layers.Embedding(11, 6, name="embedding")(words)
+    x = x + layers.MultiHeadAttention(2, 3, name="attention")(x, x, attention_mask=mask)
+    x = layers.EinsumDense("abc,cde->abde", (None, 2, 4), bias_axes="de", name="einsum")(x)
+    return keras.Model([words, mask], x)
+
+
 def tokens():
     return keras.Sequential(
         [keras.Input((6,)), layers.Embedding(11, 5), layers.Flatten(), layers.Dense(4, name="head")]
     )
 
 
-MODELS = {build.__name__: build for build in (sequential, shared, multiple, nested, untouched, tokens)}
+MODELS = {
+    build.__name__: build
+    for build in (sequential, shared, multiple, nested, shared_across, untouched, convolutional, attending, tokens)
+}
 
 
 def built(name: str) -> keras.Model:

@@ -1,0 +1,252 @@
+"""A 2D convolution layer whose kernel is a composition of convolution kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from overparam_tf._shapes import Width, positive_int
+from overparam_tf.errors import InputError
+from overparam_tf.layers._contraction import break_even
+from overparam_tf.layers._conv_geometry import (
+    Size,
+    costs_a_pixel,
+    factor_sizes,
+    factor_widths,
+    output_length,
+    same_padding,
+    strided_factor,
+)
+from overparam_tf.layers._conv_kernels import composed, composition_cost
+from overparam_tf.layers._conv_splits import split_kernel
+from overparam_tf.layers.factorized_layer import FactorizedLayer, plus
+
+
+@keras.saving.register_keras_serializable(package="overparam_tf")
+class FactorizedConv2D(FactorizedLayer):
+    r"""A `Conv2D` layer whose kernel is a composition of ``depth`` kernels, with no nonlinearity between them.
+
+    .. math:: y = \sigma(x * F_1 * F_2 * \cdots * F_N + b), \qquad K_t = \sum_{t_1 + \cdots + t_N = t}
+        F_{1,t_1} F_{2,t_2} \cdots F_{N,t_N}
+
+    By default one factor has the whole ``kernel_size`` and the others are 1x1: k x k, 1x1 for depth 2, and
+    1x1, k x k, 1x1, ... from depth 3 on (the form of ExpandNets; for deeper layers the further 1x1 factors follow
+    the stride, where there are fewest pixels). With ``width=None`` it expresses the same functions as
+    `keras.layers.Conv2D`. ``depth=1`` is `Conv2D`.
+
+    Factors and kernel give the same output at every pixel, also at the borders, since the zeros of padding
+    ``"same"`` are put around the input once, for the kernel as a whole, and no factor pads. Zeros put between
+    factors would not be what a padded input becomes there, as soon as a factor in front of them has a bias. The
+    stride is that of the last factor larger than 1x1, the dilation that of all factors.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: An int, or (height, width), of the kernel as a whole.
+        depth: Number of factors N >= 1.
+        width: Channels between the factors: None for as few as restrict nothing (see below), an int for all, or a
+            list of ``depth - 1`` ints. With groups, of all groups together and divisible by their number.
+        factor_kernel_sizes: List of N kernel sizes, each an int or (height, width), with sum(size - 1) + 1 =
+            ``kernel_size``. With several larger than 1x1 the layer cannot be given a kernel (`assign_kernel`,
+            ``kernel_initializer``), as there need be no such factors of it.
+        strides: As in `Conv2D`.
+        padding: ``"valid"`` or ``"same"``.
+        data_format: ``"channels_last"`` or ``"channels_first"``; by default that of the Keras config.
+        dilation_rate: As in `Conv2D`.
+        groups: As in `Conv2D`. Every factor has the same groups, as only so the kernel has them.
+        activation: Activation of the output, as in `Conv2D`.
+        use_bias: Whether to add a bias, the weight ``bias``, to the output.
+        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the last.
+        **kwargs: ``factor_initializer``, ``kernel_initializer``, ``bias_initializer``, ``kernel_regularizer``,
+            ``factor_regularizer``, ``bias_regularizer``, ``activity_regularizer`` and ``contraction`` as in
+            `FactorizedDense`; ``name``, ``dtype``, ``trainable`` as in every Keras layer.
+
+    The default width between two factors is min(a in, b out) for each group, where a and b are the areas of the
+    kernel in front of that place and behind it: min(k k in, out) for depth 2.
+
+    Input shape:
+        (batch, height, width, in), or (batch, in, height, width) with ``"channels_first"``.
+
+    Output shape:
+        That of `Conv2D`.
+
+    Raises:
+        InputError: If an argument is out of its range or does not go with others, or the input has no known
+            number of channels.
+
+    Source:
+        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors; Guo, Alvarez &
+        Salzmann, "ExpandNets" (NeurIPS 2020), for those of a convolution.
+
+    Example:
+        >>> layer = FactorizedConv2D(4, 3, depth=3, padding="same", use_factor_biases=True,
+        ...                          kernel_initializer="glorot_uniform", bias_initializer="ones")
+        >>> x = keras.random.normal((1, 6, 6, 2), seed=0)
+        >>> y = layer(x)
+        >>> [tuple(factor.shape) for factor in layer.factors], tuple(layer.kernel.shape)
+        ([(1, 1, 2, 2), (3, 3, 2, 4), (1, 1, 4, 4)], (3, 3, 2, 4))
+        >>> folded = ops.conv(x, layer.kernel, padding="same") + layer.end_to_end_bias
+        >>> bool(ops.all(ops.abs(y - folded) < 1e-4))
+        True
+    """
+
+    plain_class = keras.layers.Conv2D
+    _plain_arguments: ClassVar = {
+        name: name
+        for name in (
+            "filters",
+            "kernel_size",
+            "strides",
+            "padding",
+            "data_format",
+            "dilation_rate",
+            "groups",
+            "use_bias",
+        )
+    }
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Size,
+        depth: int = 2,
+        width: Width = None,
+        factor_kernel_sizes: Sequence[int | Size] | None = None,
+        strides: int | Size = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | Size = (1, 1),
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        use_factor_biases: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(depth, width, activation, use_factor_biases, **kwargs)
+        geometry = {
+            "filters": positive_int("filters", filters),
+            "kernel_size": kernel_size,
+            "strides": strides,
+            "padding": padding,
+            "data_format": data_format,
+            "dilation_rate": dilation_rate,
+            "groups": positive_int("groups", groups),
+            "use_bias": bool(use_bias),
+        }
+        try:
+            plain = keras.layers.Conv2D(**geometry, name=self.name)
+        except ValueError as error:
+            raise InputError(" ".join(str(error).split())) from error
+        for name in geometry:
+            setattr(self, name, getattr(plain, name))
+        sizes = factor_sizes(self.kernel_size, self.depth, factor_kernel_sizes)
+        self.factor_kernel_sizes = None if factor_kernel_sizes is None else sizes
+        self._sizes = sizes
+        self.input_spec = keras.InputSpec(ndim=4)
+
+    @property
+    def _axes(self) -> Size:
+        return (1, 2) if self.data_format == "channels_last" else (2, 3)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the factors and biases for inputs of ``input_shape``."""
+        channel_axis = -1 if self.data_format == "channels_last" else 1
+        inputs = input_shape[channel_axis]
+        if inputs is None or inputs % self.groups:
+            raise InputError(
+                f"expected a known number of channels, divisible by groups = {self.groups}. "
+                f"Received: input_shape={tuple(input_shape)}, data_format={self.data_format!r}"
+            )
+        self.compute_output_shape(input_shape)  # raises if the input is smaller than the kernel
+        self._widths = factor_widths((inputs, self.filters), self._sizes, self.width, self.groups)
+        kernel_shape = (*self.kernel_size, inputs // self.groups, self.filters)
+        self._add_factors(
+            [(*size, self._widths[j] // self.groups, self._widths[j + 1]) for j, size in enumerate(self._sizes)],
+            kernel_shape=kernel_shape,
+            bias_shape=(self.filters,) if self.use_bias else None,
+            kernel_pays_above=break_even(
+                costs_a_pixel(self._sizes, self._widths, self.strides, self.groups),
+                kernel=math.prod(kernel_shape),
+                product=composition_cost(self._sizes, self._widths, self.groups),
+            ),
+        )
+        self.input_spec = keras.InputSpec(ndim=4, axes={channel_axis: inputs})
+
+    def _compose(self) -> Any:
+        return composed(self._factors, self.groups)
+
+    def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
+        spatial = strided_factor(self._sizes)
+        if self._sizes[spatial] != self.kernel_size:
+            raise InputError(
+                "expected at most one factor larger than 1x1, as a kernel need not be a composition of several: "
+                f"leave factor_kernel_sizes out. Received: factor_kernel_sizes={self.factor_kernel_sizes}"
+            )
+        return split_kernel(kernel, spatial, self._widths, self.groups, split)
+
+    def _bias_after(self, j: int, bias: Any) -> Any:
+        # No factor pads, so each sees the bias at all its taps.
+        taps = ops.sum(self._factors[j], axis=(0, 1))
+        by_group = ops.reshape(taps, (taps.shape[0], self.groups, -1))
+        return ops.reshape(ops.einsum("gi,igo->go", ops.reshape(bias, (self.groups, -1)), by_group), (-1,))
+
+    def _data_rows(self, x: Any) -> Any:
+        shape = ops.shape(x)
+        lengths = [
+            output_length(shape[axis], size, stride, dilation, self.padding)
+            for axis, size, stride, dilation in self._along_axes()
+        ]
+        return shape[0] * lengths[0] * lengths[1]
+
+    def _through_kernel(self, x: Any) -> Any:
+        return self._plus(self._conv(x, self.kernel, self.strides, self.padding), self.end_to_end_bias)
+
+    def _through_chain(self, x: Any) -> Any:
+        x = self._padded(x)
+        strided = strided_factor(self._sizes)
+        for j, (factor, bias) in enumerate(zip(self._factors, self._biases, strict=True)):
+            strides = self.strides if j == strided else (1, 1)
+            x = self._plus(self._conv(x, factor, strides, "valid"), bias)
+        return x
+
+    def _conv(self, x: Any, kernel: Any, strides: Size, padding: str) -> Any:
+        return ops.conv(
+            x,
+            kernel,
+            strides=list(strides),
+            padding=padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+
+    def _plus(self, x: Any, bias: Any) -> Any:
+        if bias is not None and self.data_format == "channels_first":
+            bias = ops.reshape(bias, (-1, 1, 1))
+        return plus(x, bias)
+
+    def _padded(self, x: Any) -> Any:
+        """Return ``x`` with the zeros around it that padding "same" adds for the kernel as a whole."""
+        if self.padding == "valid":
+            return x
+        shape = ops.shape(x)
+        zeros: list[tuple[Any, Any]] = [(0, 0)] * 4
+        for axis, size, stride, dilation in self._along_axes():
+            zeros[axis] = same_padding(shape[axis], size, stride, dilation)
+        if all(isinstance(count, int) and count == 0 for pair in zeros for count in pair):
+            return x
+        return ops.pad(x, zeros)
+
+    def _along_axes(self) -> zip:
+        return zip(self._axes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape that `Conv2D` returns."""
+        return self.plain_layer().compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "factor_kernel_sizes": self.factor_kernel_sizes}

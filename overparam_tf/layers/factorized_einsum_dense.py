@@ -1,0 +1,178 @@
+"""An `EinsumDense` layer, such as a projection of an attention layer, whose kernel is a product of matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from overparam_tf import initializers
+from overparam_tf._shapes import Width, factor_shapes
+from overparam_tf.errors import InputError
+from overparam_tf.layers._contraction import kernel_pays_above, product
+from overparam_tf.layers._conversion import SPLITS
+from overparam_tf.layers._einsum_equation import EinsumEquation
+from overparam_tf.layers.factorized_layer import FactorizedLayer, plus
+
+
+@keras.saving.register_keras_serializable(package="overparam_tf")
+class FactorizedEinsumDense(FactorizedLayer):
+    r"""An `EinsumDense` layer whose kernel is a product of ``depth`` matrices.
+
+    An equation splits the axes of the kernel into in axes, which are summed over, and out axes, which the output
+    has. So the kernel is a matrix
+
+    .. math:: K_{(\text{in axes}), (\text{out axes})} = F_1 F_2 \cdots F_N .
+
+    It expresses the same functions as `keras.layers.EinsumDense` if no width is below min(in, out), the products
+    of the sizes of the in axes and of the out axes. ``depth=1`` is `EinsumDense`.
+
+    Args:
+        equation: As in `EinsumDense`, such as ``"abc,cde->abde"`` for the query of an attention layer, with an
+            ellipsis on the left or the right if wanted. An axis of the kernel that is in the input and the output
+            makes it a stack of matrices, which this layer does not split.
+        output_shape: As in `EinsumDense`: the output's dimensions after the batch, None where unknown.
+        depth: Number of factors N >= 1.
+        width: Inner dimensions: None for min(in, out), an int for all, or a list of ``depth - 1`` ints.
+        activation: Activation of the output, as in `EinsumDense`.
+        bias_axes: Output axes to add the weight ``bias`` along, None for no bias, as in `EinsumDense`.
+        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the last.
+        **kwargs: ``factor_initializer``, ``kernel_initializer``, ``bias_initializer``, ``kernel_regularizer``,
+            ``factor_regularizer``, ``bias_regularizer``, ``activity_regularizer`` and ``contraction`` as in
+            `FactorizedDense`; ``name``, ``dtype``, ``trainable`` as in every Keras layer. A kernel is drawn from
+            ``kernel_initializer`` as a matrix (in, out).
+
+    Input shape:
+        As the equation says.
+
+    Output shape:
+        As the equation says.
+
+    Raises:
+        InputError: If an argument is out of its range, the kernel is no matrix between in axes and out axes, or
+            the size of one of its axes is not known.
+
+    Source:
+        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors.
+
+    Example:
+        >>> layer = FactorizedEinsumDense("abc,cde->abde", (None, 2, 4), depth=2, bias_axes="de",
+        ...                               kernel_initializer="glorot_uniform")
+        >>> x = ops.ones((8, 5, 6))
+        >>> y = layer(x)
+        >>> [tuple(factor.shape) for factor in layer.factors], tuple(layer.kernel.shape), tuple(layer.bias.shape)
+        ([(6, 6), (6, 8)], (6, 2, 4), (2, 4))
+        >>> bool(ops.all(ops.abs(y - ops.einsum("abc,cde->abde", x, layer.kernel)) < 1e-5))
+        True
+    """
+
+    plain_class = keras.layers.EinsumDense
+    _plain_arguments: ClassVar = {
+        "equation": "equation",
+        "output_shape": "partial_output_shape",
+        "bias_axes": "bias_axes",
+    }
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        depth: int = 2,
+        width: Width = None,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        use_factor_biases: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(depth, width, activation, use_factor_biases, **kwargs)
+        self._letters = EinsumEquation.parse(equation)
+        self.equation = equation
+        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.bias_axes = bias_axes or None
+        if not set(bias_axes or "") <= set(self._letters.outputs):
+            raise InputError(
+                f"expected bias axes out of those of the output, {self._letters.outputs}. "
+                f"Received: bias_axes={bias_axes!r}"
+            )
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the factors and biases for inputs of ``input_shape``."""
+        letters = self._letters
+        sizes = letters.sizes(input_shape, self.compute_output_shape(input_shape))
+        if any(sizes[letter] is None for letter in letters.kernel + (self.bias_axes or "")):
+            raise InputError(
+                f"expected known sizes of the axes {letters.kernel} of the kernel and of those of the bias. "
+                f"Received: input_shape={tuple(input_shape)}, output_shape={self.partial_output_shape}"
+            )
+        self._in_shape = tuple(sizes[letter] for letter in letters.in_axes)
+        self._out_shape = tuple(sizes[letter] for letter in letters.out_axes)
+        matrix = (math.prod(self._in_shape), math.prod(self._out_shape))
+        shapes = factor_shapes(matrix, self.depth, self.width)
+        elided = len(input_shape) - len(letters.inputs)
+        # A bias in front of the last factor comes out along all the out axes.
+        self._factor_bias_shape = letters.bias_shape(letters.out_axes, sizes, elided)
+        self._add_factors(
+            shapes,
+            kernel_shape=tuple(sizes[letter] for letter in letters.kernel),
+            bias_shape=None if self.bias_axes is None else letters.bias_shape(self.bias_axes, sizes, elided),
+            kernel_pays_above=kernel_pays_above([matrix[0], *(columns for _, columns in shapes)]),
+        )
+        self.input_spec = keras.InputSpec(ndim=len(input_shape))
+
+    def _compose(self) -> Any:
+        letters = self._letters
+        kernel = ops.reshape(product(self._factors), self._in_shape + self._out_shape)
+        return ops.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", kernel)
+
+    def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
+        letters = self._letters
+        matrix = np.einsum(f"{letters.kernel}->{letters.in_axes}{letters.out_axes}", kernel)
+        matrix = matrix.reshape(math.prod(self._in_shape), math.prod(self._out_shape))
+        return SPLITS[split](matrix, self.depth, self.width)
+
+    def _draw_kernel(self) -> np.ndarray:
+        # As a matrix, so that an initializer sees the fan-in and fan-out of the layer.
+        letters, matrix = self._letters, (math.prod(self._in_shape), math.prod(self._out_shape))
+        drawn = initializers.draw(self.kernel_initializer, matrix, self.variable_dtype)
+        drawn = drawn.reshape(self._in_shape + self._out_shape)
+        return np.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", drawn)
+
+    def _bias_after(self, j: int, bias: Any) -> Any:
+        bias = ops.einsum("i,ij->j", bias, self._factors[j])
+        return self._along_out_axes(bias) if j == self.depth - 1 else bias
+
+    def _along_out_axes(self, bias: Any) -> Any:
+        """Return a vector over the out axes of the kernel in the shape in which it is added to the output."""
+        letters = self._letters
+        in_order = "".join(letter for letter in letters.outputs if letter in letters.out_axes)
+        bias = ops.einsum(f"{letters.out_axes}->{in_order}", ops.reshape(bias, self._out_shape))
+        return ops.reshape(bias, self._factor_bias_shape)
+
+    def _data_rows(self, x: Any) -> Any:
+        return math.prod(ops.shape(x)) // math.prod(self._in_shape)
+
+    def _through_kernel(self, x: Any) -> Any:
+        return plus(ops.einsum(self.equation, x, self.kernel), self.end_to_end_bias)
+
+    def _through_chain(self, x: Any) -> Any:
+        first, *inner, last = self._factors
+        x = ops.einsum(self._letters.into_hidden, x, ops.reshape(first, (*self._in_shape, first.shape[1])))
+        x = plus(x, self._biases[0])
+        for factor, bias in zip(inner, self._biases[1:-1], strict=True):
+            x = plus(ops.einsum("...i,ij->...j", x, factor), bias)
+        x = ops.einsum(self._letters.out_of_hidden, x, ops.reshape(last, (last.shape[0], *self._out_shape)))
+        return plus(x, self.bias)
+
+    def _plain_shape(self) -> dict[str, Any]:
+        axes = self.bias_axes or ""
+        if self._has_factor_biases:
+            axes = "".join(letter for letter in self._letters.outputs if letter in axes + self._letters.out_axes)
+        return {"equation": self.equation, "output_shape": self.partial_output_shape, "bias_axes": axes or None}
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape that `EinsumDense` returns."""
+        return self.plain_layer().compute_output_shape(input_shape)

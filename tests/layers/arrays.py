@@ -1,0 +1,32 @@
+"""Tensors of any backend as arrays, and how close two routes to one number in float64 must come there."""
+
+import keras
+import numpy as np
+from keras import ops
+
+array = ops.convert_to_numpy
+# Under torch, `keras.ops.matmul` multiplies float64 in float32.
+TIGHT = 1e-5 if keras.backend.backend() == "torch" else 1e-10
+
+
+def assert_close(actual, expected):
+    """Compare in units of the largest entry expected."""
+    actual, expected = array(actual), array(expected)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=TIGHT * max(1, np.abs(expected).max(initial=0)))
+
+
+def randomised(layer, input_shape, seed=0):
+    """Build a layer and give it weights of order one, none of them zero."""
+    layer.build(input_shape)
+    rng = np.random.default_rng(seed)
+    layer.set_weights([rng.normal(size=weight.shape) for weight in layer.weights])
+    return layer
+
+
+def as_plain(layer, input_shape):
+    """The plain Keras layer with the kernel and bias of a factorised one."""
+    plain = layer.plain_layer()
+    plain.build(input_shape)
+    bias = layer.end_to_end_bias
+    plain.set_weights([array(layer.kernel)] + ([] if bias is None else [array(bias)]))
+    return plain

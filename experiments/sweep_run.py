@@ -121,15 +121,13 @@ def write_trials(folder: RunFolder, history: History, config: dict, charts: Mapp
             curve,
             row.status == "diverged",
         )
-    best = {f"{title}/{variant}": history.best_curve(variant) for title, names in charts.items() for variant in names}
-    log.curves({tag: curve for tag, curve in best.items() if curve is not None})
-    log.layout(
-        {
-            f"{folder.path.parent.name}, {config['data']['label']}": {
-                title: [f"^{re.escape(title)}/"] for title in charts
-            }
-        }
-    )
+    for title, names in charts.items():
+        for name in names:
+            curve = history.best_curve(name)
+            if curve is not None:
+                log.best(name, title, curve)
+    category = f"{folder.path.parent.name}, {config['data']['label']}"
+    log.layout({category: {title: [f"^{re.escape(title)}$"] for title in charts}})
 
 
 def write_report(folder: RunFolder, table: pd.DataFrame, claims: Sequence[Claim], figures: Sequence[Path]) -> None:

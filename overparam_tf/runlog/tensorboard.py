@@ -15,9 +15,13 @@ from tensorboard.plugins.hparams import api as hp
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 
+# The run of what belongs to no single trial: figures, tables, the layout; beneath it, one of each best curve. With
+# more than 40 runs TensorBoard shows none until asked; the filter `best` brings up these few.
+SUMMARY = "best"
+
 
 class TensorBoardLog:
-    """Event files under one folder: a subfolder a run, and the folder itself for what belongs to all.
+    """Event files under one folder: a subfolder a run, and the subfolder `best` for what belongs to all.
 
     Everything goes through TensorFlow's summary API: Keras's TensorBoard callbacks expect a `fit`.
 
@@ -28,7 +32,7 @@ class TensorBoardLog:
     def __init__(self, folder: str | os.PathLike):
         self._folder = Path(folder)
 
-    def _writer(self, run: str = "") -> tf.summary.SummaryWriter:
+    def _writer(self, run: str = SUMMARY) -> tf.summary.SummaryWriter:
         return tf.summary.create_file_writer(str(self._folder / run))
 
     def declare(self, hparams: Sequence[str], metrics: Mapping[str, str]) -> None:
@@ -66,11 +70,10 @@ class TensorBoardLog:
             status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
             tf.summary.experimental.write_raw_pb(hparams_summary.session_end_pb(status).SerializeToString(), step=last)
 
-    def curves(self, curves: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
-        """Curves by tag, in the folder's own run."""
-        with self._writer().as_default():
-            for tag, (steps, values) in curves.items():
-                self._scalars(tag, steps, values)
+    def best(self, variant: str, chart: str, curve: tuple[Sequence[int], Sequence[float]]) -> None:
+        """The best curve of a variant, under the tag `chart`: a run of its own, so that it has its own colour."""
+        with self._writer(f"{SUMMARY}/{folder_name(variant)}").as_default():
+            self._scalars(chart, *curve)
 
     def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """The Custom Scalars dashboard: {category: {chart title: regular expressions of tags}}."""
@@ -90,9 +93,10 @@ class TensorBoardLog:
 
     def report(self, figures: Sequence[Path], texts: Mapping[str, str]) -> None:
         """PNG files, each under its own name, and Markdown texts by tag, in place of those of an earlier report."""
-        for path in self._folder.glob("events.*.report"):
+        folder = self._folder / SUMMARY
+        for path in folder.glob("events.*.report"):
             path.unlink()
-        with tf.summary.create_file_writer(str(self._folder), filename_suffix=".report").as_default():
+        with tf.summary.create_file_writer(str(folder), filename_suffix=".report").as_default():
             for path in figures:
                 tf.summary.image(path.stem, tf.io.decode_png(path.read_bytes(), channels=3)[None], step=0)
             for tag, markdown in texts.items():
@@ -107,12 +111,21 @@ class TensorBoardLog:
                 tf.summary.scalar(tag, value, step=int(step))
 
 
-def run_name(variant: str, learning_rate: float, seed: int) -> str:
-    """A run's subfolder, e.g. `"GD, depth 3/lr=0.0001, seed=0"`, without what file systems dislike.
+def folder_name(variant: str) -> str:
+    """A variant's name without what file systems dislike.
 
     Example:
-        >>> run_name("../a/b", 1e-4, 0)
-        '_._a_b/lr=0.0001, seed=0'
+        >>> folder_name("../a/b")
+        '_._a_b'
     """
-    folder = re.sub(r"^\.|[^ -.0-~]", "_", variant)
-    return f"{folder}/lr={learning_rate:.6g}, seed={seed}"
+    return re.sub(r"^\.|[^ -.0-~]", "_", variant)
+
+
+def run_name(variant: str, learning_rate: float, seed: int) -> str:
+    """A run's subfolder.
+
+    Example:
+        >>> run_name("GD, depth 3", 1e-4, 0)
+        'GD, depth 3/lr=0.0001, seed=0'
+    """
+    return f"{folder_name(variant)}/lr={learning_rate:.6g}, seed={seed}"

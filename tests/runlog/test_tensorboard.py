@@ -37,22 +37,27 @@ def _hparams(found, tag):
 
 def test_the_layout_names_its_charts(log, tmp_path):
     log.layout({"experiment": {"best": ["^best/"], "all": ["loss"]}})
-    ((_, value),) = events(tmp_path)["custom_scalars__config__"]
+    ((_, value),) = events(tmp_path / "best")["custom_scalars__config__"]
     layout = layout_pb2.Layout.FromString(tf.make_ndarray(value.tensor).item())
     assert [chart.title for chart in layout.category[0].chart] == ["best", "all"]
     assert list(layout.category[0].chart[0].multiline.tag) == ["^best/"]
 
 
 def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
-    log.curves({"best/GD": ([0, 1], [2.0, 1.0])})
+    log.layout({"experiment": {"best": ["best"]}})
     figure = Figure(figsize=(2, 1))
     figure.savefig(tmp_path / "chart.png")
     for text in ("first", "second"):
         log.report([tmp_path / "chart.png"], {"results": text})
-    found = events(tmp_path)
+    found = events(tmp_path / "best")
     assert len(found["chart"]) == 1 and found["chart"][0][1].metadata.plugin_data.plugin_name == "images"
     assert [tf.make_ndarray(value.tensor).item() for _, value in found["results"]] == [b"second"]
-    assert scalars(found, "best/GD") == {0: 2.0, 1: 1.0}
+    assert "custom_scalars__config__" in found
+
+
+def test_each_best_curve_is_a_run_of_its_own(log, tmp_path):
+    log.best("GD, depth 2", "best rates", ([0, 1], [2.0, 1.0]))
+    assert scalars(events(tmp_path / "best" / "GD, depth 2"), "best rates") == {0: 2.0, 1: 1.0}
 
 
 @pytest.mark.parametrize("variant", ["GD, depth 3", "a/b", "größe", "x\ny", ".."])

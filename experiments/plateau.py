@@ -129,7 +129,10 @@ def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
         outcome = {count: row[count] for count in COUNTS if not pd.isna(row[count])}
         log.trial(f"p={row['p']}, depth={row['depth']}/ratio={row['ratio']}", hparams, outcome, ((), ()), not reached)
     by_variant = results.dropna(subset="finest_steps").groupby(["p", "depth"])
-    log.curves({f"steps against ratio, p={p}/depth {n}": (r["ratio"], r["finest_steps"]) for (p, n), r in by_variant})
+    chart = "steps against y1 over y2"
+    for (p, depth), rows in by_variant:
+        log.best(f"L{p}, depth {depth}", chart, (rows["ratio"], rows["finest_steps"]))
+    log.layout({"plateau": {chart: [f"^{chart}$"]}})
 
 
 def draw(folder: RunFolder, console: Console) -> None:

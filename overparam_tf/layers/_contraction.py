@@ -21,7 +21,9 @@ def product(factors: Sequence[Any]) -> Any:
     sizes = [factors[0].shape[0], *(factor.shape[1] for factor in factors)]
     if _cost_from_left(sizes) <= _cost_from_left(sizes[::-1]):
         return functools.reduce(_times, factors[1:], ops.convert_to_tensor(factors[0]))
-    return functools.reduce(lambda right, left: _times(left, right), factors[-2::-1], ops.convert_to_tensor(factors[-1]))
+    return functools.reduce(
+        lambda right, left: _times(left, right), factors[-2::-1], ops.convert_to_tensor(factors[-1])
+    )
 
 
 def _times(left: Any, right: Any) -> Any:

@@ -126,7 +126,7 @@ def _balanced_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[
         turn, q, flipped = _balanced_left(core.transpose(0, 2, 1), q, right)
         v, core = v @ turn, flipped.transpose(0, 2, 1)
         p, core, q = _equal_norms(p, core, q, left, right)
-        gram = np.einsum("tab,tcb->ac", core, core)
+        gram = _gram(core)
         own = np.diag(p ** (2 / left))
         if np.linalg.norm(gram - own) <= tolerance * np.linalg.norm(own):
             break
@@ -154,10 +154,14 @@ def _balanced_left(core: np.ndarray, p: np.ndarray, count: int) -> tuple[np.ndar
     """Balance ``count`` factors of product diag(p) with the core: the new product is turn diag(p)."""
     weighted = p[:, None] * core
     # Left singular vectors by the Gram matrix, which is small; the product stays exact whatever their errors.
-    _, turn = np.linalg.eigh(np.einsum("tab,tcb->ac", weighted, weighted))
+    _, turn = np.linalg.eigh(_gram(weighted))
     weighted = turn.T @ weighted
     s = np.sqrt(np.einsum("tab,tab->a", weighted, weighted))
     return turn, s ** (count / (count + 1)), s[:, None] ** (1 / (count + 1) - 1) * weighted
+
+
+def _gram(core: np.ndarray) -> np.ndarray:
+    return np.tensordot(core, core, axes=((0, 2), (0, 2)))
 
 
 def _equal_norms(

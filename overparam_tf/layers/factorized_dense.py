@@ -112,7 +112,7 @@ class FactorizedDense(FactorizedLayer):
         return SPLITS[split](kernel, self.depth, self.width)
 
     def _bias_after(self, j: int, bias: Any) -> Any:
-        return ops.matmul(bias, self._factors[j])
+        return ops.einsum("i,ij->j", bias, self._factors[j])
 
     def _data_rows(self, x: Any) -> Any:
         return math.prod(ops.shape(x)[:-1])

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 array = ops.convert_to_numpy
-# Under torch, `keras.ops.matmul` multiplies float64 in float32.
+# Under torch, Dense layers multiply float64 in float32, as `keras.ops.matmul` does there.
 TIGHT = 1e-5 if keras.backend.backend() == "torch" else 1e-10
 
 

@@ -7,9 +7,9 @@ from keras import ops
 from keras.src.testing import TestCase
 
 from overparam_tf.layers import FactorizedDense
+from tests.layers.arrays import array
 
 RNG = np.random.default_rng(0)
-array = ops.convert_to_numpy  # whatever the backend
 X, Y = RNG.normal(size=(8, 5)).astype("float32"), RNG.normal(size=(8, 3)).astype("float32")
 
 
@@ -81,6 +81,7 @@ class Nested(keras.Model):
         return self.layer(x) + self.layer(2 * x)  # a shared layer
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("initializer", [{}, {"kernel_initializer": keras.initializers.GlorotNormal(seed=2)}])
 def test_a_layer_built_inside_a_symbolic_call(initializer, jit_compile):

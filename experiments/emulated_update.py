@@ -35,7 +35,7 @@ from overparam_tf.sweep import History, Variant
 # Stable at depths 2 and 3 for 200,000 steps: l_4 diverges late above.
 RATES = {2: (1e-4, 3e-4, 1e-3), 4: (1e-5, 3e-5, 1e-4)}
 # l_2 has an exact short cut, l_4 must pass over all rows, in float64.
-STEPS = {2: 200_000, 4: 20_000}
+STEPS = {2: 200_000, 4: 50_000}
 QUICK_STEPS = 2_000
 # (how the factors start, weight decay of every factor).
 SETTINGS = (("balanced", 0.0), ("near_zero", 0.0), ("balanced", 1e-3))
@@ -51,7 +51,7 @@ class Config(DataOptions):
     depths: tuple[int, ...] = option((2, 3), "numbers of factors N")
     widths: tuple[int, ...] = option((1, 20, 128), "inner widths")
     learning_rates: tuple[float, ...] | None = option(None, "rates (default: three stable ones per loss)")
-    steps: int | None = option(None, "full-batch steps (default: 200000 for l2, 20000 for l4)")
+    steps: int | None = option(None, "full-batch steps (default: 200000 for l2, 50000 for l4)")
     seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
 
     def __post_init__(self):

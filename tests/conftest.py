@@ -15,6 +15,16 @@ def fixed_seed():
     keras.utils.set_random_seed(2019)
 
 
+@pytest.fixture
+def float64():
+    """Keras computes in float64, learning rates included."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx("float32")
+
+
 @pytest.fixture(scope="session")
 def ethanol():
     """The measured ethanol problem: skipped where no data folder is named, a failure where it is named but empty."""

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from overparam_tf import InputError, LpLoss, Sweep, Variant, balanced_factors, emulate
+from overparam_tf import EndToEndSGD, InputError, LpLoss, Sweep, Variant, balanced_factors, emulate
 from overparam_tf.dynamics import dense_reference
 from tests.cases import small_problem
 
@@ -51,6 +51,18 @@ def test_the_sweep_variant_equals_emulate(depth):
     for rate in variant.learning_rates:
         run = emulate(problem.x, problem.y, start, 200, rate, depth, p=4, weight_decay=0.05)
         np.testing.assert_allclose(history.curve("rule", rate)[1][:-1], run.losses, rtol=1e-9)
+
+
+@pytest.mark.parametrize("depth", [2, 2.5])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_dense_layer_with_end_to_end_sgd_equals_emulate(depth, outputs, float64):
+    problem = small_problem(outputs=outputs)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(outputs, use_bias=False)])
+    start = model.layers[0].kernel.numpy()
+    model.compile(EndToEndSGD(1e-3, depth=depth, weight_decay=0.1), LpLoss(4), jit_compile=False)
+    model.fit(problem.x, problem.y, batch_size=problem.rows, epochs=50, verbose=0)
+    run = emulate(problem.x, problem.y, start, 50, 1e-3, depth, p=4, weight_decay=0.1)
+    np.testing.assert_allclose(model.layers[0].kernel.numpy(), run.kernel, rtol=1e-9)
 
 
 def gap(depth, width, rate, steps=300, p=2):

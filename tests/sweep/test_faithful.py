@@ -15,13 +15,6 @@ STEPS = 200
 DEPTHS = (1, 2, 3)
 
 
-@pytest.fixture
-def float64():
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-
-
 class LossOfEveryStep(keras.callbacks.Callback):
     """Keras logs running means; a reset before each batch makes them the batch's own loss."""
 

@@ -94,7 +94,7 @@ def run(config: Config) -> RunFolder:
         outcome = train(data, variants[p], LpLoss(p), facts[p], steps, f"depth_compare, L{p}", config)
         history = outcome if history is None else history.join(outcome)
         history.save(folder.path)
-    write_trials(folder, history, written, groups)
+    write_trials(folder, history, written, {f"depth under {loss}": names for loss, names in groups.items()})
     return folder
 
 

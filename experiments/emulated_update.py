@@ -126,7 +126,8 @@ def run(config: Config) -> RunFolder:
         history = outcome if history is None else history.join(outcome)
         history.save(folder.path)
     gaps_of(pairs, history).to_csv(folder.path / GAPS, index=False)
-    write_trials(folder, history, written, {f"L{p}": [variant.name for variant in variants[p]] for p in powers})
+    charts = {f"real and emulated, L{p}": [variant.name for variant in variants[p]] for p in powers}
+    write_trials(folder, history, written, charts)
     return folder
 
 

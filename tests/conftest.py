@@ -20,9 +20,13 @@ def float64():
     """Keras computes in float64, learning rates included."""
     import keras
 
-    keras.config.set_floatx("float64")
+    def use(dtype):
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)  # Keras makes it from floatx only once, for the first layer
+
+    use("float64")
     yield
-    keras.config.set_floatx("float32")
+    use("float32")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import pytest
 
 from experiments.depth_compare import claims_of, main, speed_ups
 from overparam_tf import History
+from tests.experiments.refusals import assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,4 @@ def test_speed_ups_are_at_each_depths_best_rate(case):
 
 @pytest.mark.parametrize("options", [["--depths", "2"], ["--depths", "0", "1"], ["--init", "warm"], ["--width", "0"]])
 def test_bad_input_is_one_line_and_writes_nothing(options, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--data", "synthetic", "--logdir", str(tmp_path / "logs"), *options])
-    assert caught.value.code == 2 and capsys.readouterr().err.count("\n") == 1
-    assert not (tmp_path / "logs").exists()
+    assert_refused("depth_compare", main, ["--data", "synthetic", *options], tmp_path / "logs", capsys)

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.emulated_update import Config, gaps_of, main, slopes_of
 from overparam_tf import History
+from tests.experiments.refusals import assert_refused
 
 OPTIONS = ["--data", "synthetic", "--losses", "l4", "--depths", "2", "--widths", "1", "5", "--steps", "400"]
 
@@ -65,7 +66,4 @@ def test_a_diverged_run_has_no_gap(tmp_path):
 
 @pytest.mark.parametrize("options", [["--depths", "1"], ["--widths", "0"], ["--losses", "l3"], ["--depths", "2", "2"]])
 def test_bad_input_is_one_line_and_writes_nothing(options, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--data", "synthetic", "--logdir", str(tmp_path / "logs"), *options])
-    assert caught.value.code == 2 and capsys.readouterr().err.count("\n") == 1
-    assert not (tmp_path / "logs").exists()
+    assert_refused("emulated_update", main, ["--data", "synthetic", *options], tmp_path / "logs", capsys)

@@ -12,6 +12,7 @@ from experiments.closed_curve import curls, integrals, losses
 from experiments.no_regularizer import Config, claims_of, main
 from overparam_tf.datasets import Problem
 from tests.event_files import events, scalars
+from tests.experiments.refusals import assert_refused
 
 FIGURES = ["field", "integral_against_depth", "integral_against_radii"]
 
@@ -146,9 +147,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--data", "synthetic", "--logdir", str(tmp_path / "logs"), *BAD[case]])
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("no_regularizer: error: ") and error.count("\n") == 1
-    assert not (tmp_path / "logs").exists()
+    assert_refused("no_regularizer", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys)

@@ -15,6 +15,7 @@ import pytest
 from experiments.optimizer_compare import RATES_2019, Config, main
 from overparam_tf import History
 from tests.event_files import events, scalars
+from tests.experiments.refusals import assert_refused
 
 COLUMNS = [
     "part",
@@ -155,12 +156,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--data", "synthetic", "--logdir", str(tmp_path / "logs"), *BAD[case]])
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("optimizer_compare: error: ") and error.count("\n") == 1
-    assert not (tmp_path / "logs").exists()
+    assert_refused("optimizer_compare", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys)
 
 
 def test_the_command_line_from_a_shell(tmp_path):

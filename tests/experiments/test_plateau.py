@@ -13,6 +13,7 @@ from experiments.two_examples import NEVER, Scan, balanced_start, learning_rates
 from overparam_tf import LpLoss, Problem, Sweep, Variant
 from overparam_tf.dynamics import dense_reference
 from tests.event_files import events, scalars
+from tests.experiments.refusals import assert_refused
 
 FIGURES = ["mechanism", "speed_up", "steps_against_rate", "trajectories"]
 
@@ -181,9 +182,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--logdir", str(tmp_path / "logs"), *BAD[case]])
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("plateau: error: ") and error.count("\n") == 1
-    assert not (tmp_path / "logs").exists()
+    assert_refused("plateau", main, BAD[case], tmp_path / "logs", capsys)

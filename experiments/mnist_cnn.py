@@ -1,0 +1,236 @@
+"""The paper's convnet on MNIST (experiment 4): does a product of two matrices train faster, and in what?
+
+The net of the TensorFlow tutorial, plain and with its two fully connected layers as products, from the same seeds on
+the same batches. The loss is cross-entropy plus an L2 penalty on those layers, and the two are logged apart: the
+penalty on a product is another objective than the penalty on its factors, and begins larger than the cross-entropy.
+
+    python -m experiments.mnist_cnn
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from zipfile import BadZipFile
+
+import keras
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from experiments import mnist_figures
+from experiments.claims import print_claims, print_table
+from experiments.command_line import launch, option
+from experiments.convnet import BATCH, WEIGHT_DECAY, convnet, momentum_sgd
+from experiments.mnist_claims import claims_of, results_table
+from experiments.options import RunOptions
+from experiments.penalty_alone import penalty_alone
+from experiments.sweep_run import write_report
+from overparam_tf.datasets import load_mnist
+from overparam_tf.datasets.mnist import ImageProblem
+from overparam_tf.distributed import Training, get_strategy, train
+from overparam_tf.errors import DataError
+from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment
+
+VALIDATION = 5_000
+QUICK_IMAGES, QUICK_EPOCHS = 6_400, 2
+# The curves of every step, and what is measured after every epoch.
+PER_STEP = {"loss": "total", "data_loss": "cross-entropy", "penalty": "penalty"}
+PENALTIES = {
+    "product": "penalty on the product",
+    "factors": "penalty on every factor",
+    "first": "penalty on the first factor",
+    "none": "no penalty",
+}
+PER_EPOCH = {"val_error": "validation error", "test_error": "test error"}
+
+
+@dataclass(frozen=True)
+class Net:
+    """One curve of the figures: a net and what its penalty is put on."""
+
+    name: str
+    depth: int
+    place: str | None
+
+
+@dataclass(frozen=True)
+class Config(RunOptions):
+    """Trains the MNIST convnet, plain and overparameterised, side by side."""
+
+    data: str = option("auto", "auto (MNIST if it can be had, else a synthetic stand-in), mnist, synthetic, or a path")
+    regularize: tuple[Literal["product", "factors", "first", "none"], ...] = option(
+        ("product", "first"), "what the overparameterised net's penalty is put on, a net for each"
+    )
+    depth: int = option(2, "factors of fc1 and fc2")
+    convs: bool = option(False, "factorise the convolutions too")
+    epochs: int | None = option(None, f"passes over the training images (default: 10, with --quick {QUICK_EPOCHS})")
+    seeds: tuple[int, ...] = option((0,), "seeds of the initial weights and of dropout")
+    strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = option("auto", "devices to train on")
+
+    def __post_init__(self):
+        self.require(2 <= self.depth <= 8, "2 to 8 factors", depth=self.depth)
+        self.require(self.epochs is None or self.epochs >= 1, "at least one epoch", epochs=self.epochs)
+        self.require(min(self.seeds) >= 0, "seeds >= 0", seeds=self.seeds)
+        for name in ("regularize", "seeds"):
+            values = getattr(self, name)
+            self.require(len(set(values)) == len(values), "nothing twice", **{name: values})
+
+    @property
+    def passes(self) -> int:
+        """The number of epochs."""
+        return self.epochs or (QUICK_EPOCHS if self.quick else 10)
+
+    def nets(self) -> list[Net]:
+        """The plain net, then an overparameterised one for each place; without a penalty, a plain one to compare."""
+        nets = [Net("plain", 1, "product")]
+        for place in self.regularize:
+            if place == "none":
+                nets.append(Net("plain, no penalty", 1, None))
+            nets.append(Net(f"depth {self.depth}, {PENALTIES[place]}", self.depth, None if place == "none" else place))
+        return nets
+
+
+def run(config: Config) -> RunFolder:
+    """Trains every net from every seed; writes config.json, two tables, curves.npz, the models, TensorBoard's curves."""
+    images = load_mnist(config.data)
+    split = images.split(VALIDATION)
+    train_set = tuple(part[:QUICK_IMAGES] for part in split.train) if config.quick else split.train
+    steps_per_epoch = -(-len(train_set[0]) // BATCH)
+    folder = config.create_data_folder("mnist_cnn", f"depth-{config.depth}", images)
+    written = _write_config(folder, config, images, steps_per_epoch)
+    curves, epochs, rows = {}, [], []
+    for net, seed in itertools.product(config.nets(), config.seeds):
+        name = f"{net.name}, seed {seed}"
+        strategy = get_strategy(config.strategy)
+        with strategy.scope():
+            model = convnet(net.depth, net.place, config.convs, seed)
+            optimizer = momentum_sgd(steps_per_epoch)
+        if net.depth > 1 and net.place is not None:
+            curves[f"{name}/penalty alone"] = _penalty_alone(model, net.place, config.passes, steps_per_epoch)
+        began = time.monotonic()
+        with ProgressReport(f"mnist_cnn, {name}", config.quiet) as progress:
+            training = train(
+                model,
+                train_set,
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                optimizer,
+                strategy,
+                batch_size=BATCH,
+                epochs=config.passes,
+                validation={"val": split.validation, "test": split.test},
+                metrics=["sparse_categorical_accuracy"],
+                progress=progress,
+            )
+        curves.update({f"{name}/{title}": training.steps[key] for key, title in PER_STEP.items()})
+        epochs += _epochs(net, seed, training)
+        cost = {"parameters": model.count_params(), "seconds": time.monotonic() - began}
+        rows.append({**epochs[-1], **cost, "ms_per_step": 1000 * cost["seconds"] / len(training.steps["loss"])})
+        _save(folder, rows, epochs, curves)
+        model.save(folder.models / f"{name}.keras")
+    _write_trials(folder, written, rows, epochs, curves)
+    return folder
+
+
+def _write_config(folder: RunFolder, config: Config, images: ImageProblem, steps_per_epoch: int) -> dict:
+    written = {
+        "experiment": "mnist_cnn",
+        "options": dataclasses.asdict(config),
+        "data": {
+            "name": images.name,
+            "label": images.label,
+            "synthetic": images.synthetic,
+            "provenance": images.provenance,
+            "sha256": images.checksum,
+        },
+        "nets": [dataclasses.asdict(net) for net in config.nets()],
+        "steps_per_epoch": steps_per_epoch,
+        "batch": BATCH,
+        "weight_decay": WEIGHT_DECAY,
+        **environment(),
+    }
+    folder.write_config(written)
+    return written
+
+
+def _penalty_alone(model: keras.Model, place: str, epochs: int, steps_per_epoch: int) -> np.ndarray:
+    """The penalty of the same initial factors, trained at the same rates without any data."""
+    layers = [
+        ([keras.ops.convert_to_numpy(factor) for factor in layer.factors], keras.ops.convert_to_numpy(layer.bias))
+        for layer in map(model.get_layer, ("fc1", "fc2"))
+    ]
+    return penalty_alone(layers, WEIGHT_DECAY, place, momentum_sgd(steps_per_epoch), epochs * steps_per_epoch)
+
+
+def _epochs(net: Net, seed: int, training: Training) -> list[dict]:
+    """A row an epoch: means over its steps, losses and errors after it."""
+    count = len(training.epochs["val_loss"])
+    rows = []
+    for epoch in range(count):
+        row = {"net": net.name, "seed": seed, "epoch": epoch + 1}
+        for key, title in (("loss", "total"), ("data_loss", "cross_entropy"), ("penalty", "penalty")):
+            row[title] = float(np.array_split(training.steps[key], count)[epoch].mean())
+        for images in ("val", "test"):
+            row[f"{images}_loss"] = float(training.epochs[f"{images}_loss"][epoch])
+            row[f"{images}_error"] = 1 - float(training.epochs[f"{images}_sparse_categorical_accuracy"][epoch])
+        rows.append(row)
+    return rows
+
+
+def _save(folder: RunFolder, rows: list[dict], epochs: list[dict], curves: dict[str, np.ndarray]) -> None:
+    pd.DataFrame(rows).to_csv(folder.path / "results.csv", index=False)
+    pd.DataFrame(epochs).to_csv(folder.path / "epochs.csv", index=False)
+    np.savez_compressed(folder.path / "curves.npz", **curves)
+
+
+def _write_trials(folder: RunFolder, config: dict, rows: list[dict], epochs: list[dict], curves: dict) -> None:
+    """TensorBoard: a run per net and seed with HParams, every tenth step's losses, and the errors by epoch."""
+    log = TensorBoardLog(folder.tensorboard)
+    metrics = {name: name.replace("_", " ") for name in ("total", "cross_entropy", "penalty", "test_error")}
+    log.declare(("net", "seed", "depth", "parameters", "data"), metrics)
+    depths = {net["name"]: net["depth"] for net in config["nets"]}
+    table = pd.DataFrame(epochs)
+    for row in rows:
+        name = f"{row['net']}, seed {row['seed']}"
+        hparams = {"net": row["net"], "seed": row["seed"], "depth": depths[row["net"]]}
+        hparams |= {"parameters": row["parameters"], "data": config["data"]["label"]}
+        total = curves[f"{name}/total"]
+        steps = np.arange(0, len(total), 10)
+        log.trial(name, hparams, {tag: row[tag] for tag in metrics}, (steps, total[steps]))
+        for title in PER_STEP.values():
+            log.best(name, title, (steps, curves[f"{name}/{title}"][steps]))
+        own = table[(table["net"] == row["net"]) & (table["seed"] == row["seed"])]
+        for column, title in PER_EPOCH.items():
+            log.best(name, title, (own["epoch"], own[column]))
+    charts = [*PER_STEP.values(), *PER_EPOCH.values()]
+    log.layout({f"mnist_cnn, {config['data']['label']}": {title: [f"^{title}$"] for title in charts}})
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draws figures and prints the table and the verdicts from a run folder alone."""
+    config = folder.read_config()
+    try:
+        results, epochs = (pd.read_csv(folder.path / name) for name in ("results.csv", "epochs.csv"))
+        with np.load(folder.path / "curves.npz", allow_pickle=False) as arrays:
+            curves = dict(arrays)
+    except (OSError, ValueError, BadZipFile) as error:
+        message = f"Expected results.csv, epochs.csv and curves.npz in {folder.path}. Received: {error}"
+        raise DataError(message) from None
+    table, claims = results_table(results), claims_of(epochs, curves, config["nets"])
+    drawn = mnist_figures.draw_all(folder, config, epochs, curves)
+    print_table(table, f"{config['data']['label']}: last epoch's means over its steps, errors after it", console)
+    print_claims(claims, console)
+    write_report(folder, table, claims, drawn)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    launch("mnist_cnn", Config, run, draw, arguments)
+
+
+if __name__ == "__main__":
+    main()

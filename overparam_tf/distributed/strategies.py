@@ -37,7 +37,7 @@ def get_strategy(kind: str = "auto", report: Callable[[str], None] = _to_stderr)
         A `tf.distribute.Strategy`.
 
     Raises:
-        InputError: For another kind, for a GPU where there is none, or for a ``TF_CONFIG`` that is missing or unreadable.
+        InputError: For another kind, a GPU where there is none, or a ``TF_CONFIG`` that is missing or unreadable.
 
     Example:
         >>> strategy = get_strategy("cpu", report=print)

@@ -10,6 +10,7 @@ from overparam_tf._version import __version__
 if TYPE_CHECKING:
     from overparam_tf.callbacks import EndToEndMonitor
     from overparam_tf.datasets import Problem, load
+    from overparam_tf.distributed import Training, WorkerLostError, get_strategy, train
     from overparam_tf.dynamics import (
         balance_defect,
         effective_learning_rate,
@@ -65,6 +66,8 @@ _HOMES = {
     "overparam_tf.datasets": ("load", "Problem"),
     "overparam_tf.sweep": ("Variant", "Sweep", "History"),
     "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
+    # several devices, several machines
+    "overparam_tf.distributed": ("get_strategy", "train", "Training", "WorkerLostError"),
     "overparam_tf.errors": ("InputError", "DataError", "EquivalenceError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

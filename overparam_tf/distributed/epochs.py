@@ -1,0 +1,154 @@
+"""The epochs of a training: calls of the compiled loop, and what happens between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.distributed.batches import ArrayBatches, DatasetBatches
+from overparam_tf.distributed.loop import Loop, sum_over_workers
+from overparam_tf.distributed.records import Records, mean_loss
+from overparam_tf.distributed.replica import Replica
+from overparam_tf.distributed.state import State
+from overparam_tf.distributed.strategies import is_chief, worker_count
+from overparam_tf.sweep import Progress
+
+Batches = ArrayBatches | DatasetBatches
+
+
+class Epochs:
+    """Trains epoch by epoch, from the newest checkpoint where there is one.
+
+    Between two calls of the compiled loop it reports, saves if it is time to, and stops if asked to. Workers agree on
+    both: one that stopped or saved alone would leave the others waiting.
+
+    Args:
+        strategy: Under whose scope all this is.
+        replica: The steps.
+        batches: Of training.
+        validation: Of validation, or None.
+        steps_per_call: The most steps of a call.
+        jit_compile: Compile the whole loop by XLA, on one replica.
+        should_stop: Asked between calls.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        replica: Replica,
+        batches: Batches,
+        validation: Batches | None,
+        steps_per_call: int,
+        jit_compile: bool,
+        should_stop: Callable[[], bool] | None,
+    ):
+        self.strategy, self.model, self.metrics = strategy, replica.model, replica.metrics
+        self.batches, self.validation = batches, validation
+        self.steps_per_call = steps_per_call
+        self.records = Records()
+        self.stopped = False
+        self._should_stop = should_stop
+        self._train = Loop(strategy, replica.train, steps_per_call, jit_compile)
+        self._evaluate = Loop(strategy, replica.evaluate, steps_per_call, jit_compile)
+        self._state = State(replica.model, replica.optimizer, replica.metrics, self.records)
+        self._alone = worker_count(strategy) == 1
+
+    def run(
+        self,
+        epochs: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+        checkpoints: Checkpoints | None,
+        checkpoint_seconds: float,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        """Train until there are `epochs` epochs, or asked to stop."""
+        self._restore(checkpoints)
+        called = keras.callbacks.CallbackList(
+            list(callbacks), model=self.model, epochs=epochs, steps=len(self.batches), verbose=0
+        )
+        self.model.stop_training = False
+        self._saved_at, self._began = time.monotonic(), time.monotonic()
+        self._seconds_between = checkpoint_seconds
+        called.on_train_begin()
+        logs = {}
+        while len(self.records.epochs) < epochs and not self.stopped:
+            epoch, began = len(self.records.epochs), time.monotonic() - self.records.seconds
+            called.on_epoch_begin(epoch)
+            self._epoch(began, epochs, called, checkpoints, progress)
+            if self.records.batch < len(self.batches):
+                break
+            logs = self._logs()
+            called.on_epoch_end(epoch, logs)
+            self.records.add_epoch({**logs, "seconds": time.monotonic() - began})
+            for metric in self.metrics:
+                metric.reset_state()
+            self.stopped, _ = self._agreed(self.model.stop_training, False)
+            self._save(checkpoints)
+        called.on_train_end(logs)
+
+    def _epoch(self, began, epochs, called, checkpoints, progress) -> None:
+        for chunk in self.batches.chunks(self.steps_per_call, skip=self.records.batch):
+            called.on_train_batch_begin(self.records.batch)
+            self.records.add_steps(self._train(chunk), chunk.size)
+            self.records.seconds = time.monotonic() - began
+            called.on_train_batch_end(self.records.batch - 1, {"loss": self.records.mean_loss()})
+            if progress is not None:
+                done, total = len(self.records.losses), epochs * len(self.batches)
+                seconds, last = time.monotonic() - self._began, float(self.records.losses[-1, 0])
+                progress(Progress(done, total, seconds, {"loss": last}))
+            asked = self.model.stop_training or (self._should_stop is not None and self._should_stop())
+            due = time.monotonic() - self._saved_at >= self._seconds_between
+            self.stopped, due = self._agreed(asked, due and is_chief(self.strategy))
+            if self.records.batch < len(self.batches):  # else it is saved with its logs
+                if due or self.stopped:
+                    self._save(checkpoints)
+                if self.stopped:
+                    return
+
+    def _logs(self) -> dict[str, float]:
+        logs = {"loss": self.records.mean_loss(), **self._results()}
+        if self.validation is None:
+            return logs
+        for metric in self.metrics:
+            metric.reset_state()
+        losses, rows = [], []
+        for chunk in self.validation.chunks(self.steps_per_call):
+            losses += [self._evaluate(chunk)[:, 0]]
+            rows += [np.full(chunk.count, chunk.size)]
+        logs["val_loss"] = mean_loss(np.concatenate(losses), np.concatenate(rows))
+        return logs | {f"val_{name}": value for name, value in self._results().items()}
+
+    def _results(self) -> dict[str, float]:
+        results = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results.update(result if isinstance(result, dict) else {metric.name: result})
+        return {name: float(np.mean(keras.ops.convert_to_numpy(value))) for name, value in results.items()}
+
+    def _agreed(self, stop: bool, due: bool) -> tuple[bool, bool]:
+        """Whether any worker says so."""
+        if self._alone:
+            return stop, due
+        votes = sum_over_workers(self.strategy, tf.constant([stop, due], tf.float32)).numpy()
+        return bool(votes[0]), bool(votes[1])
+
+    def _save(self, checkpoints: Checkpoints | None) -> None:
+        if checkpoints is None:
+            return
+        arrays = self._state.arrays()  # on every worker: metrics are summed over them
+        if is_chief(self.strategy):
+            checkpoints.save(len(self.records.losses), arrays)
+        self._saved_at = time.monotonic()
+
+    def _restore(self, checkpoints: Checkpoints | None) -> None:
+        newest = checkpoints.newest() if checkpoints is not None else None
+        if newest is not None:
+            self._state.restore(newest.arrays)
+        else:
+            for metric in self.metrics:
+                metric.reset_state()

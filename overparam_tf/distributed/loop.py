@@ -1,0 +1,54 @@
+"""The compiled loop: several steps of all replicas in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from overparam_tf.distributed.batches import Chunk
+from overparam_tf.distributed.strategies import worker_count
+
+
+class Loop:
+    """Runs one of `Replica`'s steps over the batches of a chunk in one call of a `tf.function`.
+
+    Args:
+        strategy: Whose replicas run.
+        step: `Replica.train` or `Replica.evaluate`.
+        most: The most batches of a chunk.
+        jit_compile: Compile the whole loop by XLA; on one replica only.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy, step: Callable, most: int, jit_compile: bool):
+        self.strategy, self._step, self._most = strategy, step, most
+        # The batch size is a Python number, a constant of the program: another size makes another program.
+        self._run = tf.function(self._steps, jit_compile=jit_compile, autograph=False)
+
+    def __call__(self, chunk: Chunk) -> np.ndarray:
+        """Return the losses of every step, summed over all replicas: total, data loss, penalty; shape (count, 3)."""
+        with self.strategy.scope():
+            losses = self._run(chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count), chunk.size)
+            return sum_over_workers(self.strategy, losses).numpy()[: chunk.count]
+
+    def _steps(self, arrays: tuple, first: tf.Tensor, count: tf.Tensor, size: int) -> tf.Tensor:
+        def body(step, losses):
+            terms = self.strategy.run(self._step, args=(arrays, first + step * size, size))
+            here = tf.add_n(self.strategy.experimental_local_results(terms))
+            return step + 1, losses.write(step, tf.cast(here, tf.float64))
+
+        losses = tf.TensorArray(tf.float64, self._most, element_shape=(3,))
+        return tf.while_loop(lambda step, _: step < count, body, (tf.constant(0), losses))[1].stack()
+
+
+def sum_over_workers(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:
+    """Return the sum of what every worker calls this with, all at the same point of the program."""
+    if worker_count(strategy) == 1:
+        return value
+    here = strategy.num_replicas_in_sync // worker_count(strategy)
+    # The sum is one over replicas: the first of each worker speaks for it.
+    terms = strategy.experimental_distribute_values_from_function(
+        lambda context: value if context.replica_id_in_sync_group % here == 0 else tf.zeros_like(value)
+    )
+    return strategy.reduce("SUM", terms, axis=None)

@@ -40,14 +40,14 @@ def results_table(results: pd.DataFrame) -> pd.DataFrame:
         "seed": "seed",
         "parameters": "parameters",
         "total": "total",
-        "cross_entropy": "cross-entropy",
+        "cross_entropy": "cross-ent.",
         "penalty": "penalty",
-        "val_error": "validation error",
+        "val_error": "val. error",
         "test_error": "test error",
-        "ms_per_step": "ms a step",
+        "ms_per_step": "ms/step",
     }
     table = results[list(columns)].rename(columns=columns)
-    for name in ("validation error", "test error"):
+    for name in ("val. error", "test error"):
         table[name] = [f"{value:.2%}" for value in table[name]]
     return table
 
@@ -62,13 +62,13 @@ def claims_of(epochs: pd.DataFrame, curves: Mapping[str, np.ndarray], nets: list
         for quantity, title in (
             ("total", "total loss"),
             ("cross_entropy", "cross-entropy on the training batches"),
-            ("val_loss", "validation cross-entropy"),
+            ("val_cross_entropy", "validation cross-entropy"),
             ("test_error", "test error"),
         ):
             claims.append(lower(epochs, quantity, net["name"], against, f"{net['name']}: {title} falls faster"))
         if net["place"]:
             claims.append(_mostly_penalty(epochs, net["name"]))
-            claims.append(_follows(curves, net["name"], "overparameterised"))
+            claims.append(_follows(curves, net["name"], "overparameterised" if net["place"] == "product" else "plain"))
     return [_mostly_penalty(epochs, "plain"), _follows(curves, "plain", "plain"), *claims]
 
 

@@ -30,8 +30,7 @@ from experiments.mnist_claims import claims_of, results_table
 from experiments.options import RunOptions
 from experiments.penalty_alone import penalty_alone
 from experiments.sweep_run import write_report
-from overparam_tf.datasets import load_mnist
-from overparam_tf.datasets.mnist import ImageProblem
+from overparam_tf.datasets import ImageProblem, load_mnist
 from overparam_tf.distributed import Training, get_strategy, train
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment
@@ -96,7 +95,7 @@ class Config(RunOptions):
 
 
 def run(config: Config) -> RunFolder:
-    """Trains every net from every seed; writes config.json, two tables, curves.npz, the models, TensorBoard's curves."""
+    """Trains every net from every seed; writes config.json, tables, curves.npz, the models, TensorBoard's curves."""
     images = load_mnist(config.data)
     split = images.split(VALIDATION)
     train_set = tuple(part[:QUICK_IMAGES] for part in split.train) if config.quick else split.train
@@ -110,6 +109,7 @@ def run(config: Config) -> RunFolder:
         with strategy.scope():
             model = convnet(net.depth, net.place, config.convs, seed)
             optimizer = momentum_sgd(steps_per_epoch)
+            cross_entropy = keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy")
         if net.depth > 1 and net.place is not None:
             curves[f"{name}/penalty alone"] = _penalty_alone(model, net.place, config.passes, steps_per_epoch)
         began = time.monotonic()
@@ -123,7 +123,7 @@ def run(config: Config) -> RunFolder:
                 batch_size=BATCH,
                 epochs=config.passes,
                 validation={"val": split.validation, "test": split.test},
-                metrics=["sparse_categorical_accuracy"],
+                metrics=["sparse_categorical_accuracy", cross_entropy],
                 progress=progress,
             )
         curves.update({f"{name}/{title}": training.steps[key] for key, title in PER_STEP.items()})
@@ -131,7 +131,7 @@ def run(config: Config) -> RunFolder:
         cost = {"parameters": model.count_params(), "seconds": time.monotonic() - began}
         rows.append({**epochs[-1], **cost, "ms_per_step": 1000 * cost["seconds"] / len(training.steps["loss"])})
         _save(folder, rows, epochs, curves)
-        model.save(folder.models / f"{name}.keras")
+        model.save(folder.path / f"{name}.keras")
     _write_trials(folder, written, rows, epochs, curves)
     return folder
 
@@ -168,14 +168,14 @@ def _penalty_alone(model: keras.Model, place: str, epochs: int, steps_per_epoch:
 
 def _epochs(net: Net, seed: int, training: Training) -> list[dict]:
     """A row an epoch: means over its steps, losses and errors after it."""
-    count = len(training.epochs["val_loss"])
+    count = len(training.epochs["loss"])
     rows = []
     for epoch in range(count):
         row = {"net": net.name, "seed": seed, "epoch": epoch + 1}
         for key, title in (("loss", "total"), ("data_loss", "cross_entropy"), ("penalty", "penalty")):
             row[title] = float(np.array_split(training.steps[key], count)[epoch].mean())
         for images in ("val", "test"):
-            row[f"{images}_loss"] = float(training.epochs[f"{images}_loss"][epoch])
+            row[f"{images}_cross_entropy"] = float(training.epochs[f"{images}_cross_entropy"][epoch])
             row[f"{images}_error"] = 1 - float(training.epochs[f"{images}_sparse_categorical_accuracy"][epoch])
         rows.append(row)
     return rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.command_line import option
-from overparam_tf.datasets import Problem, load
+from overparam_tf.datasets import ImageProblem, Problem, load
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
 
@@ -27,6 +27,11 @@ class RunOptions:
             return RunFolder.create(self.logdir, experiment, self.name)
         name = f"{default_name}-quick" if self.quick else default_name
         return RunFolder.create(self.logdir, experiment, name, unique=True)
+
+    def create_data_folder(self, experiment: str, prefix: str, data: Problem | ImageProblem) -> RunFolder:
+        """As `create_folder`; the data set is part of a made-up name, and a stand-in part of any name."""
+        named = self if self.name is None or not data.synthetic else replace(self, name=f"{self.name}-{data.name}")
+        return named.create_folder(experiment, f"{prefix}-{data.name}")
 
     def require(self, valid: bool, expected: str, **received) -> None:
         """Raises an `InputError` unless `valid`."""
@@ -49,10 +54,3 @@ class DataOptions(RunOptions):
     def load_problem(self) -> Problem:
         """The data set that the options name."""
         return load(self.data, gas=self.gas, preprocessing=self.preprocessing)
-
-    def create_data_folder(self, experiment: str, prefix: str, problem: Problem) -> RunFolder:
-        """As `create_folder`; the data set is part of a made-up name, and a stand-in part of any name."""
-        named = (
-            self if self.name is None or not problem.synthetic else replace(self, name=f"{self.name}-{problem.name}")
-        )
-        return named.create_folder(experiment, f"{prefix}-{problem.name}")

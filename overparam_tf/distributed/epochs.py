@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ class Epochs:
         strategy: Under whose scope all this is.
         replica: The steps.
         batches: Of training.
-        validation: Of validation, or None.
+        validation: Of validation, by name.
         steps_per_call: The most steps of a call.
         jit_compile: Compile the whole loop by XLA, on one replica.
         should_stop: Asked between calls.
@@ -42,7 +42,7 @@ class Epochs:
         strategy: tf.distribute.Strategy,
         replica: Replica,
         batches: Batches,
-        validation: Batches | None,
+        validation: Mapping[str, Batches],
         steps_per_call: int,
         jit_compile: bool,
         should_stop: Callable[[], bool] | None,
@@ -112,16 +112,16 @@ class Epochs:
 
     def _logs(self) -> dict[str, float]:
         logs = {"loss": self.records.mean_loss(), **self._results()}
-        if self.validation is None:
-            return logs
-        for metric in self.metrics:
-            metric.reset_state()
-        losses, rows = [], []
-        for chunk in self.validation.chunks(self.steps_per_call):
-            losses += [self._evaluate(chunk)[:, 0]]
-            rows += [np.full(chunk.count, chunk.size)]
-        logs["val_loss"] = mean_loss(np.concatenate(losses), np.concatenate(rows))
-        return logs | {f"val_{name}": value for name, value in self._results().items()}
+        for prefix, batches in self.validation.items():
+            for metric in self.metrics:
+                metric.reset_state()
+            losses, rows = [], []
+            for chunk in batches.chunks(self.steps_per_call):
+                losses += [self._evaluate(chunk)[:, 0]]
+                rows += [np.full(chunk.count, chunk.size)]
+            logs[f"{prefix}_loss"] = mean_loss(np.concatenate(losses), np.concatenate(rows))
+            logs |= {f"{prefix}_{name}": value for name, value in self._results().items()}
+        return logs
 
     def _results(self) -> dict[str, float]:
         results = {}

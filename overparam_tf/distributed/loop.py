@@ -23,14 +23,22 @@ class Loop:
 
     def __init__(self, strategy: tf.distribute.Strategy, step: Callable, most: int, jit_compile: bool):
         self.strategy, self._step, self._most = strategy, step, most
-        # The batch size is a Python number, a constant of the program: another size makes another program.
-        self._run = tf.function(self._steps, jit_compile=jit_compile, autograph=False)
+        self._jit_compile = jit_compile
+        self._programs: dict[tuple, Callable] = {}
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """Return the losses of every step, summed over all replicas: total, data loss, penalty; shape (count, 3)."""
         with self.strategy.scope():
-            losses = self._run(chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count), chunk.size)
+            run = self._program(chunk)
+            losses = run(chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count), chunk.size)
             return sum_over_workers(self.strategy, losses).numpy()[: chunk.count]
+
+    def _program(self, chunk: Chunk) -> Callable:
+        """One for every size of batches and of arrays: both are constants of a program."""
+        key = (chunk.size, *(tuple(array.shape) for array in tf.nest.flatten(chunk.arrays)))
+        if key not in self._programs:
+            self._programs[key] = tf.function(self._steps, jit_compile=self._jit_compile, autograph=False)
+        return self._programs[key]
 
     def _steps(self, arrays: tuple, first: tf.Tensor, count: tf.Tensor, size: int) -> tf.Tensor:
         def body(step, losses):

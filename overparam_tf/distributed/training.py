@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,8 @@ def train(
         strategy: Default None, the one that the model was made under.
         batch_size: Rows of a global batch, all replicas together. For arrays only.
         epochs: How often to go through the data, those of the checkpoint included; default 10.
-        validation: Like `dataset`; evaluated after each epoch.
+        validation: Like `dataset`, or several by name; evaluated after each epoch. The names are the prefixes of the
+            logs; that of a single one is ``"val"``.
         metrics: Keras metrics made under the scope, or names.
         steps_per_call: The most steps in one call of the compiled loop; default 50. Callbacks, checkpoints and
             `should_stop` come between calls.
@@ -110,10 +111,11 @@ def train(
     epochs, steps_per_call = positive_int("epochs", epochs), positive_int("steps_per_call", steps_per_call)
     device = device_of_rows(strategy)
     batches = make_batches(dataset, batch_size, device)
-    validation_batches = None
-    if validation is not None:
-        arrays = not isinstance(validation, tf.data.Dataset)
-        validation_batches = make_batches(validation, batch_size if arrays else None, device)
+    validations = validation if isinstance(validation, Mapping) else {} if validation is None else {"val": validation}
+    evaluated = {
+        name: make_batches(data, None if isinstance(data, tf.data.Dataset) else batch_size, device)
+        for name, data in validations.items()
+    }
     objective = Objective(loss, strategy.num_replicas_in_sync)
     alone = strategy.num_replicas_in_sync == 1
     with workers_watched(strategy), strategy.scope():
@@ -123,7 +125,7 @@ def train(
         replica = Replica(
             model, objective, optimizer, make_metrics(metrics, strategy), device, jit_compile and not alone
         )
-        run = Epochs(strategy, replica, batches, validation_batches, steps_per_call, jit_compile and alone, should_stop)
+        run = Epochs(strategy, replica, batches, evaluated, steps_per_call, jit_compile and alone, should_stop)
         run.run(epochs, callbacks, checkpoints, checkpoint_seconds, progress)
         optimizer.finalize_variable_values(model.trainable_variables)
     status = "finished" if len(run.records.epochs) == epochs else "stopped"

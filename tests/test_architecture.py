@@ -27,7 +27,7 @@ ORDER = [
     ("dynamics",),
     ("layers", "optimizers", "datasets"),
     ("surgery", "callbacks", "floor", "emulation"),
-    ("checkpoints",),
+    ("checkpoints", "stopping"),
     ("sweep",),
     ("runlog", "distributed"),
 ]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,15 +24,18 @@ from rich.console import Console
 from experiments import mnist_figures
 from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
+from experiments.continuing import settings
 from experiments.convnet import BATCH, WEIGHT_DECAY, convnet, momentum_sgd
 from experiments.mnist_claims import claims_of, results_table
 from experiments.options import RunOptions
 from experiments.penalty_alone import penalty_alone
 from experiments.sweep_run import write_report
-from overparam_tf.datasets import ImageProblem, load_mnist
+from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.datasets import Digits, load_mnist
 from overparam_tf.distributed import Training, get_strategy, train
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment
+from overparam_tf.stopping import deferred
 
 VALIDATION = 5_000
 QUICK_IMAGES, QUICK_EPOCHS = 6_400, 2
@@ -96,56 +98,61 @@ class Config(RunOptions):
 
 def run(config: Config) -> RunFolder:
     """Trains every net from every seed; writes config.json, tables, curves.npz, the models, TensorBoard's curves."""
-    images = load_mnist(config.data)
-    split = images.split(VALIDATION)
-    train_set = tuple(part[:QUICK_IMAGES] for part in split.train) if config.quick else split.train
-    steps_per_epoch = -(-len(train_set[0]) // BATCH)
-    folder = config.create_data_folder("mnist_cnn", f"depth-{config.depth}", images)
-    written = _write_config(folder, config, images, steps_per_epoch)
-    curves, epochs, rows = {}, [], []
-    for net, seed in itertools.product(config.nets(), config.seeds):
-        name = f"{net.name}, seed {seed}"
-        strategy = get_strategy(config.strategy)
-        with strategy.scope():
-            model = convnet(net.depth, net.place, config.convs, seed)
-            optimizer = momentum_sgd(steps_per_epoch)
-            cross_entropy = keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy")
-        if net.depth > 1 and net.place is not None:
-            curves[f"{name}/penalty alone"] = _penalty_alone(model, net.place, config.passes, steps_per_epoch)
-        began = time.monotonic()
-        with ProgressReport(f"mnist_cnn, {name}", config.quiet) as progress:
-            training = train(
-                model,
-                train_set,
-                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                optimizer,
-                strategy,
-                batch_size=BATCH,
-                epochs=config.passes,
-                validation={"val": split.validation, "test": split.test},
-                metrics=["sparse_categorical_accuracy", cross_entropy],
-                progress=progress,
-            )
-        curves.update({f"{name}/{title}": training.steps[key] for key, title in PER_STEP.items()})
-        epochs += _epochs(net, seed, training)
-        cost = {"parameters": model.count_params(), "seconds": time.monotonic() - began}
-        rows.append({**epochs[-1], **cost, "ms_per_step": 1000 * cost["seconds"] / len(training.steps["loss"])})
-        _save(folder, rows, epochs, curves)
-        model.save(folder.path / f"{name}.keras")
-    _write_trials(folder, written, rows, epochs, curves)
+    digits = load_mnist(config.data)
+    split = digits.split(VALIDATION)
+    training_set = tuple(part[:QUICK_IMAGES] for part in split.train) if config.quick else split.train
+    steps_per_epoch = -(-len(training_set[0]) // BATCH)
+    described = config_of(config, digits, steps_per_epoch)
+    folder = config.create_data_folder("mnist_cnn", f"depth-{config.depth}", digits, described)
+    strategy = get_strategy(config.strategy)
+    rows, epochs, curves = [], [], {}
+    with deferred() as stop:
+        for net, seed in itertools.product(config.nets(), config.seeds):
+            name = f"{net.name}, seed {seed}"
+            with strategy.scope():
+                model = convnet(net.depth, net.place, config.convs, seed)
+                optimizer = momentum_sgd(steps_per_epoch)
+                cross_entropy = keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy")
+            if net.depth > 1 and net.place is not None:
+                curves[f"{name}/penalty alone"] = _penalty_alone(model, net.place, config.passes, steps_per_epoch)
+            with ProgressReport(f"mnist_cnn, {name}", config.quiet) as progress:
+                training = train(
+                    model,
+                    training_set,
+                    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                    optimizer,
+                    strategy,
+                    batch_size=BATCH,
+                    epochs=config.passes,
+                    validation={"val": split.validation, "test": split.test},
+                    metrics=["sparse_categorical_accuracy", cross_entropy],
+                    progress=progress,
+                    checkpoints=Checkpoints(folder.checkpoints / name, {"net": name, **settings(described)}),
+                    checkpoint_seconds=30.0,
+                    should_stop=lambda: stop.signal is not None,
+                )
+            curves.update({f"{name}/{title}": training.steps[key] for key, title in PER_STEP.items()})
+            epochs += (own := _epochs(net, seed, training, steps_per_epoch))
+            rows += [_row(own[-1], model, training)] if own else []
+            _save(folder, rows, epochs, curves)
+            if stop.signal:
+                break
+            model.save(folder.path / f"{name}.keras")
+    _write_trials(folder, described, rows, epochs, curves)
     return folder
 
 
-def _write_config(folder: RunFolder, config: Config, images: ImageProblem, steps_per_epoch: int) -> dict:
-    written = {
+def config_of(config: Config, digits: Digits, steps_per_epoch: int) -> dict:
+    """What config.json holds."""
+    return {
         "experiment": "mnist_cnn",
         "options": dataclasses.asdict(config),
         "data": {
-            "name": images.name,
-            "label": images.label,
-            "synthetic": images.synthetic,
-            "provenance": images.provenance,
-            "sha256": images.checksum,
+            "name": digits.name,
+            "label": digits.label,
+            "synthetic": digits.synthetic,
+            "provenance": digits.provenance,
+            "sha256": digits.checksum,
         },
         "nets": [dataclasses.asdict(net) for net in config.nets()],
         "steps_per_epoch": steps_per_epoch,
@@ -153,8 +160,6 @@ def _write_config(folder: RunFolder, config: Config, images: ImageProblem, steps
         "weight_decay": WEIGHT_DECAY,
         **environment(),
     }
-    folder.write_config(written)
-    return written
 
 
 def _penalty_alone(model: keras.Model, place: str, epochs: int, steps_per_epoch: int) -> np.ndarray:
@@ -166,14 +171,14 @@ def _penalty_alone(model: keras.Model, place: str, epochs: int, steps_per_epoch:
     return penalty_alone(layers, WEIGHT_DECAY, place, momentum_sgd(steps_per_epoch), epochs * steps_per_epoch)
 
 
-def _epochs(net: Net, seed: int, training: Training) -> list[dict]:
-    """A row an epoch: means over its steps, losses and errors after it."""
-    count = len(training.epochs["loss"])
+def _epochs(net: Net, seed: int, training: Training, steps_per_epoch: int) -> list[dict]:
+    """A row an epoch: means over its steps, cross-entropies and errors after it."""
     rows = []
-    for epoch in range(count):
+    for epoch in range(len(training.epochs["loss"])):
+        own = slice(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch)
         row = {"net": net.name, "seed": seed, "epoch": epoch + 1}
         for key, title in (("loss", "total"), ("data_loss", "cross_entropy"), ("penalty", "penalty")):
-            row[title] = float(np.array_split(training.steps[key], count)[epoch].mean())
+            row[title] = float(training.steps[key][own].mean())
         for images in ("val", "test"):
             row[f"{images}_cross_entropy"] = float(training.epochs[f"{images}_cross_entropy"][epoch])
             row[f"{images}_error"] = 1 - float(training.epochs[f"{images}_sparse_categorical_accuracy"][epoch])
@@ -181,15 +186,22 @@ def _epochs(net: Net, seed: int, training: Training) -> list[dict]:
     return rows
 
 
+def _row(last_epoch: dict, model: keras.Model, training: Training) -> dict:
+    seconds = float(training.epochs["seconds"].sum())
+    cost = {"parameters": model.count_params(), "seconds": seconds}
+    return {**last_epoch, **cost, "ms_per_step": 1000 * seconds / len(training.steps["loss"])}
+
+
 def _save(folder: RunFolder, rows: list[dict], epochs: list[dict], curves: dict[str, np.ndarray]) -> None:
-    pd.DataFrame(rows).to_csv(folder.path / "results.csv", index=False)
-    pd.DataFrame(epochs).to_csv(folder.path / "epochs.csv", index=False)
-    np.savez_compressed(folder.path / "curves.npz", **curves)
+    folder.write_table("results.csv", pd.DataFrame(rows))
+    folder.write_table("epochs.csv", pd.DataFrame(epochs))
+    folder.write_arrays("curves.npz", curves)
 
 
 def _write_trials(folder: RunFolder, config: dict, rows: list[dict], epochs: list[dict], curves: dict) -> None:
     """TensorBoard: a run per net and seed with HParams, every tenth step's losses, and the errors by epoch."""
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     metrics = {name: name.replace("_", " ") for name in ("total", "cross_entropy", "penalty", "test_error")}
     log.declare(("net", "seed", "depth", "parameters", "data"), metrics)
     depths = {net["name"]: net["depth"] for net in config["nets"]}

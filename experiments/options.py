@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from experiments.command_line import option
 from experiments.continuing import take_folder
-from overparam_tf.datasets import ImageProblem, Problem, load
+from overparam_tf.datasets import Digits, Problem, load
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
 
@@ -28,7 +28,7 @@ class RunOptions:
         return take_folder(self, experiment, default_name, config)
 
     def create_data_folder(
-        self, experiment: str, prefix: str, data: Problem | ImageProblem, config: dict[str, Any]
+        self, experiment: str, prefix: str, data: Problem | Digits, config: dict[str, Any]
     ) -> RunFolder:
         """As `create_folder`; the data set is part of a made-up name, and a stand-in part of any name."""
         named = self

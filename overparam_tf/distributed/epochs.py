@@ -73,6 +73,7 @@ class Epochs:
         )
         self.model.stop_training = False
         self._saved_at, self._began = time.monotonic(), time.monotonic()
+        self._first = len(self.records.losses)
         self._seconds_between = checkpoint_seconds
         called.on_train_begin()
         logs = {}
@@ -100,7 +101,7 @@ class Epochs:
             if progress is not None:
                 done, total = len(self.records.losses), epochs * len(self.batches)
                 seconds, last = time.monotonic() - self._began, float(self.records.losses[-1, 0])
-                progress(Progress(done, total, seconds, {"loss": last}))
+                progress(Progress(done, total, seconds, {"loss": last}, done - self._first))
             asked = self.model.stop_training or (self._should_stop is not None and self._should_stop())
             due = time.monotonic() - self._saved_at >= self._seconds_between
             self.stopped, due = self._agreed(asked, due and is_chief(self.strategy))

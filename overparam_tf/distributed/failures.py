@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import tensorflow as tf
+
+from overparam_tf.distributed.strategies import worker_count
+
+# TensorFlow's heartbeats miss a worker after about ten seconds; a broken connection shows at once.
+SIGNS = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
 
 
 class WorkerLostError(RuntimeError):
@@ -17,5 +28,20 @@ class WorkerLostError(RuntimeError):
 
 @contextlib.contextmanager
 def workers_watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Turn what TensorFlow says when a collective operation fails into a `WorkerLostError`."""
-    yield
+    """Turn what TensorFlow says when workers lose each other into a `WorkerLostError` of one line.
+
+    Example:
+        >>> with workers_watched(tf.distribute.get_strategy()):  # one process: nobody to lose
+        ...     pass
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        lost = isinstance(error, SIGNS) or "Collective ops is aborted" in error.message
+        if worker_count(strategy) == 1 or not lost:
+            raise
+        reason = re.sub(r"\{\{.*?\}\}", "", error.message).split("\n")[0].strip()
+        raise WorkerLostError(
+            f"expected an answer from every worker. Received: {reason[:200]!r}; "
+            "start all workers again, and training continues from the newest checkpoint"
+        ) from None

@@ -12,7 +12,7 @@ from overparam_tf.distributed.strategies import worker_count
 
 
 class Loop:
-    """Runs one of `Replica`'s steps over the batches of a chunk in one call of a `tf.function`.
+    """Runs one of `Replica`'s steps over the batches of a chunk in one call of a compiled program.
 
     Args:
         strategy: Whose replicas run.
@@ -22,32 +22,32 @@ class Loop:
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, step: Callable, most: int, jit_compile: bool):
-        self.strategy, self._step, self._most = strategy, step, most
-        self._jit_compile = jit_compile
-        self._programs: dict[tuple, Callable] = {}
+        self.strategy, self._step, self._most, self._jit_compile = strategy, step, most, jit_compile
+        self._programs: dict[int, Callable] = {}  # by batch size, a constant of the program
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """Return the losses of every step, summed over all replicas: total, data loss, penalty; shape (count, 3)."""
         with self.strategy.scope():
-            run = self._program(chunk)
-            losses = run(chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count), chunk.size)
+            if chunk.size not in self._programs:
+                self._programs[chunk.size] = self._program(chunk)
+            losses = self._programs[chunk.size](chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count))
             return sum_over_workers(self.strategy, losses).numpy()[: chunk.count]
 
     def _program(self, chunk: Chunk) -> Callable:
-        """One for every size of batches and of arrays: both are constants of a program."""
-        key = (chunk.size, *(tuple(array.shape) for array in tf.nest.flatten(chunk.arrays)))
-        if key not in self._programs:
-            self._programs[key] = tf.function(self._steps, jit_compile=self._jit_compile, autograph=False)
-        return self._programs[key]
+        def steps(arrays: tuple, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+            def body(step, losses):
+                terms = self.strategy.run(self._step, args=(arrays, first + step * chunk.size, chunk.size))
+                here = tf.add_n(self.strategy.experimental_local_results(terms))
+                return step + 1, losses.write(step, tf.cast(here, tf.float64))
 
-    def _steps(self, arrays: tuple, first: tf.Tensor, count: tf.Tensor, size: int) -> tf.Tensor:
-        def body(step, losses):
-            terms = self.strategy.run(self._step, args=(arrays, first + step * size, size))
-            here = tf.add_n(self.strategy.experimental_local_results(terms))
-            return step + 1, losses.write(step, tf.cast(here, tf.float64))
+            losses = tf.TensorArray(tf.float64, self._most, element_shape=(3,))
+            return tf.while_loop(lambda step, _: step < count, body, (tf.constant(0), losses))[1].stack()
 
-        losses = tf.TensorArray(tf.float64, self._most, element_shape=(3,))
-        return tf.while_loop(lambda step, _: step < count, body, (tf.constant(0), losses))[1].stack()
+        # Any number of rows: how many batches are joined varies.
+        arrays = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), chunk.arrays)
+        number = tf.TensorSpec((), tf.int32)
+        program = tf.function(steps, jit_compile=self._jit_compile, autograph=False)
+        return program.get_concrete_function(arrays, number, number)
 
 
 def sum_over_workers(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:

@@ -153,7 +153,7 @@ def _seeds_of_replica(variable: keras.Variable, state: tf.Tensor) -> tf.Tensor:
     """Return a seed generator's state for this replica: its own on the first, else one made from both."""
     if _replica_id() == 0 or variable.name != "seed_generator_state":
         return state
-    return tf.random.experimental.stateless_fold_in(state, _replica_id())
+    return tf.cast(tf.random.experimental.stateless_fold_in(state, _replica_id()), state.dtype)
 
 
 def _weights(arrays: tuple, start: tf.Tensor, size: int, device: str) -> tf.Tensor | None:

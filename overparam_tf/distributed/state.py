@@ -41,7 +41,7 @@ class State:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything by name. Every worker must call this together: metrics are summed over them."""
-        variables = {name: np.array(keras.ops.convert_to_numpy(v.value)) for name, v in self._variables.items()}
+        variables = {name: np.array(tf.convert_to_tensor(v.value)) for name, v in self._variables.items()}
         return variables | {f"records/{name}": array for name, array in self._records.arrays().items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -63,7 +63,9 @@ def get_strategy(kind: str = "auto", report: Callable[[str], None] = _to_stderr)
     if kind == "mirrored" or (kind == "auto" and len(gpus) > 1):
         names = [device.name for device in gpus or cpus]
         report(f"Training on {_count(names)} in step.")
-        return tf.distribute.MirroredStrategy(names)
+        # Sums by TensorFlow's default, collective operations, allow one number of CPU devices a process.
+        sums = None if gpus else tf.distribute.ReductionToOneDevice()
+        return tf.distribute.MirroredStrategy(names, cross_device_ops=sums)
     chosen = gpus[0] if gpus and kind != "cpu" else cpus[0]
     report(f"Training on one {chosen.device_type}.")
     return tf.distribute.OneDeviceStrategy(chosen.name)

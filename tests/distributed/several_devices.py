@@ -1,0 +1,71 @@
+"""`python -m tests.distributed.several_devices FILE CASE/DEVICES ...`: cases on logical CPU devices, to a file.
+
+A process of its own, since logical devices come before anything else of TensorFlow.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from overparam_tf import train
+from tests.distributed.cases import trained
+
+
+def mirrored(count: int) -> tf.distribute.Strategy:
+    if count == 1:
+        return tf.distribute.OneDeviceStrategy("CPU:0")
+    names = [f"CPU:{number}" for number in range(count)]
+    return tf.distribute.MirroredStrategy(names, cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+
+def batch_normalization() -> dict[str, np.ndarray]:
+    """Moving mean and variance after steps on batches of 5 and 1 rows, the first split into 2 and 3."""
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+    strategy = mirrored(2)
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((3,)), layers.BatchNormalization(momentum=0.5), layers.Dense(1)])
+        optimizer = keras.optimizers.SGD(0.1)
+    train(model, (x, x[:, :1]), "mse", optimizer, strategy, batch_size=5, epochs=1)
+    mean, variance = (variable.numpy() for variable in model.non_trainable_variables)
+    # Every replica must hold the same.
+    copies = [v.numpy() for v in strategy.experimental_local_results(model.non_trainable_variables[0].value)]
+    return {"x": x, "mean": mean, "variance": variance, "copies": np.array(copies)}
+
+
+def dropout_masks() -> dict[str, np.ndarray]:
+    """Which of 8 inputs two replicas keep, in 20 steps, twice; the sum of the kept powers of two says which."""
+    x = 2.0 ** np.arange(16, dtype="float32").reshape(2, 8)
+    found = {}
+    for run in ("first", "again"):
+        strategy = mirrored(2)
+        with strategy.scope():
+            kept = [keras.Input((8,)), layers.Dropout(0.5, seed=3), layers.Dense(1, "linear", False, "ones")]
+            model, optimizer = keras.Sequential(kept), keras.optimizers.SGD(0.0)
+        loss = keras.losses.MeanAbsoluteError(reduction="sum")
+        data = np.tile(x, (20, 1)), np.zeros((40, 1))
+        codes = train(model, data, loss, optimizer, strategy, batch_size=2, epochs=1).steps["loss"] / 2
+        found[run] = np.stack([codes.astype(int) % 256, codes.astype(int) // 256])
+    return found
+
+
+OTHERS = {"batch normalization": batch_normalization, "dropout": dropout_masks}
+
+
+def main(path: str, wanted: list[str]) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
+    found = {}
+    for what in wanted:
+        name, _, count = what.partition("/")
+        results = OTHERS[name]() if name in OTHERS else trained(name, mirrored(int(count)))
+        found |= {f"{what}/{key}": value for key, value in results.items()}
+    np.savez(path, **found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.distributed.cases import CASES, MORE_CASES, assert_same
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 300  # seconds
+
+
+def run(path, wanted):
+    command = [sys.executable, "-m", "tests.distributed.several_devices", str(path), *wanted]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+def of(found, what):
+    return {name.removeprefix(f"{what}/"): value for name, value in found.items() if name.startswith(f"{what}/")}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    cases = [f"{name}/{count}" for name in CASES for count in (1, 2)]
+    return run(tmp_path_factory.mktemp("devices") / "a.npz", [*cases, "momentum/4", "batch normalization", "dropout"])
+
+
+@pytest.mark.parametrize("what", [*(f"{name}/2" for name in CASES), "momentum/4"])
+def test_several_devices_train_as_one_does(found, what):
+    assert_same(of(found, what), of(found, what.split("/")[0] + "/1"))
+
+
+def test_the_curves_compared_are_long_and_of_all_parts(found):
+    expected = of(found, "momentum/1")
+    assert len(expected["steps/loss"]) == 105
+    assert {"epochs/accuracy", "epochs/val_accuracy", "epochs/val_loss"} <= set(expected)
+    np.testing.assert_allclose(expected["steps/loss"], expected["steps/data_loss"] + expected["steps/penalty"], 1e-6)
+    assert expected["steps/penalty"].min() > 0.01 and np.ptp(expected["steps/loss"]) > 0.1
+
+
+def test_batch_normalization_takes_the_mean_of_the_replicas_statistics(found):
+    got = of(found, "batch normalization")
+    x = got["x"].astype("float64")
+    first, second, last = x[:2], x[2:5], x[5:]
+    mean = ((0.4 * first.mean(0) + 0.6 * second.mean(0)) / 2 + last.mean(0)) / 2
+    variance = ((1 + 0.4 * first.var(0) + 0.6 * second.var(0)) / 2 + last.var(0)) / 2
+    np.testing.assert_allclose(got["mean"], mean, 1e-5)
+    np.testing.assert_allclose(got["variance"], variance, 1e-5)
+    assert (got["copies"][0] == got["copies"][1]).all()
+
+
+def test_dropout_differs_between_replicas_and_steps_but_not_between_runs(found):
+    masks = of(found, "dropout")["first"]
+    assert (masks == of(found, "dropout")["again"]).all()
+    assert (masks[0] != masks[1]).sum() > 15
+    assert len(set(masks[0])) > 10 and len(set(masks[1])) > 10
+
+
+@pytest.mark.slow
+def test_every_case_on_two_devices_and_three(tmp_path):
+    wanted = [f"{name}/{count}" for name in MORE_CASES for count in (1, 2)]
+    got = run(tmp_path / "a.npz", [*wanted, "momentum/1", "momentum/3"])
+    for name in MORE_CASES:
+        assert_same(of(got, f"{name}/2"), of(got, f"{name}/1"))
+    assert_same(of(got, "momentum/3"), of(got, "momentum/1"))

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from overparam_tf.checkpoints import Checkpoints
+from tests.distributed.cases import assert_same, trained
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 200  # seconds
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def run(folder, count, fate):
+    """Start workers, wait for all; return their exit codes, error outputs, and seconds from first end to last."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
+    processes, ends = [], {}
+    for index in range(count):
+        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        command = [sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate]
+        with (folder / f"{fate}-{index}.log").open("wb") as log:
+            environment = {**os.environ, "TF_CONFIG": config}
+            processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
+    try:
+        deadline = time.monotonic() + LIMIT
+        while len(ends) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+            for process in processes:
+                if process.poll() is not None:
+                    ends.setdefault(process.pid, time.monotonic())
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    logs = [(folder / f"{fate}-{index}.log").read_text() for index in range(count)]
+    return [process.returncode for process in processes], logs, max(ends.values()) - min(ends.values())
+
+
+def load(path):
+    with np.load(path) as arrays:
+        return {name.removeprefix("whole/"): value for name, value in arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return trained("momentum", tf.distribute.get_strategy())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="module")
+def killed(folder):
+    return run(folder, 2, "die")
+
+
+@pytest.fixture(scope="module")
+def continued(folder, killed):
+    return run(folder, 3, "live")
+
+
+def test_two_workers_train_as_one_device_does(killed, folder, expected):
+    for worker in range(2):
+        assert_same(load(folder / f"die-{worker}-whole.npz"), expected)
+
+
+def test_the_other_worker_ends_with_one_clear_line_when_one_is_killed(killed):
+    codes, logs, seconds = killed
+    assert codes == [3, -9], logs
+    lines = [line for line in logs[0].splitlines() if line.startswith("WorkerLostError")]
+    assert len(lines) == 1 and "start all workers again" in lines[0] and "Traceback" not in logs[0]
+    assert seconds < 60
+
+
+def test_three_workers_train_as_one_device_does(continued, folder, expected):
+    assert continued[0] == [0, 0, 0], continued[1]
+    for worker in range(3):
+        assert_same(load(folder / f"live-{worker}-whole.npz"), expected)
+
+
+def test_the_run_continues_from_its_checkpoint_on_another_number_of_workers(continued, folder, expected):
+    assert_same(load(folder / "live-1-continued.npz"), expected)
+    assert Checkpoints(folder / "checkpoints", {}).newest().step == 105
+
+
+def test_only_the_chief_wrote(killed, folder):
+    assert sorted(path.suffix for path in (folder / "checkpoints").iterdir()) == [".npz", ".npz"]

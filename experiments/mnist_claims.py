@@ -69,7 +69,8 @@ def claims_of(epochs: pd.DataFrame, curves: Mapping[str, np.ndarray], nets: list
         if net["place"]:
             claims.append(_mostly_penalty(epochs, net["name"]))
             claims.append(_follows(curves, net["name"], "overparameterised" if net["place"] == "product" else "plain"))
-    return [_mostly_penalty(epochs, "plain"), _follows(curves, "plain", "plain"), *claims]
+    plain = [_mostly_penalty(epochs, "plain"), _follows(curves, "plain", "plain")]
+    return [*plain, *claims]
 
 
 def lower(epochs: pd.DataFrame, quantity: str, name: str, against: str, text: str) -> Claim:
@@ -79,6 +80,8 @@ def lower(epochs: pd.DataFrame, quantity: str, name: str, against: str, text: st
     difference = (ours - theirs).dropna()
     share = (difference < 0).mean() + (difference == 0).mean() / 2
     held = True if share >= CLEAR_SHARE else False if share <= 0.5 else None
+    if difference.empty:
+        return Claim(text, None, f"not both {name} and {against} were trained")
     first, last = difference.index[0], difference.index[-1]
     numbers = (
         f"lower after {(difference < 0).sum()} of {len(difference)} epochs; "

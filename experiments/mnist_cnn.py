@@ -193,8 +193,8 @@ def _row(last_epoch: dict, model: keras.Model, training: Training) -> dict:
 
 
 def _save(folder: RunFolder, rows: list[dict], epochs: list[dict], curves: dict[str, np.ndarray]) -> None:
-    folder.write_table("results.csv", pd.DataFrame(rows))
-    folder.write_table("epochs.csv", pd.DataFrame(epochs))
+    folder.write_table("results.csv", pd.DataFrame(rows, columns=None if rows else ["net"]))
+    folder.write_table("epochs.csv", pd.DataFrame(epochs, columns=None if epochs else ["net"]))
     folder.write_arrays("curves.npz", curves)
 
 
@@ -232,6 +232,9 @@ def draw(folder: RunFolder, console: Console) -> None:
     except (OSError, ValueError, BadZipFile) as error:
         message = f"Expected results.csv, epochs.csv and curves.npz in {folder.path}. Received: {error}"
         raise DataError(message) from None
+    config["nets"] = [net for net in config["nets"] if net["name"] in set(epochs["net"])]
+    if not config["nets"]:
+        return console.print("No epoch is finished yet.")
     table, claims = results_table(results), claims_of(epochs, curves, config["nets"])
     drawn = mnist_figures.draw_all(folder, config, epochs, curves)
     print_table(table, f"{config['data']['label']}: last epoch's means over its steps, errors after it", console)

@@ -1,0 +1,163 @@
+"""The convnet's experiment on a few images: what it trains, its folder, its verdicts, an interruption, bad input."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import mnist_cnn
+from experiments.convnet import convnet, momentum_sgd
+from experiments.mnist_claims import PAPER, claims_of, lower, smooth
+from experiments.mnist_cnn import main
+from overparam_tf.datasets import Digits
+from tests.event_files import events, scalars
+from tests.experiments.refusals import assert_refused
+
+FIGURES = ["batch_loss", "cross_entropy_and_penalty", "errors"]
+NETS = ["plain", "depth 2, penalty on the product", "depth 2, penalty on the first factor"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """A bar in one of ten rows: learnt in a few steps."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for count in (160, 40):
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        images = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+        images[np.arange(count), 2 * labels.astype(int) + 4] = 255
+        parts += [images, labels]
+    return Digits("bars", *parts, "made here", synthetic=True)
+
+
+@pytest.fixture(autouse=True)
+def few_images(digits, monkeypatch):
+    monkeypatch.setattr(mnist_cnn, "load_mnist", lambda source: digits)
+    monkeypatch.setattr(mnist_cnn, "VALIDATION", 32)
+
+
+@pytest.fixture(scope="module")
+def finished(digits, tmp_path_factory):
+    logdir = tmp_path_factory.mktemp("logs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist_cnn, "load_mnist", lambda source: digits)
+        patch.setattr(mnist_cnn, "VALIDATION", 32)
+        main(["--logdir", str(logdir), "--name", "run", "--epochs", "3", "--quiet"])
+    return logdir / "mnist_cnn" / "run-bars"
+
+
+def test_the_plain_net_trains_as_under_keras_fit(finished, digits):
+    """Without dropout's noise the two would be equal throughout; with it they agree as far as its seeds allow."""
+    split = digits.split(32)
+    model = convnet()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(momentum_sgd(2), loss, metrics=["sparse_categorical_accuracy"])
+    fitted = model.fit(*split.train, batch_size=64, epochs=3, shuffle=False, verbose=0, validation_data=split.test)
+    epochs = pd.read_csv(finished / "epochs.csv").query("net == 'plain'")
+    np.testing.assert_allclose(epochs["total"], fitted.history["loss"], rtol=1e-4)
+    np.testing.assert_allclose(1 - epochs["test_error"], fitted.history["val_sparse_categorical_accuracy"], atol=1e-6)
+
+
+def test_total_is_cross_entropy_and_penalty(finished):
+    with np.load(finished / "curves.npz") as curves:
+        for name in NETS:
+            parts = [curves[f"{name}, seed 0/{title}"] for title in ("total", "cross-entropy", "penalty")]
+            np.testing.assert_allclose(parts[0], parts[1] + parts[2], rtol=1e-6)
+            assert parts[0].shape == (6,)
+        # The first step's penalty is that of the initial factors, with data or without.
+        alone = curves[f"{NETS[1]}, seed 0/penalty alone"]
+        np.testing.assert_allclose(curves[f"{NETS[1]}, seed 0/penalty"][0], alone[0], rtol=1e-5)
+
+
+def test_the_folder_explains_itself_and_redraws(finished, capsys):
+    config = json.loads((finished / "config.json").read_text())
+    assert config["status"] == "finished" and config["data"]["synthetic"]
+    assert [net["name"] for net in config["nets"]] == NETS
+    assert pd.read_csv(finished / "results.csv")["parameters"].tolist() == [1_663_370, 1_925_614, 1_925_614]
+    trial = events(finished / "tb" / "best" / f"{NETS[1]}, seed 0")
+    assert len(scalars(trial, "test error")) == 3
+    for path in (finished / "figures").iterdir():
+        path.unlink()
+    main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
+    assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
+    assert "SYNTHETIC" in capsys.readouterr().out
+
+
+def test_the_saved_net_computes_what_was_measured(finished, digits):
+    net = keras.models.load_model(finished / f"{NETS[1]}, seed 0.keras")
+    test = digits.split(32).test
+    error = np.mean(np.argmax(net.predict(test.x, verbose=0), axis=1) != test.y)
+    assert error == pytest.approx(pd.read_csv(finished / "results.csv")["test_error"][1])
+
+
+def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monkeypatch):
+    class Interrupting(mnist_cnn.ProgressReport):
+        def __call__(self, progress):
+            if progress.step == 4:
+                signal.raise_signal(signal.SIGTERM)
+
+    arguments = ["--logdir", str(tmp_path), "--name", "run", "--epochs", "3", "--quiet"]
+    with monkeypatch.context() as patch:
+        patch.setattr(mnist_cnn, "ProgressReport", Interrupting)
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+    assert caught.value.code == 128 + signal.SIGTERM
+    folder = tmp_path / "mnist_cnn" / "run-bars"
+    assert len(pd.read_csv(folder / "epochs.csv")) == 2 and list((folder / "figures").iterdir())
+    main(arguments)
+    with np.load(folder / "curves.npz") as ours, np.load(finished / "curves.npz") as theirs:
+        assert set(ours) == set(theirs)
+        for name in ours:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+def test_verdicts_follow_the_numbers():
+    rows = [
+        {"net": net, "seed": 0, "epoch": epoch, "loss": (1.0 if net == "plain" else factor) / epoch}
+        for net, factor in (("plain", 1.0), ("better", 0.5), ("worse", 2.0))
+        for epoch in range(1, 11)
+    ]
+    epochs = pd.DataFrame(rows)
+    assert lower(epochs, "loss", "better", "plain", "").held is True
+    assert lower(epochs, "loss", "worse", "plain", "").held is False
+    assert lower(epochs, "loss", "untrained", "plain", "").held is None
+    mixed = epochs.assign(loss=epochs["loss"].where((epochs["net"] != "worse") | (epochs["epoch"] > 7), 0.01))
+    assert lower(mixed, "loss", "worse", "plain", "").held is None
+
+
+def test_the_papers_curve_is_recognised():
+    points = PAPER["overparameterised"]
+    curve = np.exp(np.interp(np.arange(9000), list(points), np.log(list(points.values()))))
+    epochs = pd.DataFrame([{"net": net, "seed": 0, "epoch": 1, "total": 1.0, "penalty": 0.9} for net in ("plain", "x")])
+    epochs = epochs.assign(cross_entropy=0.1, val_cross_entropy=0.1, test_error=0.1)
+    nets = [{"name": "plain", "depth": 1, "place": "product"}, {"name": "x", "depth": 2, "place": "product"}]
+    for scale, held in ((1.0, True), (2.0, False)):
+        curves = {"plain, seed 0/total": curve, "x, seed 0/total": scale * curve}
+        assert claims_of(epochs, curves, nets)[-1].held is held
+
+
+def test_smooth_takes_means_of_whole_windows():
+    steps, means = smooth(np.arange(11.0), 5)
+    assert steps.tolist() == means.tolist() == [2.0, 7.0]
+
+
+BAD = {
+    "depth 1": ["--depth", "1"],
+    "no epochs": ["--epochs", "0"],
+    "penalty twice": ["--regularize", "first", "first"],
+    "unknown place": ["--regularize", "second"],
+    "negative seed": ["--seeds", "-1"],
+    "seed twice": ["--seeds", "1", "1"],
+    "unknown strategy": ["--strategy", "tpu"],
+    "unknown run to redraw": ["--redraw", "nothing"],
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
+    assert_refused("mnist_cnn", main, BAD[case], tmp_path / "logs", capsys)

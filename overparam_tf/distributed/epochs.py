@@ -68,8 +68,9 @@ class Epochs:
     ) -> None:
         """Train until there are `epochs` epochs, or asked to stop."""
         self._restore(checkpoints)
+        last = _LastLogs()
         called = keras.callbacks.CallbackList(
-            list(callbacks), model=self.model, epochs=epochs, steps=len(self.batches), verbose=0
+            [*callbacks, last], model=self.model, epochs=epochs, steps=len(self.batches), verbose=0
         )
         self.model.stop_training = False
         self._saved_at, self._began = time.monotonic(), time.monotonic()
@@ -85,10 +86,10 @@ class Epochs:
                 break
             logs = self._logs()
             called.on_epoch_end(epoch, logs)
-            self.records.add_epoch({**logs, "seconds": time.monotonic() - began})
+            self.records.add_epoch({**last.logs, "seconds": time.monotonic() - began})
             for metric in self.metrics:
                 metric.reset_state()
-            self.stopped, _ = self._agreed(self.model.stop_training, False)
+            self.stopped, _ = self._agreed(self.stopped or self.model.stop_training, False)
             self._save(checkpoints)
         called.on_train_end(logs)
 
@@ -153,3 +154,10 @@ class Epochs:
         else:
             for metric in self.metrics:
                 metric.reset_state()
+
+
+class _LastLogs(keras.callbacks.Callback):
+    """Keeps the logs of an epoch as the callbacks before it have left them."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs = logs

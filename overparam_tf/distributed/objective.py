@@ -70,7 +70,7 @@ class Objective:
 
 class _FunctionLoss(keras.losses.Loss):
     def __init__(self, function: Callable):
-        super().__init__(name=getattr(function, "__name__", "loss"))
+        super().__init__(name="loss")
         self.call = function
 
 

@@ -1,0 +1,153 @@
+"""Bad input, wherever it comes from: one line that says what was expected, what came, what to do; nothing written."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tempfile
+
+import keras
+import numpy as np
+import pytest
+
+import overparam_tf as op
+from tests.experiments.refusals import assert_refused
+
+NAN, INFINITE = float("nan"), float("inf")
+
+# Experiment and arguments. What only one experiment can get wrong is in its own tests.
+COMMAND_LINES = {
+    "a word for a number": ("optimizer_compare", ["--steps", "many"]),
+    "a fraction of a step": ("optimizer_compare", ["--steps", "1.5"]),
+    "no steps": ("depth_compare", ["--steps", "0"]),
+    "steps below zero": ("emulated_update", ["--steps", "-3"]),
+    "more steps than can be counted": ("plateau", ["--steps", "1e99"]),
+    "an unknown option": ("optimizer_compare", ["--learning-rate-grid", "1"]),
+    "an abbreviated option": ("optimizer_compare", ["--learning", "1"]),
+    "an option without its value": ("optimizer_compare", ["--seeds"]),
+    "an argument without an option": ("depth_compare", ["600000"]),
+    "an unknown preset": ("optimizer_compare", ["--preset", "nature"]),
+    "an unknown loss": ("optimizer_compare", ["--loss", "l3"]),
+    "a rate of NaN": ("optimizer_compare", ["--learning-rates", "nan"]),
+    "an infinite rate": ("optimizer_compare", ["--learning-rates", "inf"]),
+    "a rate of zero": ("depth_compare", ["--learning-rates", "0"]),
+    "a negative rate": ("depth_compare", ["--learning-rates", "-0.1"]),
+    "a rate twice": ("optimizer_compare", ["--learning-rates", "0.1", "0.1"]),
+    "depth 0": ("optimizer_compare", ["--depths", "0"]),
+    "a depth twice": ("depth_compare", ["--depths", "1", "2", "2"]),
+    "nothing to compare with": ("depth_compare", ["--depths", "2"]),
+    "a fractional width": ("depth_compare", ["--width", "1.5"]),
+    "a seed below zero": ("optimizer_compare", ["--seeds", "-1"]),
+    "a data folder that is not there": ("optimizer_compare", ["--data", "no/such/folder"]),
+    "a data folder with a space and umlauts": ("depth_compare", ["--data", "nicht da/Gerät"]),
+    "no data folder but a file": ("emulated_update", ["--data", __file__]),
+    "an unknown gas": ("optimizer_compare", ["--data", "gas", "--gas", "helium"]),
+    "an unknown preprocessing": ("optimizer_compare", ["--preprocessing", "whiten"]),
+    "half precision": ("optimizer_compare", ["--dtype", "float16"]),
+    "a name that leaves the log folder": ("optimizer_compare", ["--name", "../elsewhere"]),
+    "an absolute name": ("plateau", ["--name", "/tmp/elsewhere"]),
+    "a hidden name": ("no_regularizer", ["--name", ".hidden"]),
+    "an empty name": ("optimizer_compare", ["--name", ""]),
+    "a name of 200 letters": ("depth_compare", ["--name", "n" * 200]),
+    "a name of two lines": ("emulated_update", ["--name", "a\nb"]),
+    "a run that cannot be drawn": ("optimizer_compare", ["--redraw", "nothing"]),
+    "a run outside that cannot be drawn": ("plateau", ["--redraw", "../../etc"]),
+    "nothing to continue": ("optimizer_compare", ["--resume"]),
+    "no such run to continue": ("optimizer_compare", ["--resume", "--name", "gone"]),
+    "a ratio of labels below 1": ("plateau", ["--ratios", "0"]),
+    "an odd power": ("plateau", ["--powers", "3"]),
+    "radii the wrong way round": ("no_regularizer", ["--inner-radius", "1", "--outer-radius", "0.1"]),
+    "an unknown optimizer": ("speedup", ["--optimizers", "LBFGS"]),
+    "an unknown penalty": ("mnist_cnn", ["--regularize", "last"]),
+}
+
+X, Y = np.eye(3), np.ones((3, 1))
+PROBLEM = op.Problem("toy", X, Y, "made here", "none", synthetic=True)
+
+
+def built(layer):
+    layer.build((None, 4))
+    return layer
+
+
+def plain_model():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+
+
+CONSTRUCTORS = {
+    "units 0": lambda: op.FactorizedDense(0),
+    "units as text": lambda: op.FactorizedDense("3"),
+    "depth 0": lambda: op.FactorizedDense(3, depth=0),
+    "depth 1.5": lambda: op.FactorizedDense(3, depth=1.5),
+    "width 0": lambda: op.FactorizedDense(3, width=0),
+    "too many widths": lambda: op.FactorizedDense(3, depth=2, width=[3, 3]),
+    "an unknown contraction": lambda: op.FactorizedDense(3, contraction="fast"),
+    "a list of initializers too short": lambda: op.FactorizedDense(3, depth=3, factor_initializer=["zeros"]),
+    "a kernel of another shape": lambda: built(op.FactorizedDense(3)).assign_kernel(np.ones((2, 2))),
+    "a kernel with NaN": lambda: built(op.FactorizedDense(3)).assign_kernel(np.full((4, 3), NAN)),
+    "kernel sizes that do not compose": lambda: op.FactorizedConv2D(4, 3, factor_kernel_sizes=[3, 3]),
+    "filters below zero": lambda: op.FactorizedConv2D(-4, 3),
+    "an unknown padding": lambda: op.FactorizedConv2D(4, 3, padding="circular"),
+    "groups that do not divide": lambda: op.FactorizedConv2D(4, 3, groups=3),
+    "an equation that is none": lambda: op.FactorizedEinsumDense("abc", 3),
+    "a penalty on a place unknown": lambda: op.penalty_on("last", "l2"),
+    "an unknown regularizer": lambda: op.penalty_on("product", "l3"),
+    "l_3": lambda: op.LpLoss(3),
+    "l_0": lambda: op.LpLoss(0),
+    "the rule at depth 0.5": lambda: op.EndToEndSGD(0.1, depth=0.5),
+    "the rule at depth NaN": lambda: op.EndToEndSGD(0.1, depth=NAN),
+    "an unknown optimizer of 2019": lambda: op.legacy_2019("lion"),
+    "a rate below zero": lambda: op.legacy_2019("sgd", -1.0),
+    "an infinite rate": lambda: op.legacy_2019("adam", INFINITE),
+    "no such layer": lambda: op.overparameterize(plain_model(), layers="conv*"),
+    "a width that loses functions": lambda: op.overparameterize(plain_model(), width=1),
+    "no model": lambda: op.overparameterize("model"),
+    "a model that is not built": lambda: op.overparameterize(keras.Sequential([keras.layers.Dense(3)])),
+    "an unknown split": lambda: op.overparameterize(plain_model(), initializer="random"),
+    "nothing to collapse": lambda: op.collapse(3),
+    "a checkpoint that is not there": lambda: op.load_collapsed("no/such/model.keras"),
+    "x with NaN": lambda: op.Problem("toy", np.full((3, 3), NAN), Y, "", "none", True),
+    "x without rows": lambda: op.Problem("toy", np.ones((0, 3)), np.ones((0, 1)), "", "none", True),
+    "x and y of different length": lambda: op.Problem("toy", X, np.ones((2, 1)), "", "none", True),
+    "y of one axis": lambda: op.Problem("toy", X, np.ones(3), "", "none", True),
+    "x of words": lambda: op.Problem("toy", [["a"]], [[1.0]], "", "none", True),
+    "an empty data folder": lambda: op.load(tempfile.mkdtemp()),
+    "an empty folder of images": lambda: op.load_mnist(tempfile.mkdtemp()),
+    "a data folder with a space and umlauts": lambda: op.load_mnist("nicht da/Gerät"),
+    "a variant without rates": lambda: op.Variant("v", learning_rates=()),
+    "a variant with a rate of NaN": lambda: op.Variant("v", learning_rates=(NAN,)),
+    "a variant at depth 0": lambda: op.Variant("v", depth=0, learning_rates=(0.1,)),
+    "a fractional depth of factors": lambda: op.Variant("v", depth=1.5, learning_rates=(0.1,)),
+    "an optimizer that mixes runs": lambda: op.Variant("v", optimizer="lamb", learning_rates=(0.1,)),
+    "clipping across runs": lambda: op.Variant(
+        "v", optimizer=keras.optimizers.SGD(clipnorm=1.0), learning_rates=(0.1,)
+    ),
+    "a sweep of nothing": lambda: op.Sweep(PROBLEM, []),
+    "two variants of one name": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))] * 2),
+    "a sweep under a Keras loss": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))], "mse"),
+    "no steps": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))]).run(0),
+    "steps as text": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))]).run("many"),
+    "a floor of odd power": lambda: op.convex_floor(X, Y, 3),
+    "an unknown strategy": lambda: op.get_strategy("tpu"),
+    "a training set without batches": lambda: op.train(plain_model(), (X, Y), "mse", keras.optimizers.SGD()),
+}
+
+
+@pytest.mark.parametrize("case", COMMAND_LINES)
+def test_command_lines(case, tmp_path, capsys):
+    name, arguments = COMMAND_LINES[case]
+    data = [] if "--data" in arguments or name in ("plateau", "mnist_cnn") else ["--data", "synthetic"]
+    main = importlib.import_module(f"experiments.{name}").main
+    assert_refused(name, main, [*data, *arguments], tmp_path / "logs", capsys)
+
+
+@pytest.mark.parametrize("case", CONSTRUCTORS)
+def test_constructors(case):
+    with pytest.raises(op.InputError) as caught:
+        CONSTRUCTORS[case]()
+    line = str(caught.value)
+    assert "\n" not in line and re.search("received|not|there is no|need", line, re.IGNORECASE), line
+
+
+def test_there_are_enough_of_them():
+    assert len(COMMAND_LINES) + len(CONSTRUCTORS) >= 90

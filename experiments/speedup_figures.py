@@ -48,12 +48,13 @@ def _ratio_axis(ax: Axes) -> None:
 def _against_target(folder: RunFolder, config: dict, p: int, ratios: pd.DataFrame) -> Path:
     """A panel an optimizer; triangles are bounds, where one of the two never got to the target."""
     groups, targets = list(ratios["group"].unique()), list(ratios["target"].unique())
-    columns = min(4, len(groups))
+    depths, columns = sorted(ratios.loc[ratios["depth"] > 1, "depth"].unique()), min(4, len(groups))
     figure, axes = _grid(-(-len(groups) // columns), columns, f"L{p}: steps of depth 1 over steps of depth N")
     for ax, group in zip(axes, groups, strict=False):
         deeper = ratios[(ratios["group"] == group) & (ratios["depth"] > 1)]
-        for index, (depth, rows) in enumerate(deeper.groupby("depth")):
-            place = np.arange(len(targets)) + 0.12 * (index - 1.5)
+        for depth, rows in deeper.groupby("depth"):
+            index = depths.index(depth)
+            place = np.arange(len(targets)) + 0.1 * (index - (len(depths) - 1) / 2)
             value, colour = _shown(rows["ratio"], rows["bound"]), figures.colour(index)
             low, high = (np.clip(rows[end].to_numpy(float), 1 / LARGEST, LARGEST) for end in ("low", "high"))
             bars = np.maximum([value - low, high - value], 0)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import signal
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, TypeVar
 
 from rich.console import Console
 
+from experiments.continuing import AlreadyFinished
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
+from overparam_tf.stopping import StopSignals
 
 C = TypeVar("C")
 
@@ -79,7 +83,8 @@ def launch(
 ) -> None:
     """An experiment's `main`: run (or open the run to redraw), then draw, from the folder alone.
 
-    Bad input is one line on standard error and exit code 2, no traceback.
+    Bad input, a full disk and the like are one line on standard error and exit code 2, no traceback. After a stop
+    signal whatever was trained is drawn; exit code 130 after Ctrl-C, 143 after `kill`.
 
     Args:
         name: the experiment's name, also its folder's under the log folder.
@@ -88,13 +93,49 @@ def launch(
         draw: draws figures and prints tables and verdicts from a run folder.
         arguments: default `sys.argv[1:]`.
     """
-    try:
+    with exit_codes(name) as stop:
         config = parse(config_class, name, arguments)
         # Piped output has no width of its own; 80 columns would cut the tables.
         console = Console(quiet=config.quiet, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
-        folder = run(config) if config.redraw is None else RunFolder.open(config.logdir, name, config.redraw)
+        if config.redraw is not None:
+            folder = RunFolder.open(config.logdir, name, config.redraw)
+        else:
+            folder = _run(run, config, console, stop)
         draw(folder, console)
         console.print(f"Run folder: {folder.path}", highlight=False, markup=False)
-    except InputError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+
+
+def _run(run: Callable[[C], RunFolder], config: C, console: Console, stop: StopSignals) -> RunFolder:
+    try:
+        folder = run(config)
+    except AlreadyFinished as finished:
+        console.print(str(finished), highlight=False, markup=False)
+        return finished.folder
+    if stop.signal is None:
+        folder.finish()
+    else:
+        print(f"Interrupted; the same command with --name {folder.name} continues it. Drawing ..", file=sys.stderr)
+    return folder
+
+
+@contextlib.contextmanager
+def exit_codes(name: str) -> Iterator[StopSignals]:
+    """What a command owes to the shell: an error in one line and exit code 2, or 128 + the number of a stop signal.
+
+    Args:
+        name: the command's name in messages.
+    """
+    with StopSignals() as stop:
+        code = 2
+        try:
+            yield stop
+            code = 0
+        except (InputError, OSError) as error:
+            print(f"{name}: error: {error}", file=sys.stderr)
+        except KeyboardInterrupt:
+            print(f"{name}: interrupted", file=sys.stderr)
+            code = 128 + signal.SIGINT
+    if stop.signal is not None:
+        code = 128 + stop.signal
+    if code:
+        raise SystemExit(code)

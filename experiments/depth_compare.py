@@ -29,13 +29,11 @@ from experiments.sweep_run import (
     RATES_2019,
     best_runs,
     describe_run,
-    loss_facts,
-    train,
-    write_config,
+    lp_part,
+    read_run,
+    run_parts,
     write_report,
-    write_trials,
 )
-from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History, Variant
 
@@ -81,21 +79,10 @@ def run(config: Config) -> RunFolder:
     """Trains, and writes config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves."""
     powers = [int(name[1:]) for name in config.losses]
     variants = {p: config.variants(p) for p in powers}
-    groups = {f"L{p}": [variant.name for variant in variants[p]] for p in powers}
     problem = config.load_problem()
-    facts = {p: loss_facts(problem, LpLoss(p), use_bias=False) for p in powers}
-    folder = config.create_data_folder("depth_compare", config.init, problem)
-    written = write_config(folder, config, problem, list(facts.values()), groups=groups)
     steps = config.steps or (QUICK_STEPS if config.quick else STEPS)
-    history = None
-    for p in powers:
-        # For p = 2 the R factor of a QR of [X y] has the same loss for every kernel, in 129 rows instead of 2565.
-        data = problem.compressed() if p == 2 else problem
-        outcome = train(data, variants[p], LpLoss(p), facts[p], steps, f"depth_compare, L{p}", config)
-        history = outcome if history is None else history.join(outcome)
-        history.save(folder.path)
-    write_trials(folder, history, written, {f"depth under {loss}": names for loss, names in groups.items()})
-    return folder
+    parts = [lp_part(problem, p, variants[p], steps) for p in powers]
+    return run_parts("depth_compare", config.init, config, problem, parts, chart="depth under {}")[0]
 
 
 def fewest_steps(history: History, variant: str) -> float:
@@ -135,8 +122,8 @@ def claims_of(ratios: pd.DataFrame) -> list[Claim]:
 
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables from a run folder alone."""
-    config, history = folder.read_config(), History.load(folder.path)
-    groups, ratios = config["groups"], speed_ups(history, config["groups"])
+    config, history = read_run(folder)
+    groups, ratios = config["parts"], speed_ups(history, config["parts"])
     drawn = [_speed_up(folder, config, ratios)]
     for (loss, variants), facts in zip(groups.items(), config["losses"], strict=True):
         about, name = (folder, config, facts, history), loss.lower()

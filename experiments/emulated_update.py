@@ -27,8 +27,7 @@ from experiments import figures
 from experiments.claims import Claim, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
-from experiments.sweep_run import describe_run, loss_facts, train, write_config, write_report, write_trials
-from overparam_tf.losses import LpLoss
+from experiments.sweep_run import describe_run, lp_part, read_run, run_parts, write_report
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History, Variant
 
@@ -114,21 +113,17 @@ def run(config: Config) -> RunFolder:
     variants = {p: config.variants(p) for p in powers}
     pairs = [pair for p in powers for pair in config.pairs(p)]
     problem = config.load_problem()
-    facts = {p: loss_facts(problem, LpLoss(p), use_bias=False) for p in powers}
-    folder = config.create_data_folder("emulated_update", "gap", problem)
-    written = write_config(folder, config, problem, list(facts.values()), pairs=pairs)
-    history = None
-    for p in powers:
-        # For p = 2 the R factor of a QR of [X y] has the same loss for every kernel, in 129 rows instead of 2565.
-        data = problem.compressed() if p == 2 else problem
-        steps = config.steps or (QUICK_STEPS if config.quick else STEPS[p])
-        outcome = train(data, variants[p], LpLoss(p), facts[p], steps, f"emulated_update, L{p}", config)
-        history = outcome if history is None else history.join(outcome)
-        history.save(folder.path)
-    gaps_of(pairs, history).to_csv(folder.path / GAPS, index=False)
-    charts = {f"real and emulated, L{p}": [variant.name for variant in variants[p]] for p in powers}
-    write_trials(folder, history, written, charts)
+    steps = {p: config.steps or (QUICK_STEPS if config.quick else STEPS[p]) for p in powers}
+    parts = [lp_part(problem, p, variants[p], steps[p]) for p in powers]
+    chart = "real and emulated, {}"
+    folder, history = run_parts("emulated_update", "gap", config, problem, parts, chart, pairs=pairs)
+    folder.write_table(GAPS, gaps_of(trained(pairs, history), history))
     return folder
+
+
+def trained(pairs: Sequence[dict], history: History) -> list[dict]:
+    """The pairs that the history has; an interrupted run may not have come to all."""
+    return [pair for pair in pairs if pair["factors"] in history.variants]
 
 
 def gaps_of(pairs: Sequence[dict], history: History) -> pd.DataFrame:
@@ -204,7 +199,8 @@ def _spread_over_widths(pairs: Sequence[dict], history: History) -> float:
 
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables from a run folder alone."""
-    config, history = folder.read_config(), History.load(folder.path)
+    config, history = read_run(folder)
+    config["pairs"] = trained(config["pairs"], history)
     gaps = pd.read_csv(folder.path / GAPS)
     slopes = slopes_of(gaps)
     claims = claims_of(slopes, history, config["pairs"])

@@ -16,11 +16,11 @@ Arora, Cohen and Hazan, ICML 2018. Every setting of the full experiment: experim
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from experiments import figures
-from overparam_tf import History, InputError, LpLoss, Problem, Sweep, Variant, convex_floor, legacy_2019, load
+from experiments.command_line import exit_codes
+from overparam_tf import History, LpLoss, Problem, Sweep, Variant, convex_floor, legacy_2019, load
 
 STEPS = 50_000
 FIGURE = Path("logs", "minimal", "minimal.png")
@@ -77,8 +77,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with exit_codes("minimal"):
         main()
-    except InputError as error:
-        print(f"minimal: error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None

@@ -82,11 +82,11 @@ class Config(DataOptions):
 def run(config: Config) -> RunFolder:
     """Integrates and differentiates; writes config.json, results.csv (integrals), curl.csv and TensorBoard's trials."""
     problem = config.load_problem()
-    folder = config.create_data_folder("no_regularizer", "closed-curve", problem)
     data = {name: getattr(problem, name) for name in ("name", "label", "synthetic", "provenance")}
     data["sha256"] = problem.checksum
     facts = {"experiment": "no_regularizer", "options": dataclasses.asdict(config), "data": data}
-    folder.write_config({**facts, **environment()})
+    settings = {**facts, **environment()}
+    folder = config.create_data_folder("no_regularizer", "closed-curve", problem, settings)
     depths, outer, inner = config.all_depths, config.outer_radius, config.inner_radius
     swept = [depth for depth in depths if depth in SWEPT_DEPTHS]
     integral_rows, curl_rows = [], []
@@ -95,8 +95,8 @@ def run(config: Config) -> RunFolder:
         integral_rows += integrals(loss, depths, swept, outer, inner, config.nodes)
         curl_rows += curls(loss, depths, outer, config.points, config.seed)
     results, curl = pd.DataFrame(integral_rows), pd.DataFrame(curl_rows)
-    results.to_csv(folder.path / "results.csv", index=False)
-    curl.to_csv(folder.path / "curl.csv", index=False)
+    folder.write_table("results.csv", results)
+    folder.write_table("curl.csv", curl)
     _write_trials(folder, results, curl)
     return folder
 
@@ -104,6 +104,7 @@ def run(config: Config) -> RunFolder:
 def _write_trials(folder: RunFolder, results: pd.DataFrame, curl: pd.DataFrame) -> None:
     """TensorBoard: a trial for each loss and depth in HParams."""
     log, metrics = TensorBoardLog(folder.tensorboard), ("integral", "closed_form", "relative_curl")
+    log.clear()
     log.declare(("loss", "depth"), {metric: metric.replace("_", " ") for metric in metrics})
     for row in results[results["over"] == "depth"].merge(curl, on=["loss", "depth"]).to_dict("records"):
         hparams, outcome = ({name: row[name] for name in names} for names in (("loss", "depth"), metrics))

@@ -19,7 +19,7 @@ from experiments.claims import Claim, ordering, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
 from experiments.sweep_figures import draw_best_curves, draw_excess_loss, draw_loss_against_rate
-from experiments.sweep_run import RATES_2019, best_runs, loss_facts, train, write_config, write_report, write_trials
+from experiments.sweep_run import RATES_2019, Part, best_runs, loss_facts, read_run, run_parts, write_report
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers import legacy_2019
 from overparam_tf.runlog import RunFolder
@@ -124,23 +124,14 @@ def run(config: Config) -> RunFolder:
     """Trains, and writes config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves."""
     parts, loss = config.parts(), config.lp_loss
     problem = config.load_problem()
-    folder = config.create_data_folder("optimizer_compare", config.preset, problem)
-    charts = {part: [variant.name for variant in variants] for part, (variants, _) in parts.items()}
     facts = loss_facts(problem, loss, config.use_biases)
-    written = write_config(folder, config, problem, [facts], parts=charts)
-    history = None
-    for part, (variants, steps) in parts.items():
-        outcome = train(problem, variants, loss, facts, steps, f"optimizer_compare, {part}", config)
-        outcome.runs.insert(0, "part", part)
-        history = outcome if history is None else history.join(outcome)
-        history.save(folder.path)
-    write_trials(folder, history, written, {f"{part}, best rates": names for part, names in charts.items()})
-    return folder
+    sweeps = [Part(name, problem, variants, loss, facts, steps) for name, (variants, steps) in parts.items()]
+    return run_parts("optimizer_compare", config.preset, config, problem, sweeps, chart="{}, best rates")[0]
 
 
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables from a run folder alone."""
-    config, history = folder.read_config(), History.load(folder.path)
+    config, history = read_run(folder)
     parts, (facts,) = config["parts"], config["losses"]
     drawn = [
         draw_best_curves(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from experiments.command_line import option
+from experiments.continuing import take_folder
 from overparam_tf.datasets import Problem, load
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
@@ -19,14 +20,12 @@ class RunOptions:
     name: str | None = option(None, "name of the run (default: from the settings)")
     quick: bool = option(False, "a short run to see it work; its numbers mean little")
     quiet: bool = option(False, "no progress, no tables")
+    resume: bool = option(False, "continue the newest unfinished run of the same settings, or that of --name")
     redraw: str | None = option(None, "draw figures and tables of the finished run of this name again, no training")
 
-    def create_folder(self, experiment: str, default_name: str) -> RunFolder:
-        """The folder of a new run, under the given name or the first free one made from `default_name`."""
-        if self.name is not None:
-            return RunFolder.create(self.logdir, experiment, self.name)
-        name = f"{default_name}-quick" if self.quick else default_name
-        return RunFolder.create(self.logdir, experiment, name, unique=True)
+    def create_folder(self, experiment: str, default_name: str, config: dict[str, Any]) -> RunFolder:
+        """The folder of this run, with its config.json: a new one, or one to continue; see `take_folder`."""
+        return take_folder(self, experiment, default_name, config)
 
     def require(self, valid: bool, expected: str, **received) -> None:
         """Raises an `InputError` unless `valid`."""
@@ -50,9 +49,9 @@ class DataOptions(RunOptions):
         """The data set that the options name."""
         return load(self.data, gas=self.gas, preprocessing=self.preprocessing)
 
-    def create_data_folder(self, experiment: str, prefix: str, problem: Problem) -> RunFolder:
+    def create_data_folder(self, experiment: str, prefix: str, problem: Problem, config: dict[str, Any]) -> RunFolder:
         """As `create_folder`; the data set is part of a made-up name, and a stand-in part of any name."""
-        named = (
-            self if self.name is None or not problem.synthetic else replace(self, name=f"{self.name}-{problem.name}")
-        )
-        return named.create_folder(experiment, f"{prefix}-{problem.name}")
+        named = self
+        if self.name is not None and problem.synthetic and not self.name.endswith(f"-{problem.name}"):
+            named = replace(self, name=f"{self.name}-{problem.name}")
+        return named.create_folder(experiment, f"{prefix}-{problem.name}", config)

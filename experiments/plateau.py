@@ -70,11 +70,10 @@ class Config(RunOptions):
 
 def run(config: Config) -> RunFolder:
     """Counts steps for every p, ratio and depth; writes config.json, results.csv, curves.npz, TensorBoard's trials."""
-    folder = config.create_folder("plateau", f"two-examples-{config.limit}")
     # What the pictures show: the nearest to p = 4, y1/y2 = 10.
     shown = {"p": min(config.powers, key=lambda p: abs(p - 4)), "ratio": min(config.ratios, key=lambda r: abs(r - 10))}
     facts = {"experiment": "plateau", "options": dataclasses.asdict(config), "limit": config.limit, "shown": shown}
-    folder.write_config({**facts, **environment()})
+    folder = config.create_folder("plateau", f"two-examples-{config.limit}", {**facts, **environment()})
     rows, curves = [], {}
     cells = list(itertools.product(*map(sorted, (config.powers, config.ratios, config.depths))))
     for p, ratio, depth in track(cells, "plateau", console=Console(stderr=True), disable=config.quiet):
@@ -82,8 +81,8 @@ def run(config: Config) -> RunFolder:
         rows.append(row)
         curves.update({f"p={p}, ratio={ratio}, depth={depth}/{name}": values for name, values in curve.items()})
     results = with_speed_ups(pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64")), config.limit)
-    results.to_csv(folder.path / "results.csv", index=False)
-    np.savez_compressed(folder.path / "curves.npz", **curves)
+    folder.write_table("results.csv", results)
+    folder.write_arrays("curves.npz", curves)
     _write_trials(folder, results)
     return folder
 
@@ -121,6 +120,7 @@ def with_speed_ups(results: pd.DataFrame, limit: int) -> pd.DataFrame:
 def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
     """TensorBoard: a trial a cell in HParams, and the steps against the ratio."""
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     log.declare(("p", "ratio", "depth", "learning_rate"), {count: f"steps, {rates}" for count, rates in COUNTS.items()})
     for row in results.to_dict("records"):
         reached = not pd.isna(row["steps"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from overparam_tf.datasets import Problem
 from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment, run_name
+from overparam_tf.stopping import deferred
 from overparam_tf.sweep import History, Sweep, Variant
 
 # The learning rates that the 2019 team searched.
@@ -46,10 +48,86 @@ def loss_facts(problem: Problem, loss: LpLoss, use_bias: bool) -> dict:
     }
 
 
-def write_config(folder: RunFolder, options: DataOptions, problem: Problem, losses: Sequence[dict], **more) -> dict:
-    """Writes config.json: options, data and its checksum, `loss_facts`, and where it all ran."""
-    config = {
-        "experiment": folder.path.parent.name,
+@dataclass(frozen=True)
+class Part:
+    """One sweep of an experiment.
+
+    Attributes:
+        name: its name, e.g. `"part 1"`.
+        problem: the data it trains on.
+        variants: what it trains.
+        loss: the loss.
+        facts: the loss's `loss_facts`.
+        steps: number of steps.
+    """
+
+    name: str
+    problem: Problem
+    variants: Sequence[Variant]
+    loss: LpLoss
+    facts: dict
+    steps: int
+
+
+def lp_part(problem: Problem, p: int, variants: Sequence[Variant], steps: int) -> Part:
+    """The part `"Lp"`: variants without biases under l_p with 1/p."""
+    # For p = 2 the R factor of a QR of [X y] has the same loss for every kernel, in 129 rows instead of 2565.
+    data = problem.compressed() if p == 2 else problem
+    return Part(f"L{p}", data, variants, LpLoss(p), loss_facts(problem, LpLoss(p), use_bias=False), steps)
+
+
+def run_parts(
+    experiment: str, prefix: str, options: DataOptions, problem: Problem, parts: Sequence[Part], chart: str, **more
+) -> tuple[RunFolder, History]:
+    """Trains part after part and writes config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves.
+
+    Every part keeps checkpoints while it trains; a continued run takes up each where it stood. A stop signal ends the
+    training: the parts up to then are written as they are.
+
+    Args:
+        experiment: the experiment's name.
+        prefix: beginning of the run's name, where it was given none.
+        options: the options.
+        problem: the data set, as config.json is to describe it.
+        parts: the sweeps, all of different variants.
+        chart: title of TensorBoard's chart of a part's best curves, with `{}` for the part's name.
+        **more: entries of config.json beside `config_of`'s.
+
+    Returns:
+        The run folder, and the parts' histories joined; `part` and `loss` are the first columns of its table.
+    """
+    config = config_of(experiment, options, problem, parts, **more)
+    folder = options.create_data_folder(experiment, prefix, problem, config)
+    history, charts = None, {}
+    with deferred() as stop:
+        for part in parts:
+            outcome = _train(part, f"{experiment}, {part.name}", options, folder)
+            history = outcome if history is None else history.join(outcome)
+            history.save(folder.path)
+            charts[chart.format(part.name)] = [variant.name for variant in part.variants]
+            if stop.signal:
+                break
+        _write_trials(folder, history, config, charts)
+    return folder, history
+
+
+def read_run(folder: RunFolder) -> tuple[dict, History]:
+    """The config and the history of a run; of an interrupted one, only those parts and losses that were begun.
+
+    Raises:
+        DataError: if a file is missing or damaged.
+    """
+    config, history = folder.read_config(), History.load(folder.path)
+    begun, losses = set(history.runs["part"]), set(history.runs["loss"])
+    config["parts"] = {part: names for part, names in config["parts"].items() if part in begun}
+    config["losses"] = [facts for facts in config["losses"] if facts["label"] in losses]
+    return config, history
+
+
+def config_of(experiment: str, options: DataOptions, problem: Problem, parts: Sequence[Part], **more) -> dict:
+    """What config.json holds: options, data and its checksum, parts, each loss's `loss_facts`, and where it all ran."""
+    return {
+        "experiment": experiment,
         "options": dataclasses.asdict(options),
         "data": {
             "name": problem.name,
@@ -61,43 +139,40 @@ def write_config(folder: RunFolder, options: DataOptions, problem: Problem, loss
             "features": problem.features,
             "sha256": problem.checksum,
         },
-        "losses": list(losses),
+        "parts": {part.name: [variant.name for variant in part.variants] for part in parts},
+        "losses": list({part.facts["label"]: part.facts for part in parts}.values()),
         **more,
         **environment(),
     }
-    folder.write_config(config)
-    return config
 
 
-def train(
-    problem: Problem,
-    variants: Sequence[Variant],
-    loss: LpLoss,
-    facts: dict,
-    steps: int,
-    title: str,
-    options: DataOptions,
-) -> History:
-    """One sweep with progress; the results gain the loss's label and the excess over its floor."""
+def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> History:
+    """One sweep with progress; the results gain part, the loss's label and the excess over its floor."""
     with ProgressReport(title, options.quiet) as progress:
-        sweep = Sweep(problem, variants, loss, options.dtype)
-        history = sweep.run(steps, targets={"target": facts["target"]}, progress=progress)
+        history = Sweep(part.problem, part.variants, part.loss, options.dtype).run(
+            part.steps,
+            targets={"target": part.facts["target"]},
+            progress=progress,
+            checkpoints=folder.checkpoints / part.name,
+        )
     runs = history.runs
-    runs.insert(runs.columns.get_loc("best_loss") + 1, "excess_loss", runs["final_loss"] - facts["floor"])
-    runs.insert(0, "loss", facts["label"])
+    runs.insert(runs.columns.get_loc("best_loss") + 1, "excess_loss", runs["final_loss"] - part.facts["floor"])
+    runs.insert(0, "loss", part.facts["label"])
+    runs.insert(0, "part", part.name)
     return history
 
 
-def write_trials(folder: RunFolder, history: History, config: dict, charts: Mapping[str, Sequence[str]]) -> None:
+def _write_trials(folder: RunFolder, history: History, config: dict, charts: Mapping[str, Sequence[str]]) -> None:
     """TensorBoard: a run per variant, rate and seed with HParams, and the best curves in one chart per group.
 
     Args:
         folder: the run folder.
         history: the sweep's outcome.
-        config: what `write_config` returned.
+        config: what `config_of` returned.
         charts: chart title -> names of the variants whose best curves it shows.
     """
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     metrics = {"final_loss": "final loss", "best_loss": "best loss", "excess_loss": "excess loss"}
     log.declare(("variant", "optimizer", "depth", "width", "learning_rate", "seed", "loss", "data", "status"), metrics)
     for row in history.runs.itertuples():
@@ -126,7 +201,7 @@ def write_trials(folder: RunFolder, history: History, config: dict, charts: Mapp
             curve = history.best_curve(name)
             if curve is not None:
                 log.best(name, title, curve)
-    category = f"{folder.path.parent.name}, {config['data']['label']}"
+    category = f"{config['experiment']}, {config['data']['label']}"
     log.layout({category: {title: [f"^{re.escape(title)}$"] for title in charts}})
 
 

@@ -22,11 +22,12 @@ MODULES = {
 # The flow of the design, early to late: a part imports only parts before it.
 ORDER = [
     ("errors", "_version"),
-    ("_shapes",),
+    ("_shapes", "_files"),
     ("losses", "initializers", "regularizers", "spectral"),
     ("dynamics",),
     ("layers", "optimizers", "datasets"),
     ("surgery", "callbacks", "floor", "emulation"),
+    ("checkpoints", "stopping"),
     ("sweep",),
     ("runlog", "distributed"),
 ]
@@ -40,6 +41,7 @@ NO_TENSORFLOW = (
     "datasets",
     "surgery",
     "spectral",
+    "checkpoints",
 )
 
 

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import shutil
+import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from overparam_tf._files import TEMPORARY, save_npz, save_text
 from overparam_tf.errors import DataError, InputError
 
-CONFIG = "config.json"
+CONFIG, LOCK = "config.json", ".lock"
 
 
 class RunFolder:
     """`LOGDIR/EXPERIMENT/NAME/` with config.json, figures/ and tb/; experiments add results.csv and curves.npz.
 
+    While a run is going on its process holds a lock on the folder, and its checkpoints/ are there.
+
     Args:
         path: the folder. It need not exist yet.
     """
+
+    RUNNING, FINISHED = "running", "finished"
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
 
     @classmethod
     def create(cls, logdir: str | os.PathLike, experiment: str, name: str, *, unique: bool = False) -> RunFolder:
-        """Makes a new run folder; never one that is there already, so no earlier result is lost.
+        """Makes and locks a new run folder; never one that is there already, so no earlier result is lost.
 
         Args:
             logdir: the log folder.
@@ -36,20 +48,16 @@ class RunFolder:
         Raises:
             InputError: if the name is not allowed or taken, or the folder cannot be made.
         """
-        if not re.fullmatch(r"\w[\w.+= -]{0,119}", name):
-            raise InputError(
-                "Expected a run name of at most 120 letters, digits, spaces or . _ - + =, a letter or digit first. "
-                f"Received: name={name!r}"
-            )
-        parent = Path(logdir) / experiment
+        folder = cls.at(logdir, experiment, name)
+        path, parent, count = folder.path, folder.path.parent, 1
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            path = parent / name
-            count = 1
             while True:
                 try:
                     path.mkdir()
-                    return cls(path)
+                    folder = cls(path)
+                    folder.lock()
+                    return folder
                 except FileExistsError:
                     if not unique:
                         raise InputError(f"The run {path} exists already; choose another --name") from None
@@ -59,6 +67,25 @@ class RunFolder:
             raise InputError(
                 f"Cannot make a run folder in {parent}: {error.strerror}; choose another --logdir"
             ) from None
+
+    @classmethod
+    def at(cls, logdir: str | os.PathLike, experiment: str, name: str) -> RunFolder:
+        """The folder of that name, there or not.
+
+        Raises:
+            InputError: if the name is not allowed.
+        """
+        if not re.fullmatch(r"\w[\w.+= -]{0,119}", name):
+            raise InputError(
+                "Expected a run name of at most 120 letters, digits, spaces or . _ - + =, a letter or digit first. "
+                f"Received: name={name!r}"
+            )
+        return cls(Path(logdir) / experiment / name)
+
+    @classmethod
+    def all(cls, logdir: str | os.PathLike, experiment: str) -> list[RunFolder]:
+        """The folders of an experiment that have a config.json, by name."""
+        return [cls(path.parent) for path in sorted((Path(logdir) / experiment).glob(f"*/{CONFIG}"))]
 
     @classmethod
     def open(cls, logdir: str | os.PathLike, experiment: str, name: str) -> RunFolder:
@@ -71,9 +98,8 @@ class RunFolder:
         for path in candidates:
             if (path / CONFIG).is_file():
                 return cls(path)
-        parent = Path(logdir) / experiment
-        known = sorted(path.parent.name for path in parent.glob(f"*/{CONFIG}"))
-        raise InputError(f"Expected a run of {parent}, one of {known}. Received: {name!r}")
+        known = [folder.name for folder in cls.all(logdir, experiment)]
+        raise InputError(f"Expected a run of {Path(logdir) / experiment}, one of {known}. Received: {name!r}")
 
     @property
     def name(self) -> str:
@@ -90,14 +116,57 @@ class RunFolder:
         """The folder of TensorBoard's event files, made if need be."""
         return self._subfolder("tb")
 
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the run's checkpoints, not made before the first of them."""
+        return self.path / "checkpoints"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was written yet but the lock."""
+        return {path.name for path in self.path.iterdir()} <= {LOCK, f".{CONFIG}{TEMPORARY}"}
+
+    @property
+    def modified(self) -> float:
+        """When config.json was last written, in seconds since 1970 by the clock of that time."""
+        return (self.path / CONFIG).stat().st_mtime
+
+    def lock(self) -> None:
+        """Keeps all other processes from running here, as long as this process lives and holds this object.
+
+        Raises:
+            InputError: if another one is running here, or the folder cannot be written.
+        """
+        try:
+            descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            weakref.finalize(self, os.close, descriptor)  # which gives the lock back
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"Another process is running {self.path}; wait for it or choose another --name") from None
+        except OSError as error:
+            raise InputError(f"Cannot lock {self.path}: {error.strerror}; choose another --logdir") from None
+
+    def finish(self) -> None:
+        """Notes in config.json that the run is finished, and removes its checkpoints."""
+        self.write_config({**self.read_config(), "status": self.FINISHED})
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
     def _subfolder(self, name: str) -> Path:
         (self.path / name).mkdir(exist_ok=True)
         return self.path / name
 
     def write_config(self, config: dict[str, Any]) -> None:
-        """Writes config.json."""
+        """Writes config.json, whole or not at all."""
         text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
-        (self.path / CONFIG).write_text(text + "\n", encoding="utf-8")
+        save_text(self.path / CONFIG, text + "\n")
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Writes a table as the csv file `name`, whole or not at all."""
+        save_text(self.path / name, table.to_csv(index=False))
+
+    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes arrays as the npz file `name`, whole or not at all."""
+        save_npz(self.path / name, arrays)
 
     def read_config(self) -> dict[str, Any]:
         """Reads config.json.

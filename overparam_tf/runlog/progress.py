@@ -42,8 +42,8 @@ class ProgressReport:
             self._bar.stop()
 
     def __call__(self, progress) -> None:
-        """Takes in a `Progress`: step, steps, seconds, losses."""
-        rate = progress.step / max(progress.seconds, 1e-9)
+        """Takes in a `Progress`: step, steps, seconds, losses, steps_here."""
+        rate = progress.steps_here / max(progress.seconds, 1e-9)
         facts = f"{progress.step:,}/{progress.steps:,} steps, {rate:,.0f}/s, {best_loss(progress.losses)}"
         if self._bar is not None:
             self._bar.update(self._task, completed=progress.step, total=progress.steps, facts=facts)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalar
 from tensorboard.plugins.hparams import api as hp
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
+
+from overparam_tf.errors import InputError
 
 # The run of what belongs to no single trial: figures, tables, the layout; beneath it, one of each best curve. With
 # more than 40 runs TensorBoard shows none until asked; the filter `best` brings up these few.
@@ -32,12 +36,27 @@ class TensorBoardLog:
     def __init__(self, folder: str | os.PathLike):
         self._folder = Path(folder)
 
-    def _writer(self, run: str = SUMMARY) -> tf.summary.SummaryWriter:
-        return tf.summary.create_file_writer(str(self._folder / run))
+    def clear(self) -> None:
+        """Removes the event files of an earlier attempt; TensorBoard would show both."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _writer(self, run: str = SUMMARY, suffix: str | None = None) -> Iterator[None]:
+        """Within, summaries go to this run.
+
+        Raises:
+            InputError: if they cannot be written.
+        """
+        try:
+            with tf.summary.create_file_writer(str(self._folder / run), filename_suffix=suffix).as_default():
+                yield
+        except tf.errors.OpError as error:
+            reason = error.message.splitlines()[0].split("}} ")[-1]
+            raise InputError(f"Cannot write TensorBoard's files: {reason}. Other results are intact") from None
 
     def declare(self, hparams: Sequence[str], metrics: Mapping[str, str]) -> None:
         """Names the columns of the HParams dashboard: hyperparameters, and metrics as {tag: title}."""
-        with self._writer().as_default():
+        with self._writer():
             hp.hparams_config(
                 hparams=[hp.HParam(name) for name in hparams],
                 metrics=[hp.Metric(tag, display_name=title) for tag, title in metrics.items()],
@@ -61,7 +80,7 @@ class TensorBoardLog:
             failed: marks the trial as failed in the HParams dashboard.
         """
         steps, losses = curve
-        with self._writer(run).as_default():
+        with self._writer(run):
             hp.hparams(dict(hparams), trial_id=run)
             self._scalars("loss", steps, losses)
             last = int(steps[-1]) if len(steps) else 0
@@ -72,7 +91,7 @@ class TensorBoardLog:
 
     def best(self, variant: str, chart: str, curve: tuple[Sequence[int], Sequence[float]]) -> None:
         """The best curve of a variant, under the tag `chart`: a run of its own, so that it has its own colour."""
-        with self._writer(f"{SUMMARY}/{folder_name(variant)}").as_default():
+        with self._writer(f"{SUMMARY}/{folder_name(variant)}"):
             self._scalars(chart, *curve)
 
     def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
@@ -88,15 +107,14 @@ class TensorBoardLog:
             for category, titled in charts.items()
         ]
         summary = custom_scalar.pb(layout_pb2.Layout(category=categories))
-        with self._writer().as_default():
+        with self._writer():
             tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=0)
 
     def report(self, figures: Sequence[Path], texts: Mapping[str, str]) -> None:
         """PNG files, each under its own name, and Markdown texts by tag, in place of those of an earlier report."""
-        folder = self._folder / SUMMARY
-        for path in folder.glob("events.*.report"):
+        for path in (self._folder / SUMMARY).glob("events.*.report"):
             path.unlink()
-        with tf.summary.create_file_writer(str(folder), filename_suffix=".report").as_default():
+        with self._writer(suffix=".report"):
             for path in figures:
                 tf.summary.image(path.stem, tf.io.decode_png(path.read_bytes(), channels=3)[None], step=0)
             for tag, markdown in texts.items():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -48,6 +51,20 @@ class Engine:
     def evaluate(self) -> np.ndarray:
         """The losses of the current parameters, shape (R,)."""
         return self._evaluate().numpy()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that a step changes: factors, biases, optimizer slots and counters, by stack and number."""
+        return {name: keras.ops.convert_to_numpy(variable) for name, variable in self._variables()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes up what `state` returned."""
+        for name, variable in self._variables():
+            variable.assign(state[name])
+
+    def _variables(self) -> Iterator[tuple[str, keras.Variable]]:
+        for i, stack in enumerate(self.stacks):
+            for j, variable in enumerate(stack.changing):
+                yield f"{i}/{j}", variable
 
     def _forward(self):
         kernels, biases, updates = zip(*(stack.forward() for stack in self.stacks), strict=True)

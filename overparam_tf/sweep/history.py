@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from overparam_tf._files import save_npz, save_text
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.layers import FactorizedDense
 
@@ -103,17 +104,21 @@ class History:
         return model
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes results.csv, curves.npz and weights.npz into `folder` (no pickle in any of them)."""
+        """Writes results.csv, curves.npz and weights.npz into `folder`, each whole or not at all; no pickle in any.
+
+        Raises:
+            InputError: if one cannot be written.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self.runs.to_csv(folder / RESULTS, index=False)
+        save_text(folder / RESULTS, self.runs.to_csv(index=False))
         keys = {
             name: self.runs[name].to_numpy(kind)
             for name, kind in (("variant", "str"), ("learning_rate", "float64"), ("seed", "int64"))
         }
-        np.savez_compressed(folder / CURVES, steps=self.steps, losses=self.losses, **keys)
+        save_npz(folder / CURVES, {"steps": self.steps, "losses": self.losses, **keys})
         arrays = {f"{run}/{j}": value for run, weights in enumerate(self.weights) for j, value in enumerate(weights)}
-        np.savez_compressed(folder / WEIGHTS, layers=np.array(json.dumps(self.layers)), **arrays)
+        save_npz(folder / WEIGHTS, {"layers": np.array(json.dumps(self.layers)), **arrays})
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> History:

@@ -50,10 +50,12 @@ class Recorder:
         last_loss: loss of the latest step seen, (R,).
     """
 
+    _NOTED = ("losses", "best_loss", "last_loss", "diverged_at")
+
     def __init__(self, runs: int, steps: int, targets: Mapping[str, float], points: int):
         self.steps = record_steps(steps, points)
         self.losses = np.full((len(self.steps), runs), np.nan)
-        self.targets = dict(targets)
+        self.targets = {name: float(target) for name, target in targets.items()}
         self.best_loss = np.full(runs, np.nan)
         self.last_loss = np.full(runs, np.nan)
         self.diverged_at = np.full(runs, NEVER, np.int64)
@@ -70,6 +72,17 @@ class Recorder:
             self._note_first(self.reached_at[name], first_step, losses <= target)
         begin, end = np.searchsorted(self.steps, (first_step, first_step + len(losses)))
         self.losses[begin:end] = losses[self.steps[begin:end] - first_step]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything noted so far."""
+        reached = {f"reached_at/{name}": steps for name, steps in self.reached_at.items()}
+        return {**{name: getattr(self, name) for name in self._NOTED}, **reached}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes up what `state` returned, of a recorder made with the same arguments."""
+        for name in self._NOTED:
+            setattr(self, name, state[name])
+        self.reached_at = {name: state[f"reached_at/{name}"] for name in self.targets}
 
     @staticmethod
     def _note_first(noted: np.ndarray, first_step: int, happened: np.ndarray) -> None:

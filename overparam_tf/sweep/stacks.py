@@ -60,6 +60,11 @@ class _Stack:
         self.runs = factors[0].shape[0]
 
     @property
+    def changing(self) -> list[keras.Variable]:
+        """Every variable that a step changes."""
+        return self.variables
+
+    @property
     def width(self) -> str:
         """Inner widths for tables: `"1"`, `"20,10"`, or `"-"` where there is no inner layer."""
         widths = [factor.shape[2] for factor in self.factors[:-1]]
@@ -95,6 +100,11 @@ class FactorStack(_Stack):
         )
         self.optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
         self.optimizer.build(self.variables)
+
+    @property
+    def changing(self) -> list[keras.Variable]:
+        """The optimizer's slots and its counter of steps too."""
+        return self.variables + self.optimizer.variables
 
     def forward(self) -> Forward:
         """The end-to-end kernels and biases, and the update that the chain rule makes of their gradients."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,11 @@ import pandas as pd
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import InputError
 from overparam_tf.losses import LpLoss
+from overparam_tf.stopping import deferred
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
 from overparam_tf.sweep.history import History
 from overparam_tf.sweep.recorder import NEVER, Recorder
+from overparam_tf.sweep.saving import SavedSweep, facts_of
 from overparam_tf.sweep.variant import Variant
 
 # Between calls of the compiled loop a sweep reports progress and can be interrupted.
@@ -23,12 +26,21 @@ SECONDS_PER_CALL = 1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep has come: steps done and to do, seconds since its start, last loss per variant (best rate)."""
+    """How far a sweep has come.
+
+    Attributes:
+        step: steps done.
+        steps: steps to do in all.
+        seconds: seconds since the sweep was started, or continued.
+        losses: last loss of each variant, at its best rate.
+        steps_here: steps done in these seconds: `step`, but for those before the checkpoint it was continued from.
+    """
 
     step: int
     steps: int
     seconds: float
     losses: dict[str, float]
+    steps_here: int
 
 
 @dataclass(frozen=True)
@@ -85,42 +97,64 @@ class Sweep:
         targets: Mapping[str, float] | None = None,
         points: int = 1000,
         progress: Callable[[Progress], None] | None = None,
+        checkpoints: str | os.PathLike | None = None,
+        seconds_between_checkpoints: float = 30.0,
     ) -> History:
         """Trains every run from its initial factors for `steps` full-batch steps.
 
         A keyboard interrupt ends the training after the current call of the compiled loop (about a second) and
-        returns what there is, with status `"interrupted"`.
+        returns what there is, with status `"interrupted"`; a second one is a `KeyboardInterrupt`. In a program under
+        `overparam_tf.stopping.StopSignals` its signals do so.
+
+        With a folder for checkpoints, the newest one there is taken up first, be it of a sweep that was interrupted,
+        killed, or finished. The outcome is that of an uninterrupted sweep, bit for bit (on the same machine: matrix
+        products round as processor and number of threads have it).
 
         Args:
             steps: number of updates, >= 1.
             targets: losses by name; the exact first step at or below each goes into the column `steps_to_NAME`.
             points: curves are recorded at no more than this many steps, half log-spaced, half evenly spaced.
             progress: called about once a second.
+            checkpoints: folder of this sweep's checkpoints, made if need be; the last two are kept. Default: none.
+            seconds_between_checkpoints: so much work at most is lost by a crash (and a slow disk gets more time: see
+                `LARGEST_SHARE` of `sweep.saving`).
 
         Returns:
             The `History`.
+
+        Raises:
+            InputError: if an argument is out of its range, the newest checkpoint is of another sweep (the line names
+                the first difference), or one cannot be written (the earlier ones are then as they were).
         """
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
             raise InputError(f"Expected a whole number of steps >= 1. Received: steps={steps!r}")
         engine = Engine(self.problem, self.variants, self.loss, self.dtype)
         runs = sum(len(variant.runs) for variant in self.variants)
         recorder = Recorder(runs, steps, targets or {}, points)
-        step, status, size, start = 0, "finished", 1, time.monotonic()
-        try:
-            while step < steps:
+        saved = None
+        if checkpoints is not None:
+            facts = self._facts(steps, recorder)
+            saved = SavedSweep(checkpoints, facts, engine, recorder, seconds_between_checkpoints)
+        step = first = 0 if saved is None else saved.restore()
+        size, start = 1, time.monotonic()
+        with deferred() as stop:
+            while step < steps and not stop.signal:
                 size = min(size, steps - step, MAX_STEPS_PER_CALL)
                 began = time.monotonic()
                 recorder.add(step, engine.advance(size))
                 step += size
+                if saved is not None:
+                    saved.save_if_due(step)
                 if progress is not None:
-                    progress(Progress(step, steps, time.monotonic() - start, self._last_losses(recorder)))
+                    seconds = time.monotonic() - start
+                    progress(Progress(step, steps, seconds, self._last_losses(recorder), step - first))
                 # At most eightfold at a time: the first call also compiles.
                 size *= int(np.clip(SECONDS_PER_CALL / (time.monotonic() - began), 1, 8))
-        except KeyboardInterrupt:
-            status = "interrupted"
+            if saved is not None and step > first:
+                saved.save(step)
         recorder.add(step, engine.evaluate()[None])
         return History(
-            self._table(recorder, step, status, engine),
+            self._table(recorder, step, "finished" if step == steps else "interrupted", engine),
             recorder.steps,
             recorder.losses,
             [
@@ -132,6 +166,17 @@ class Sweep:
                 variant.name: stack.layer_config(self.dtype)
                 for stack, variant in zip(engine.stacks, self.variants, strict=True)
             },
+        )
+
+    def _facts(self, steps: int, recorder: Recorder) -> dict:
+        return facts_of(
+            self.variants,
+            steps=steps,
+            targets=recorder.targets,
+            points=len(recorder.steps),
+            loss={"p": self.loss.p, "scale": self.loss.scale},
+            dtype=self.dtype,
+            data={"name": self.problem.name, "sha256": self.problem.checksum},
         )
 
     def _last_losses(self, recorder: Recorder) -> dict[str, float]:

@@ -12,8 +12,8 @@ from overparam_tf.sweep import Progress
 def shown(quiet=False, **console):
     stream = io.StringIO()
     with ProgressReport("sweep", quiet, Console(file=stream, width=160, quiet=quiet, **console)) as report:
-        report(Progress(500, 1000, 2.0, {"GD": 0.5, "Adam": 0.25}))
-        report(Progress(1000, 1000, 4.0, {"GD": float("nan"), "Adam": float("nan")}))
+        report(Progress(500, 1000, 2.0, {"GD": 0.5, "Adam": 0.25}, 500))
+        report(Progress(1000, 1000, 4.0, {"GD": float("nan"), "Adam": float("nan")}, 1000))
     return stream.getvalue()
 
 

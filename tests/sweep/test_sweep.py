@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import keras
 import numpy as np
 import pandas as pd
@@ -116,7 +118,7 @@ def test_progress_tells_steps_and_losses():
 def test_an_interrupt_returns_what_there_is():
     def interrupt(progress):
         if progress.step >= 5:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     history = Sweep(small_problem(), [Variant("GD")]).run(10**6, progress=interrupt)
     row = history.runs.iloc[0]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import keras
@@ -26,12 +26,11 @@ from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
 from experiments.speedup_ratios import claims_of, ratio_table, ratios_of
-from experiments.sweep_run import loss_facts, write_config, write_report
-from overparam_tf.datasets import Problem
+from experiments.sweep_run import Part, config_of, lp_part, write_report
 from overparam_tf.errors import DataError
-from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers import legacy_2019
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog
+from overparam_tf.stopping import deferred
 from overparam_tf.sweep import History, Sweep, Variant
 
 STEPS, QUICK_STEPS = 40_000, 1_500
@@ -109,37 +108,49 @@ class Config(DataOptions):
 
 
 def run(config: Config) -> RunFolder:
-    """Trains coarse, then fine grids; writes config.json, results.csv (a row a run), TensorBoard's best curves."""
+    """Trains coarse, then fine grids; writes config.json, results.csv (a row a run) and TensorBoard's best curves."""
     problem = config.load_problem()
-    facts = {p: loss_facts(problem, LpLoss(p), use_bias=False) for p in config.powers}
-    folder = config.create_data_folder("speedup", f"{config.init}-{config.all_steps}", problem)
-    write_config(folder, config, problem, list(facts.values()), steps=config.all_steps, seeds=config.all_seeds)
-    tables = []
-    for p, optimizer in itertools.product(config.powers, config.optimizers):
-        # For p = 2 the R factor of a QR of [X y] has the same loss for every kernel, in 129 rows instead of 2565.
-        data = problem.compressed() if p == 2 else problem
-        part = f"L{p} {optimizer}"
-        variants = config.variants(optimizer, lambda _: COARSE, config.all_seeds[:1])
-        coarse = _train(config, data, variants, facts[p], f"{part} coarse")
-        windows = {name: fine_rates(coarse.runs[coarse.runs["variant"] == name]) for name in coarse.variants}
-        variants = config.variants(optimizer, windows.__getitem__, config.all_seeds)
-        fine = _train(config, data, variants, facts[p], f"{part} fine")
-        for history, grid in ((coarse, "coarse"), (fine, "fine")):
-            tables.append(history.runs.assign(p=p, group=optimizer, grid=grid))
-        pd.concat(tables, ignore_index=True).to_csv(folder.path / "results.csv", index=False)
-        log = TensorBoardLog(folder.tensorboard)
-        for name in fine.variants:
-            if (curve := fine.best_curve(name)) is not None:
-                log.best(name, f"L{p}, best rates, {optimizer}", curve)
+    parts = {p: lp_part(problem, p, (), config.all_steps) for p in config.powers}
+    more = {"losses": [part.facts for part in parts.values()], "steps": config.all_steps, "seeds": config.all_seeds}
+    described = config_of("speedup", config, problem, [], **more)
+    folder = config.create_data_folder("speedup", f"{config.init}-{config.all_steps}", problem, described)
+    log, tables = TensorBoardLog(folder.tensorboard), []
+    log.clear()
+    with deferred() as stop:
+        for p, optimizer in itertools.product(config.powers, config.optimizers):
+            part = lp_part(
+                problem, p, config.variants(optimizer, lambda _: COARSE, config.all_seeds[:1]), config.all_steps
+            )
+            coarse = _train(config, folder, part, f"L{p} {optimizer} coarse")
+            tables.append(coarse.runs.assign(p=p, group=optimizer, grid="coarse"))
+            if not stop.signal:
+                windows = {name: fine_rates(coarse.runs[coarse.runs["variant"] == name]) for name in coarse.variants}
+                variants = config.variants(optimizer, windows.__getitem__, config.all_seeds)
+                fine = _train(config, folder, replace(parts[p], variants=variants), f"L{p} {optimizer} fine")
+                tables.append(fine.runs.assign(p=p, group=optimizer, grid="fine"))
+                _log_best(log, fine, f"L{p}, {optimizer}, best rates")
+            folder.write_table("results.csv", pd.concat(tables, ignore_index=True))
+            if stop.signal:
+                break
     return folder
 
 
-def _train(config: Config, data: Problem, variants: list[Variant], facts: dict, title: str) -> History:
-    excess = facts["at_zero"] - facts["floor"]
-    targets = {name: facts["floor"] + share * excess for name, share in SHARES.items()}
+def _train(config: Config, folder: RunFolder, part: Part, title: str) -> History:
+    excess = part.facts["at_zero"] - part.facts["floor"]
     with ProgressReport(f"speedup, {title}", config.quiet) as progress:
-        sweep = Sweep(data, variants, LpLoss(facts["p"]), config.dtype)
-        return sweep.run(config.all_steps, targets=targets, points=200, progress=progress)
+        return Sweep(part.problem, part.variants, part.loss, config.dtype).run(
+            part.steps,
+            targets={name: part.facts["floor"] + share * excess for name, share in SHARES.items()},
+            points=200,
+            progress=progress,
+            checkpoints=folder.checkpoints / title,
+        )
+
+
+def _log_best(log: TensorBoardLog, history: History, chart: str) -> None:
+    for name in history.variants:
+        if (curve := history.best_curve(name)) is not None:
+            log.best(name, chart, curve)
 
 
 def fine_rates(coarse: pd.DataFrame) -> list[int]:
@@ -167,8 +178,10 @@ def draw(folder: RunFolder, console: Console) -> None:
         results = pd.read_csv(folder.path / "results.csv")
     except (OSError, ValueError) as error:
         raise DataError(f"Expected results.csv in {folder.path}. Received: {error}") from None
+    if "fine" not in set(results["grid"]):
+        return console.print("No fine grid was trained yet.")
     ratios = ratios_of(results, list(SHARES), {}, config["steps"])
-    ratios.to_csv(folder.path / "ratios.csv", index=False)
+    folder.write_table("ratios.csv", ratios)
     table, claims = ratio_table(ratios), claims_of(ratios)
     drawn = speedup_figures.draw_all(folder, config, ratios)
     title = "steps of depth 1 over steps of depth N, best rate each [95 % interval over seeds]"

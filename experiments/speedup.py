@@ -118,10 +118,8 @@ def run(config: Config) -> RunFolder:
     log.clear()
     with deferred() as stop:
         for p, optimizer in itertools.product(config.powers, config.optimizers):
-            part = lp_part(
-                problem, p, config.variants(optimizer, lambda _: COARSE, config.all_seeds[:1]), config.all_steps
-            )
-            coarse = _train(config, folder, part, f"L{p} {optimizer} coarse")
+            variants = config.variants(optimizer, lambda _: COARSE, config.all_seeds[:1])
+            coarse = _train(config, folder, replace(parts[p], variants=variants), f"L{p} {optimizer} coarse")
             tables.append(coarse.runs.assign(p=p, group=optimizer, grid="coarse"))
             if not stop.signal:
                 windows = {name: fine_rates(coarse.runs[coarse.runs["variant"] == name]) for name in coarse.variants}

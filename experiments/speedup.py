@@ -1,0 +1,197 @@
+"""How much does depth speed training up, with which optimizer, and how far down?
+
+The question that the 2019 team left open. Every optimizer at depth 1 to 4 (and the end-to-end rule at fractional
+depths) on the ethanol data under l_p: a coarse grid of learning rates finds the neighbourhood of the best one, a fine
+grid of ten rates a decade is then trained from several seeds. Reported is the number of steps until the excess loss
+over the convex floor has fallen to a share of its start, at the best rate, as a ratio to depth 1 of the same optimizer,
+with an interval over seeds.
+
+    python -m experiments.speedup
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import keras
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from experiments import speedup_figures
+from experiments.claims import print_claims, print_table
+from experiments.command_line import launch, option
+from experiments.options import DataOptions
+from experiments.speedup_ratios import claims_of, ratio_table, ratios_of
+from experiments.sweep_run import Part, config_of, lp_part, write_report
+from overparam_tf.errors import DataError
+from overparam_tf.optimizers import legacy_2019
+from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog
+from overparam_tf.stopping import deferred
+from overparam_tf.sweep import History, Sweep, Variant
+
+STEPS, QUICK_STEPS = 40_000, 1_500
+SEEDS, QUICK_SEEDS = (0, 1, 2, 3, 4), (0, 1)
+# Of the excess loss over the floor that the zero kernel has.
+SHARES = {"50%": 0.5, "10%": 0.1, "3%": 0.03, "1%": 0.01}
+# Rates are 10^(i/10), i a whole number: the coarse grid takes every fifth of them, the fine grid every one.
+COARSE = range(-60, 16, 5)
+REACH = 5  # of the fine grid, to either side of the best coarse rates
+OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
+    "SGD": lambda: keras.optimizers.SGD(),
+    "momentum": lambda: keras.optimizers.SGD(momentum=0.9),
+    "Nesterov": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
+    "AdaGrad": lambda: legacy_2019("adagrad"),
+    "RMSprop": lambda: legacy_2019("rmsprop"),
+    "AdaDelta": lambda: legacy_2019("adadelta"),
+    "Adam": lambda: legacy_2019("adam"),
+    "AdamW": lambda: keras.optimizers.AdamW(),
+}
+NAMES = ("SGD", "momentum", "Nesterov", "AdaGrad", "RMSprop", "AdaDelta", "Adam", "AdamW")
+
+
+@dataclass(frozen=True)
+class Config(DataOptions):
+    """Measures the speed-up by depth for every optimizer, with intervals over seeds."""
+
+    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p losses, with 1/p")
+    optimizers: tuple[
+        Literal["SGD", "momentum", "Nesterov", "AdaGrad", "RMSprop", "AdaDelta", "Adam", "AdamW"], ...
+    ] = option(NAMES, "optimizers to compare")
+    depths: tuple[int, ...] = option((1, 2, 3, 4), "numbers of factors, 1 among them")
+    rule_depths: tuple[float, ...] = option((1.5, 2.5), "depths of the end-to-end rule, trained with SGD")
+    init: Literal["near_zero", "balanced"] = option("balanced", "how the factors start: see Variant")
+    steps: int | None = option(None, f"full-batch steps (default: {STEPS}, with --quick {QUICK_STEPS})")
+    seeds: tuple[int, ...] | None = option(None, "seeds of the initial factors (default: 0 to 4, with --quick 0 and 1)")
+
+    def __post_init__(self):
+        self.require(self.steps is None or self.steps >= 1, "a number of steps >= 1", steps=self.steps)
+        self.require(1 in self.depths, "depth 1 among the depths, to compare with", depths=self.depths)
+        self.require(all(1 <= depth <= 16 for depth in self.depths), "depths from 1 to 16", depths=self.depths)
+        valid = all(1 < depth <= 16 for depth in self.rule_depths)
+        self.require(valid, "depths of the rule above 1, at most 16", rule_depths=self.rule_depths)
+        self.require(all(p >= 2 and p % 2 == 0 for p in self.powers), "even powers", powers=self.powers)
+        for name in ("powers", "optimizers", "depths", "rule_depths", "seeds"):
+            values = getattr(self, name) or ()
+            self.require(len(set(values)) == len(values), "nothing twice", **{name: values})
+
+    @property
+    def all_steps(self) -> int:
+        """The number of steps."""
+        return self.steps or (QUICK_STEPS if self.quick else STEPS)
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds."""
+        return self.seeds or (QUICK_SEEDS if self.quick else SEEDS)
+
+    def variants(self, optimizer: str, rates: Callable[[str], Iterable[int]], seeds: tuple[int, ...]) -> list[Variant]:
+        """One optimizer at every depth; `rates` gives the rates of a variant's name, in tenths of a decade."""
+        wanted = [(f"{optimizer}, depth {depth}", depth, "factors") for depth in sorted(self.depths)]
+        if optimizer == "SGD":
+            wanted += [(f"rule, depth {depth:g}", depth, "end_to_end") for depth in sorted(self.rule_depths)]
+        return [
+            Variant(
+                name,
+                depth=depth,
+                optimizer=OPTIMIZERS[optimizer](),
+                learning_rates=[10 ** (tenth / 10) for tenth in rates(name)],
+                seeds=seeds,
+                initial_factors=self.init,
+                update=update,
+            )
+            for name, depth, update in wanted
+        ]
+
+
+def run(config: Config) -> RunFolder:
+    """Trains coarse, then fine grids; writes config.json, results.csv (a row a run) and TensorBoard's best curves."""
+    problem = config.load_problem()
+    parts = {p: lp_part(problem, p, (), config.all_steps) for p in config.powers}
+    more = {"losses": [part.facts for part in parts.values()], "steps": config.all_steps, "seeds": config.all_seeds}
+    described = config_of("speedup", config, problem, [], **more)
+    folder = config.create_data_folder("speedup", f"{config.init}-{config.all_steps}", problem, described)
+    log, tables = TensorBoardLog(folder.tensorboard), []
+    log.clear()
+    with deferred() as stop:
+        for p, optimizer in itertools.product(config.powers, config.optimizers):
+            variants = config.variants(optimizer, lambda _: COARSE, config.all_seeds[:1])
+            coarse = _train(config, folder, replace(parts[p], variants=variants), f"L{p} {optimizer} coarse")
+            tables.append(coarse.runs.assign(p=p, group=optimizer, grid="coarse"))
+            if not stop.signal:
+                windows = {name: fine_rates(coarse.runs[coarse.runs["variant"] == name]) for name in coarse.variants}
+                variants = config.variants(optimizer, windows.__getitem__, config.all_seeds)
+                fine = _train(config, folder, replace(parts[p], variants=variants), f"L{p} {optimizer} fine")
+                tables.append(fine.runs.assign(p=p, group=optimizer, grid="fine"))
+                _log_best(log, fine, f"L{p}, {optimizer}, best rates")
+            folder.write_table("results.csv", pd.concat(tables, ignore_index=True))
+            if stop.signal:
+                break
+    return folder
+
+
+def _train(config: Config, folder: RunFolder, part: Part, title: str) -> History:
+    excess = part.facts["at_zero"] - part.facts["floor"]
+    with ProgressReport(f"speedup, {title}", config.quiet) as progress:
+        return Sweep(part.problem, part.variants, part.loss, config.dtype).run(
+            part.steps,
+            targets={name: part.facts["floor"] + share * excess for name, share in SHARES.items()},
+            points=200,
+            progress=progress,
+            checkpoints=folder.checkpoints / title,
+        )
+
+
+def _log_best(log: TensorBoardLog, history: History, chart: str) -> None:
+    for name in history.variants:
+        if (curve := history.best_curve(name)) is not None:
+            log.best(name, chart, curve)
+
+
+def fine_rates(coarse: pd.DataFrame) -> list[int]:
+    """The fine grid of one variant, in tenths of a decade: from its best coarse rates `REACH` to either side.
+
+    The best rate is another for every target. Where no rate reaches one, the lowest last loss stands in for it.
+    """
+    best = []
+    for share in SHARES:
+        reached = coarse[(coarse["status"] != "diverged") & coarse[f"steps_to_{share}"].notna()]
+        key, rows = (
+            (f"steps_to_{share}", reached) if len(reached) else ("final_loss", coarse.dropna(subset="final_loss"))
+        )
+        if len(rows):
+            best.append(rows.loc[rows[key].astype(float).idxmin(), "learning_rate"])
+    # If every rate diverged, what is below the lowest is all that is left to try.
+    tenths = np.round(10 * np.log10(best or [coarse["learning_rate"].min()])).astype(int)
+    return list(range(int(tenths.min()) - REACH, int(tenths.max()) + REACH + 1))
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draws figures and prints the table and the verdicts from a run folder alone."""
+    config = folder.read_config()
+    try:
+        results = pd.read_csv(folder.path / "results.csv")
+    except (OSError, ValueError) as error:
+        raise DataError(f"Expected results.csv in {folder.path}. Received: {error}") from None
+    if "fine" not in set(results["grid"]):
+        return console.print("No fine grid was trained yet.")
+    ratios = ratios_of(results, list(SHARES), {}, config["steps"])
+    folder.write_table("ratios.csv", ratios)
+    table, claims = ratio_table(ratios), claims_of(ratios)
+    drawn = speedup_figures.draw_all(folder, config, ratios)
+    title = "steps of depth 1 over steps of depth N, best rate each [95 % interval over seeds]"
+    print_table(table, f"{config['data']['label']}: {title}", console)
+    print_claims(claims, console)
+    write_report(folder, table, claims, drawn)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    launch("speedup", Config, run, draw, arguments)
+
+
+if __name__ == "__main__":
+    main()

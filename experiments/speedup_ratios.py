@@ -1,0 +1,118 @@
+"""The table of speed-ups: per loss, optimizer, depth and target, against depth 1 of the same optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from experiments.claims import Claim
+from experiments.speedup_statistics import best_rate, fewest_steps, good_range, speed_up
+
+# The target by which the verdicts are given.
+MAIN_TARGET = "10%"
+
+
+def steps_to(runs: pd.DataFrame, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """One variant's rates, increasing, and its steps to a target, shape (rates, seeds).
+
+    Steps are infinite where a run has not reached the target, and where it diverged, be it afterwards: nobody would
+    train with such a rate.
+    """
+    steps = runs[f"steps_to_{target}"].astype(float).where(runs["status"] != "diverged").fillna(np.inf)
+    table = runs.assign(steps=steps).pivot(index="learning_rate", columns="seed", values="steps")
+    return table.index.to_numpy(float), table.to_numpy(float)
+
+
+def ratios_of(results: pd.DataFrame, targets: Sequence[str], prices: dict[str, float], limit: int) -> pd.DataFrame:
+    """A row per loss, variant and target.
+
+    Args:
+        results: results.csv; only its fine grids count.
+        targets: names of the targets, the columns `steps_to_NAME` without the prefix.
+        prices: by variant, the time of one of its steps over that of depth 1.
+        limit: steps of a run: where only one of two variants got to the target, this bounds the ratio.
+
+    Returns:
+        p, group (the optimizer), variant, depth, target, steps (median over seeds at the best rate), rate, ratio, low
+        and high (its interval), helps, price, diverged and never (how many of `runs` diverged, or stayed above the
+        target), good_range (decades of rates that need at most twice the fewest steps).
+    """
+    rows = []
+    for (p, group), runs in results[results["grid"] == "fine"].groupby(["p", "group"], sort=False):
+        by_variant = dict(list(runs.groupby("variant", sort=False)))
+        for target in targets:
+            _, plain = steps_to(by_variant[f"{group}, depth 1"], target)
+            for variant, own in by_variant.items():
+                rates, steps = steps_to(own, target)
+                gain, best = speed_up(plain, steps), best_rate(steps)
+                diverged = own["status"] == "diverged"
+                rows.append(
+                    {
+                        "p": p,
+                        "group": group,
+                        "variant": variant,
+                        "depth": own["depth"].iloc[0],
+                        "target": target,
+                        "steps": fewest_steps(steps),
+                        "rate": rates[best] if np.isfinite(steps[best]).any() else np.nan,
+                        "ratio": gain.ratio,
+                        "low": gain.low,
+                        "high": gain.high,
+                        "bound": _bound(fewest_steps(plain), fewest_steps(steps), limit),
+                        "helps": gain.helps,
+                        "price": prices.get(variant, np.nan),
+                        "runs": len(own),
+                        "diverged": int(diverged.sum()),
+                        "never": int(np.isinf(steps).sum() - diverged.sum()),
+                        "good_range": good_range(rates, steps),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def _bound(plain: float, other: float, limit: int) -> float:
+    """The ratio, with the length of the run in place of steps that never came."""
+    return np.nan if np.isinf(plain) and np.isinf(other) else min(plain, limit) / max(min(other, limit), 1)
+
+
+def shown(row: pd.Series) -> str:
+    """A ratio with its interval, as tables show it; `>` and `<` where the length of the run bounds it."""
+    if np.isnan(row["ratio"]):
+        return "neither"
+    mark = ">" if np.isinf(row["ratio"]) else "<" if row["ratio"] == 0 else ""
+    value = row["bound"] if mark else row["ratio"]
+    low, high = (
+        "0" if row["low"] == 0 else f"{row['low']:.2g}",
+        "∞" if np.isinf(row["high"]) else f"{row['high']:.2g}",
+    )
+    return f"{mark}{value:.2g} [{'∞' if low == 'inf' else low}, {high}]"
+
+
+def ratio_table(ratios: pd.DataFrame) -> pd.DataFrame:
+    """A row per loss and variant beyond depth 1: the speed-up at every target, what was censored, and the verdict."""
+    rows = []
+    for (p, variant), group in ratios.groupby(["p", "variant"], sort=False):
+        if group["depth"].iloc[0] == 1:
+            continue
+        row = {"loss": f"L{p}", "variant": variant}
+        row |= {f"to {line['target']}": shown(line) for _, line in group.iterrows()}
+        last, main = group.iloc[-1], group[group["target"] == MAIN_TARGET].iloc[0]
+        row[f"diverged + not at {last['target']}"] = f"{last['diverged']} + {last['never']} of {last['runs']}"
+        row["price"] = "" if np.isnan(main["price"]) else f"{main['price']:.2f}"
+        row["verdict"] = {True: "helps", False: "hurts", None: "cannot tell"}[main["helps"]]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def claims_of(ratios: pd.DataFrame) -> list[Claim]:
+    """Per loss and optimizer: some depth reaches the main target in fewer steps than depth 1."""
+    claims = []
+    for (p, group), rows in ratios[ratios["target"] == MAIN_TARGET].groupby(["p", "group"], sort=False):
+        deeper = rows[rows["depth"] > 1]
+        verdicts = deeper["helps"].tolist()
+        held = True if True in verdicts else False if verdicts and set(verdicts) == {False} else None
+        numbers = "; ".join(f"depth {row['depth']:g} {shown(row)}" for _, row in deeper.iterrows())
+        claims.append(Claim(f"L{p}, {group}: some depth is faster to {MAIN_TARGET} of the excess", held, numbers))
+    return claims

@@ -107,6 +107,7 @@ def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monke
         with pytest.raises(SystemExit) as caught:
             main(arguments)
     assert caught.value.code == 128 + signal.SIGTERM
+    del caught  # its frames hold the lock on the folder, as the process would
     folder = tmp_path / "mnist_cnn" / "run-bars"
     assert len(pd.read_csv(folder / "epochs.csv")) == 2 and list((folder / "figures").iterdir())
     main(arguments)

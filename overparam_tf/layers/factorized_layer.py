@@ -14,6 +14,7 @@ from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_width, positive_int
 from overparam_tf.errors import InputError
 from overparam_tf.layers._conversion import Convertible
+from overparam_tf.layers._weights_follow import weights_will_follow
 
 CONTRACTIONS = ("auto", "kernel", "chain")
 
@@ -123,6 +124,8 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
         self.built = True
 
     def _factor_initializers(self) -> list[Any]:
+        if self.kernel_initializer is not None and weights_will_follow():
+            return ["zeros"] * self.depth
         if self.kernel_initializer is not None:
             split = self._split(self._draw_kernel(), "balanced")
             return [lambda shape, dtype=None, value=value: ops.cast(value, dtype) for value in split]

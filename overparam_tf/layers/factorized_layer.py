@@ -14,6 +14,7 @@ from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_width, positive_int
 from overparam_tf.errors import InputError
 from overparam_tf.layers._conversion import Convertible
+from overparam_tf.layers._weights_follow import weights_will_follow
 
 CONTRACTIONS = ("auto", "kernel", "chain")
 
@@ -123,6 +124,8 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
         self.built = True
 
     def _factor_initializers(self) -> list[Any]:
+        if self.kernel_initializer is not None and weights_will_follow():
+            return ["zeros"] * self.depth
         if self.kernel_initializer is not None:
             split = self._split(self._draw_kernel(), "balanced")
             return [lambda shape, dtype=None, value=value: ops.cast(value, dtype) for value in split]
@@ -199,14 +202,30 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
         outputs = self._contract(inputs)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _contract(self, x: Any) -> Any:
+    def contraction_for(self, rows: int) -> str:
+        """Return the order in which a call multiplies: ``"kernel"`` or ``"chain"``.
+
+        Args:
+            rows: How many rows the kernel, as a matrix, would be multiplied with: examples, times the output's
+                pixels or tokens of each.
+
+        Example:
+            >>> from overparam_tf.layers import FactorizedDense
+            >>> layer = FactorizedDense(512, depth=2)
+            >>> layer.build((None, 1024))
+            >>> layer.contraction_for(1000), layer.contraction_for(2000)
+            ('chain', 'kernel')
+        """
+        self._check_built("contraction_for")
         if self.contraction == "kernel" or self.depth == 1:
-            return self._through_kernel(x)
-        if self.contraction == "chain" or self._kernel_pays_above == math.inf:
-            return self._through_chain(x)
-        rows = self._data_rows(x)
+            return "kernel"
+        return "chain" if self.contraction == "chain" or rows <= self._kernel_pays_above else "kernel"
+
+    def _contract(self, x: Any) -> Any:
+        by_rows = self.contraction == "auto" and self.depth > 1 and self._kernel_pays_above < math.inf
+        rows = self._data_rows(x) if by_rows else 1
         if isinstance(rows, int):
-            return self._through_kernel(x) if rows > self._kernel_pays_above else self._through_chain(x)
+            return self._through_kernel(x) if self.contraction_for(rows) == "kernel" else self._through_chain(x)
         # A graph for any batch size: the number of rows is a tensor.
         kernel_pays = ops.convert_to_tensor(rows) > self._kernel_pays_above
         return ops.cond(kernel_pays, lambda: self._through_kernel(x), lambda: self._through_chain(x))

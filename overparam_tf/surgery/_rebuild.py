@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import keras
 
 from overparam_tf.errors import InputError
+from overparam_tf.layers._weights_follow import weights_follow
 
 Layer = keras.layers.Layer
 
@@ -71,7 +72,8 @@ def rebuilt(
 
     Returns:
         The new model, uncompiled, and the pairs in the model's order. All layers but the replacements have the
-        original's weights and other state; trainable flags are the original's throughout.
+        original's weights and other state; trainable flags are the original's throughout. Factorised replacements
+        that would start from the split of a random kernel are zero, for the caller to fill.
 
     Raises:
         InputError: If a model inside is of a class that cannot be built from inputs and outputs.
@@ -86,7 +88,7 @@ def rebuilt(
         replaced.append((layer, replacement))
         return replacement
 
-    with _uncompiled(model):
+    with _uncompiled(model), weights_follow():
         new = keras.models.clone_model(model, clone_function=clone, recursive=True)
     originals, copies = layers_by_path(model), layers_by_path(new)
     replacements = {id(replacement) for _, replacement in replaced}

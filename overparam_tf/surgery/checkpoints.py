@@ -10,6 +10,7 @@ import keras
 
 import overparam_tf.layers  # noqa: F401  Keras finds the factorised layers of a file once they are registered.
 from overparam_tf.errors import DataError, InputError
+from overparam_tf.layers._weights_follow import weights_follow
 from overparam_tf.surgery._rebuild import check_model, rebuilt
 from overparam_tf.surgery.collapse import collapse
 
@@ -52,7 +53,9 @@ def load_collapsed(
     if path.name.endswith(".keras"):
         if model is not None:
             raise InputError(f"expected no model with a .keras file, which holds its own. Received: path={str(path)!r}")
-        return collapse(keras.saving.load_model(path, compile=compile), compile=compile)
+        with weights_follow():
+            deep = keras.saving.load_model(path, compile=compile)
+        return collapse(deep, compile=compile)
     if not path.name.endswith(".weights.h5"):
         raise InputError(f"expected a file that ends in .keras or .weights.h5. Received: path={str(path)!r}")
     if compile:
@@ -71,4 +74,5 @@ def _unshared(model: keras.Model | Callable[[], keras.Model] | None) -> keras.Mo
             f"expected model=..., the factorised model whose weights the file holds or a function that builds it. "
             f"Received: model={model!r}"
         )
-    return model()
+    with weights_follow():
+        return model()

@@ -20,6 +20,10 @@ def collapse(model: keras.Model, compile: bool = False) -> keras.Model:
     and its bias the end-to-end bias: equal but for round-off, and as fast as a model that never was factorised.
     It undoes `overparam_tf.overparameterize`, and needs nothing but Keras to be saved, exported and loaded.
 
+    With tf2onnx installed (tried: tf2onnx 1.17, onnx 1.23, onnxruntime 1.32, with Keras 3.15 on TensorFlow 2.21)
+    ``export(path, format="onnx")`` works once the new model has been called on data, which Keras asks for. The
+    one exception is a convolution with groups, which Keras on a processor hands to XLA and tf2onnx cannot convert.
+
     Args:
         model: A built Sequential or functional model. It stays as it is.
         compile: Whether to compile the new model as ``model`` is, with a fresh optimizer state.

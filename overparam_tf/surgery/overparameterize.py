@@ -16,9 +16,6 @@ from overparam_tf.surgery._rebuild import Layer, check_model, rebuilt
 from overparam_tf.surgery._registry import FACTORIZED, parts
 from overparam_tf.surgery._selection import Layers, choose
 
-# Zeros at first. A kernel drawn from its initializer would be split by an SVD, and then thrown away.
-START = {"kernel_initializer": None, "factor_initializer": "zeros"}
-
 
 def overparameterize(
     model: keras.Model,
@@ -82,12 +79,11 @@ def overparameterize(
     factorised = {}
     for layer in chosen:
         with _naming([layer]):
-            factorised[id(layer)] = FACTORIZED[type(layer)].from_plain(layer, depth, width, **START)
+            factorised[id(layer)] = FACTORIZED[type(layer)].from_plain(layer, depth, width)
     with _naming(layer for layer in chosen if not factorised[id(layer)].built):
         new, replaced = rebuilt(model, lambda layer: factorised.get(id(layer)))
     kernels = [(layer, *pair) for layer, deep in replaced for pair in zip(parts(layer), parts(deep), strict=True)]
     for j, (layer, plain, deep) in enumerate(kernels):
-        deep.kernel_initializer = plain.kernel_initializer
         with _naming([layer]):
             deep.assign_kernel(plain.kernel, initializer, noise, None if seed is None else factor_seed(seed, j))
             deep.assign_bias(plain.bias)

@@ -89,3 +89,22 @@ def test_bad_input(tmp_path):
     for path, model, options, error, message in cases:
         with pytest.raises(error, match=message):
             load_collapsed(path, model, **options)
+
+
+def test_no_kernel_is_split_only_to_be_overwritten(tmp_path, monkeypatch):
+    deep = overparameterize(nested())
+    deep.save(tmp_path / "deep.keras")
+    deep.save_weights(tmp_path / "deep.weights.h5")
+    monkeypatch.setattr(np.linalg, "svd", None)  # what a split would call
+    verify_equivalent(deep, load_collapsed(tmp_path / "deep.keras"), rtol=1e-5)
+    verify_equivalent(deep, load_collapsed(tmp_path / "deep.weights.h5", deep), rtol=1e-5)
+    verify_equivalent(deep, overparameterize(deep), rtol=0)
+
+
+def test_a_loaded_layer_keeps_its_initializer(tmp_path):
+    deep = overparameterize(sequential())
+    deep.save(tmp_path / "deep.keras")
+    load_collapsed(tmp_path / "deep.keras")
+    layer = FactorizedDense.from_config(deep.layers[0].get_config())
+    layer.build((None, 5))
+    assert np.abs(convert_to_numpy(layer.kernel)).max() > 0

@@ -60,6 +60,7 @@ class Config(DataOptions):
     learning_rates: tuple[float, ...] | None = option(
         None, "rates to search in both parts (default: the ten of 2019 in part 1, the preset's one in part 2)"
     )
+    fine: bool = option(False, "then ten rates a decade around the best rate of each")
     steps: int | None = option(None, "full-batch steps of each part (default: the preset's)")
     seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
 
@@ -126,7 +127,7 @@ def run(config: Config) -> RunFolder:
     problem = config.load_problem()
     facts = loss_facts(problem, loss, config.use_biases)
     sweeps = [Part(name, problem, variants, loss, facts, steps) for name, (variants, steps) in parts.items()]
-    return run_parts("optimizer_compare", config.preset, config, problem, sweeps, chart="{}, best rates")[0]
+    return run_parts("optimizer_compare", config.preset, config, problem, sweeps, "{}, best rates", config.fine)[0]
 
 
 def draw(folder: RunFolder, console: Console) -> None:

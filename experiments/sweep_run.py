@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +77,14 @@ def lp_part(problem: Problem, p: int, variants: Sequence[Variant], steps: int) -
 
 
 def run_parts(
-    experiment: str, prefix: str, options: DataOptions, problem: Problem, parts: Sequence[Part], chart: str, **more
+    experiment: str,
+    prefix: str,
+    options: DataOptions,
+    problem: Problem,
+    parts: Sequence[Part],
+    chart: str,
+    fine: bool = False,
+    **more,
 ) -> tuple[RunFolder, History]:
     """Trains part after part and writes config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves.
 
@@ -91,6 +98,7 @@ def run_parts(
         problem: the data set, as config.json is to describe it.
         parts: the sweeps, all of different variants.
         chart: title of TensorBoard's chart of a part's best curves, with `{}` for the part's name.
+        fine: train each part once more with ten rates a decade around each variant's best.
         **more: entries of config.json beside `config_of`'s.
 
     Returns:
@@ -101,7 +109,9 @@ def run_parts(
     history, charts = None, {}
     with deferred() as stop:
         for part in parts:
-            outcome = _train(part, f"{experiment}, {part.name}", options, folder)
+            outcome = _train(part, part.name, options, folder)
+            if fine and not stop.signal and (finer := finer_variants(part.variants, outcome)):
+                outcome = outcome.join(_train(replace(part, variants=finer), f"{part.name}, fine", options, folder))
             history = outcome if history is None else history.join(outcome)
             history.save(folder.path)
             charts[chart.format(part.name)] = [variant.name for variant in part.variants]
@@ -146,14 +156,40 @@ def config_of(experiment: str, options: DataOptions, problem: Problem, parts: Se
     }
 
 
+def finer_variants(variants: Sequence[Variant], history: History) -> list[Variant]:
+    """The variants at ten rates a decade, between the neighbours of each one's best rate.
+
+    Beyond an end of the grid of rates it goes on for half a decade. Rates that were trained already are left out, and
+    variants of which every run diverged.
+
+    Args:
+        variants: what was trained.
+        history: with what outcome.
+    """
+    finer = []
+    for variant in variants:
+        best, tried = history.best(variant.name), np.sort(variant.learning_rates)
+        if best is None:
+            continue
+        at, half = int(np.argmin(np.abs(tried - best["learning_rate"]))), np.sqrt(10)
+        low = tried[at - 1] if at else tried[0] / half
+        high = tried[at + 1] if at + 1 < len(tried) else tried[-1] * half
+        tenths = range(int(np.ceil(10 * np.log10(low) - 1e-9)), int(np.floor(10 * np.log10(high) + 1e-9)) + 1)
+        # Rounded, so that 10^-3 is the 0.001 of the grid and not trained twice.
+        rates = [float(f"{10 ** (tenth / 10):.3g}") for tenth in tenths]
+        if rates := [rate for rate in rates if not np.isclose(rate, tried, rtol=1e-6, atol=0).any()]:
+            finer.append(replace(variant, learning_rates=rates))
+    return finer
+
+
 def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> History:
     """One sweep with progress; the results gain part, the loss's label and the excess over its floor."""
-    with ProgressReport(title, options.quiet) as progress:
+    with ProgressReport(f"{folder.path.parent.name}, {title}", options.quiet) as progress:
         history = Sweep(part.problem, part.variants, part.loss, options.dtype).run(
             part.steps,
             targets={"target": part.facts["target"]},
             progress=progress,
-            checkpoints=folder.checkpoints / part.name,
+            checkpoints=folder.checkpoints / title,
         )
     runs = history.runs
     runs.insert(runs.columns.get_loc("best_loss") + 1, "excess_loss", runs["final_loss"] - part.facts["floor"])

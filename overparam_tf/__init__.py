@@ -9,7 +9,7 @@ from overparam_tf._version import __version__
 
 if TYPE_CHECKING:
     from overparam_tf.callbacks import EndToEndMonitor
-    from overparam_tf.datasets import Problem, load
+    from overparam_tf.datasets import Digits, Problem, load, load_mnist
     from overparam_tf.distributed import Training, WorkerLostError, get_strategy, train
     from overparam_tf.dynamics import (
         balance_defect,
@@ -63,7 +63,7 @@ _HOMES = {
     ),
     "overparam_tf.emulation": ("emulate", "Emulation"),
     # experiments at speed
-    "overparam_tf.datasets": ("load", "Problem"),
+    "overparam_tf.datasets": ("load", "Problem", "load_mnist", "Digits"),
     "overparam_tf.sweep": ("Variant", "Sweep", "History"),
     "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
     # several devices, several machines

@@ -37,3 +37,15 @@ def ethanol():
     if not os.environ.get("OVERPARAM_TF_DATA"):
         pytest.skip("OVERPARAM_TF_DATA names no data folder")
     return load("gas", download=False)
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """The real MNIST: skipped where no data folder is named, a failure where it is named but lacks or spoils it."""
+    from overparam_tf.datasets import load_mnist
+
+    if not os.environ.get("OVERPARAM_TF_DATA"):
+        pytest.skip("OVERPARAM_TF_DATA names no data folder")
+    digits = load_mnist("mnist", download=False)
+    assert digits.name == "mnist", digits.provenance
+    return digits

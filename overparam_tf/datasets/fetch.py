@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import lzma
 import os
 import stat
 import time
@@ -19,13 +18,14 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
 
 from overparam_tf.errors import DataError
 
 MAX_BYTES = 64 << 20
 _CHUNK = 1 << 16
-# What zipfile and its decoders raise on damaged archives (ValueError: names that are no UTF-8).
-_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
+# What zipfile raises on damaged archives (ValueError: names that are no UTF-8).
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 _STALL_SECONDS = 10.0  # no connection, or no byte for so long, ends a download
 
 
@@ -90,7 +90,7 @@ def unzip(archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: in
 
     Raises:
         DataError: no zip archive, damaged, a member that leaves the folder or is a link, a wanted
-            file missing, twice there or encrypted, or too large when unpacked.
+            file missing, twice there, encrypted or neither stored nor deflated, or too large when unpacked.
     """
     try:
         with zipfile.ZipFile(archive) as source:
@@ -99,10 +99,24 @@ def unzip(archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: in
                 left -= _unpack(source, member, folder / name, left)
     except DataError:
         raise
-    except _DAMAGE as error:
-        raise DataError(f"{archive.name} is no zip archive or a damaged one: {error}.") from None
+    except ZIP_DAMAGE as error:
+        raise DataError(f"{archive.name} is no zip archive or a damaged one: {error!s:.100}.") from None
     except OSError as error:
         raise DataError(f"Could not unpack {archive.name} to {folder}: {error.strerror}.") from None
+
+
+def open_member(source: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member that can be read in pieces of bounded size.
+
+    Only stored and deflated ones can: of bzip2 and LZMA, zipfile unpacks every compressed chunk as a whole, and a
+    kilobyte may hold a gigabyte.
+
+    Raises:
+        BadZipFile: packed by another method; and all of ZIP_DAMAGE, as `zipfile.ZipFile.open`.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile(f"{member.filename!r:.100} is neither stored nor deflated")
+    return source.open(member)
 
 
 def place(folder: Path, target: Path) -> None:
@@ -155,19 +169,19 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.filename
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
-        raise DataError(f"The archive has a member that would leave its folder: {name!r}.")
+        raise DataError(f"The archive has a member that would leave its folder: {name!r:.100}.")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise DataError(f"The archive has a link, which is not unpacked: {name!r}.")
+        raise DataError(f"The archive has a link, which is not unpacked: {name!r:.100}.")
 
 
 def _unpack(source: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, max_bytes: int) -> int:
     """Write one member to path and return its size; sizes are counted, as announced ones can lie."""
     size = 0
-    with source.open(member) as stream, open(path, "xb") as file:
+    with open_member(source, member) as stream, open(path, "xb") as file:
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise DataError(f"The archive unpacks to more than the allowed size, at {member.filename!r}.")
+                raise DataError(f"The archive unpacks to more than the allowed size, at {member.filename!r:.100}.")
             file.write(chunk)
         file.flush()
         os.fsync(file.fileno())

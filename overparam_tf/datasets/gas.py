@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from overparam_tf.datasets.files import read_bounded
 from overparam_tf.errors import DataError
 
 GASES = {"ethanol": 1, "ethylene": 2, "ammonia": 3, "acetaldehyde": 4, "acetone": 5, "toluene": 6}
 FEATURES = 128
 
+_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)")
 _BATCH_NAME = re.compile(r"batch([1-9]\d*)\.dat")
 _MAX_FILE_BYTES = 64 << 20  # the largest published file has 6 MB
 _MAX_LINE_BYTES = 16 << 10  # published lines have at most 1.8 kB
@@ -82,33 +84,27 @@ def read_gas(paths: Sequence[Path], gas: str = "ethanol") -> tuple[np.ndarray, n
 
 def _read_file(path: Path) -> np.ndarray:
     """Return the numbers of a file, shape (rows, 2 + 2 * 128)."""
-    lines = _read_lines(path)
-    table = np.empty((len(lines), 2 + 2 * FEATURES))
-    for number, line in enumerate(lines, start=1):
+    rows = []
+    for number, line in enumerate(_lines(path), start=1):
         try:
-            table[number - 1] = _numbers(line)
+            rows.append(np.array(_numbers(line)))
         except ValueError as error:
             raise DataError(f"{path}, line {number}: {error}") from None
-    return table
+    return np.stack(rows)
 
 
-def _read_lines(path: Path) -> list[bytes]:
-    try:
-        if not path.is_file():
-            raise DataError(f"Expected a data file. Received: {path}, which is no regular file.")
-        if (size := path.stat().st_size) > _MAX_FILE_BYTES:
-            raise DataError(f"{path} has {size} bytes, a batch file at most {_MAX_FILE_BYTES}.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"Could not read {path}: {error.strerror}.") from None
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file one by one: a file of line ends alone has too many of them to hold."""
+    content = read_bounded(path, "a batch file", _MAX_FILE_BYTES)
     if not content.isascii() or b"\0" in content:
         at = re.search(rb"[^\x01-\x7f]", content).start()
         line = content.count(b"\n", 0, at) + 1
         raise DataError(f"{path}, line {line}: expected plain text. Received: byte 0x{content[at]:02x}")
-    lines = content.rstrip().splitlines()
-    if not lines:
+    content = content.rstrip()
+    if not content:
         raise DataError(f"{path} is empty: expected lines `CLASS;CONCENTRATION 1:v ... {FEATURES}:v`.")
-    return lines
+    for match in _LINE.finditer(content + b"\n"):
+        yield match[1]
 
 
 def _numbers(line: bytes) -> list[float]:
@@ -124,7 +120,7 @@ def _numbers(line: bytes) -> list[float]:
     if len(values) != 2 + 2 * FEATURES or values[2::2] != _INDICES:
         raise ValueError(_complaint(line))
     if values[0] not in GASES.values():
-        raise ValueError(f"the class must be 1 to {len(GASES)}. Received: {line.split(b';')[0].decode()}")
+        raise ValueError(f"the class must be 1 to {len(GASES)}. Received: {_cut(line.split(b';')[0].decode())}")
     if not all(map(math.isfinite, values)):  # digits alone can still overflow, as in 1e999
         raise ValueError(_complaint(line))
     return values
@@ -137,7 +133,7 @@ def _complaint(line: bytes) -> str:
     if len(parts) != 2 or not all(map(_is_number, parts)):
         return f"expected CLASS;CONCENTRATION first. Received: {_shown(head)}"
     if not math.isfinite(float(parts[1])):
-        return f"the concentration must be finite. Received: {parts[1]}"
+        return f"the concentration must be finite. Received: {_cut(parts[1])}"
     if len(features) != FEATURES:
         return f"expected {FEATURES} features. Received: {len(features)}"
     for index, feature in enumerate(features, start=1):
@@ -158,4 +154,8 @@ def _is_number(text: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "...")
+    return repr(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:40] + "..."

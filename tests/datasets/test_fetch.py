@@ -140,6 +140,14 @@ def test_unzip_refuses_what_is_no_good_zip(tmp_path, spoil):
         unzip(archive, tmp_path, ["a.dat"])
 
 
+def test_unzip_takes_no_packing_whose_pieces_have_no_bound(tmp_path):
+    """zipfile would unpack this kilobyte of bzip2 to 40 MB at once."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.dat", bytes(40 << 20))
+    with pytest.raises(DataError, match=r"a.zip .* damaged one: 'a.dat' is neither stored nor deflated"):
+        unzip(tmp_path / "a.zip", tmp_path, ["a.dat"], max_bytes=1_000_000)
+
+
 def test_unzip_counts_bytes_even_if_the_announced_size_lies(tmp_path):
     """The central directory claims 10 bytes for a member of 2,000,000."""
     archive = make_zip(tmp_path / "a.zip", ("a.dat", b"0" * 2_000_000))

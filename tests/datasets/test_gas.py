@@ -37,6 +37,8 @@ def test_line_ends_do_not_matter(tmp_path, end):
         (line(ppm="inf"), r"the concentration must be finite. Received: inf"),
         (line(0), r"the class must be 1 to 6. Received: 0"),
         (line(7), r"the class must be 1 to 6. Received: 7"),
+        (line("0" * 999 + "7"), r"the class must be 1 to 6. Received: 0{40}\.\.\."),
+        (line(ppm="9" * 999), r"the concentration must be finite. Received: 9{40}\.\.\."),
         (line("1.5"), r"the class must be 1 to 6. Received: 1.5"),
         (GOOD.rsplit(" ", 2)[0], r"expected 128 features. Received: 127"),
         (GOOD + "129:1.0", r"expected 128 features. Received: 129"),
@@ -83,6 +85,13 @@ def test_a_bad_file_is_named(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_gas([path])
+
+
+def test_a_file_of_short_lines_is_refused_at_the_first(tmp_path):
+    """A table with a row for each of its 40 million lines would take 80 GB."""
+    (tmp_path / "batch1.dat").write_bytes(b"\n" * 40_000_000 + b"1")
+    with pytest.raises(DataError, match=r"batch1.dat, line 1: expected CLASS;CONCENTRATION first"):
+        read_gas([tmp_path / "batch1.dat"])
 
 
 def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):

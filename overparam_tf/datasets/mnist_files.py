@@ -1,0 +1,76 @@
+"""The files of MNIST: the four published idx files or Keras's mnist.npz, and what their content should be."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from overparam_tf.datasets.idx import idx_sha256, read_idx
+from overparam_tf.datasets.npz import read_npz
+from overparam_tf.errors import DataError
+
+NPZ = "mnist.npz"
+# What each array is called: by its publisher with the number of its dimensions, and in Keras's file.
+IDX_NAMES = {
+    "train_x": ("train-images", 3),
+    "train_y": ("train-labels", 1),
+    "test_x": ("t10k-images", 3),
+    "test_y": ("t10k-labels", 1),
+}
+NPZ_NAMES = {"train_x": "x_train", "train_y": "y_train", "test_x": "x_test", "test_y": "y_test"}
+# Of the published idx files, unpacked.
+SHA256 = {
+    "train_x": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train_y": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "test_x": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "test_y": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+def mnist_files(folder: Path) -> list[Path]:
+    """Return the four idx files of a folder in the order of IDX_NAMES, else its mnist.npz alone, else nothing.
+
+    The idx files may be called `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, with or without `.gz`.
+
+    Raises:
+        DataError: some of the four are there, but not all, and there is no mnist.npz.
+    """
+    found = {array: _first_file(folder, _idx_names(array)) for array in IDX_NAMES}
+    if all(found.values()):
+        return list(found.values())
+    if npz := _first_file(folder, [NPZ]):
+        return [npz]
+    if any(found.values()):
+        missing = [_idx_names(array)[0] for array, file in found.items() if not file]
+        raise DataError(f"Expected the four idx files of MNIST, gzipped or not, in {folder}. Missing: {missing[0]}")
+    return []
+
+
+def read_mnist(files: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Read what `mnist_files` found: uint8 arrays train_x, train_y, test_x and test_y.
+
+    Raises:
+        DataError: a file is not in its format.
+    """
+    if len(files) == 1:
+        arrays = read_npz(files[0], NPZ_NAMES.values())
+        return {array: arrays[name] for array, name in NPZ_NAMES.items()}
+    return {array: read_idx(file, IDX_NAMES[array][1]) for array, file in zip(IDX_NAMES, files, strict=True)}
+
+
+def differences(arrays: dict[str, np.ndarray]) -> list[str]:
+    """Return which of the four arrays are not those of the published MNIST, none if all are."""
+    return [name for name, known in SHA256.items() if idx_sha256(arrays[name]) != known]
+
+
+def _idx_names(array: str) -> list[str]:
+    stem, dimensions = IDX_NAMES[array]
+    return [f"{stem}{mark}idx{dimensions}-ubyte{end}" for mark in "-." for end in ("", ".gz")]
+
+
+def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
+    # os.path, as Path.is_file raises an error where a folder may not be searched
+    return next((folder / name for name in names if os.path.isfile(folder / name)), None)

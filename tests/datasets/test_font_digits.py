@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from overparam_tf.datasets import font_digits, synthetic_digits
+from overparam_tf.errors import DataError, InputError
+
+
+def linear_error(train_x, train_y, test_x, test_y):
+    """Test error of least squares on the pixels and a constant, one column of 0 and 1 for each digit."""
+    x, z = (
+        np.hstack([images.reshape(len(images), -1) / 255, np.ones((len(images), 1))]) for images in (train_x, test_x)
+    )
+    kernel = np.linalg.lstsq(x.T @ x + 1e-6 * np.eye(785), x.T @ np.eye(10)[train_y], rcond=None)[0]
+    return np.mean((z @ kernel).argmax(axis=1) != test_y)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_it_is_about_as_hard_as_mnist_and_as_bright(seed):
+    """Of MNIST: linear error 0.140, mean 33.3, standard deviation 78.6, share of blank pixels 0.81."""
+    digits = synthetic_digits(12_000, 2000, seed)
+    assert 0.1 < linear_error(*digits) < 0.2
+    x = digits[0]
+    assert 30 < x.mean() < 42 and 70 < x.std() < 85 and 0.7 < np.mean(x == 0) < 0.85
+
+
+def test_the_linear_error_of_the_real_digits(mnist):
+    """The figure that the stand-in is compared with."""
+    error = linear_error(mnist.train_x, mnist.train_y, mnist.test_x, mnist.test_y)
+    assert 0.139 < error < 0.141
+
+
+def test_equal_seeds_give_equal_bits_and_other_seeds_other_images():
+    one, same, other = (synthetic_digits(300, 50, seed) for seed in (7, 7, 8))
+    assert all((a == b).all() for a, b in zip(one, same, strict=True))
+    assert (one[0] != other[0]).any(axis=(1, 2)).all()
+
+
+def test_the_test_images_are_no_training_images_and_do_not_depend_on_their_number():
+    train_x, _, test_x, test_y = synthetic_digits(300, 300)
+    assert not {image.tobytes() for image in train_x} & {image.tobytes() for image in test_x}
+    fewer = synthetic_digits(20, 300)
+    assert (fewer[2] == test_x).all() and (fewer[3] == test_y).all()
+
+
+@pytest.mark.parametrize(("train", "test"), [(1, 1), (25, 10), (251, 3)])
+def test_sizes_and_balance(train, test):
+    train_x, train_y, test_x, test_y = synthetic_digits(train, test)
+    assert train_x.shape == (train, 28, 28) and test_x.shape == (test, 28, 28)
+    assert train_y.shape == (train,) and {a.dtype for a in (train_x, train_y, test_x, test_y)} == {np.dtype(np.uint8)}
+    assert np.ptp(np.bincount(train_y, minlength=10)) <= 1 and train_x.max(axis=(1, 2)).min() > 50
+
+
+@pytest.mark.parametrize("font", ["DejaVuSerif-BoldItalic.ttf", "cmr10.ttf"])
+@pytest.mark.parametrize("digit", "0348")
+def test_inside_of_a_glyph_is_where_agg_fills_it(font, digit):
+    """An independent rasteriser, on the grid of the distance field."""
+    segments = font_digits._outlines(font, digit)
+    inside = font_digits._distance_fields()[10 * font_digits.FONTS.index(font) + int(digit)] > 0
+    figure = Figure(figsize=(1, 1), dpi=64, facecolor="black")
+    half_step = font_digits._REACH / 63
+    axes = figure.add_axes(
+        (0, 0, 1, 1), xlim=(-1.6 - half_step, 1.6 + half_step), ylim=(-1.6 - half_step, 1.6 + half_step)
+    )
+    axes.axis("off")
+    starts_anew = np.append(True, (segments[1:, 0] != segments[:-1, 1]).any(axis=1))
+    codes = [code for new in starts_anew for code in (Path.MOVETO if new else Path.LINETO, Path.LINETO)]
+    axes.add_patch(PathPatch(Path(segments.reshape(-1, 2), codes), facecolor="white", linewidth=0))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    filled = np.asarray(canvas.buffer_rgba())[::-1, :, 0] > 127
+    assert inside.sum() > 200 and np.mean(inside != filled) < 0.005
+
+
+def test_the_distance_to_a_square_with_a_hole():
+    def square(half, turn):
+        corners = half * np.array([[1.0, 1], [-1, 1], [-1, -1], [1, -1], [1, 1]])[::turn]
+        return np.stack([corners[:-1], corners[1:]], axis=1)
+
+    segments = np.concatenate([square(2, 1), square(1, -1)])
+    points = np.array([[0, 0], [0, 1.25], [1.5, 1.5], [0, 3], [5, 6]])
+    measured = font_digits._signed_distance(points, segments)
+    np.testing.assert_allclose(measured, [-1, 0.25, 0.5, -1, -5], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 10), r"train must be an integer of at least 1. Received: train=0"),
+        ((10, 2.0), r"test must be an integer of at least 1. Received: test=2.0"),
+        ((10, 10, -1), r"seed must be an integer of at least 0. Received: seed=-1"),
+        ((10, 10, None), r"seed must be an integer of at least 0. Received: seed=None"),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(InputError, match=message):
+        synthetic_digits(*arguments)
+
+
+def test_a_matplotlib_without_a_font_is_named():
+    with pytest.raises(DataError, match=r"Expected the font none.ttf .* Received: no file .*none.ttf"):
+        font_digits._outlines("none.ttf", "0")

@@ -85,16 +85,15 @@ class Config(RunOptions):
 
 def run(config: Config) -> RunFolder:
     """Measures; writes config.json, results.csv and TensorBoard's trials."""
-    folder = config.create_folder("layer_cost", config.part)
     facts = {"experiment": "layer_cost", "options": dataclasses.asdict(config), "seconds": config.budget}
-    folder.write_config({**facts, **environment()})
+    folder = config.create_folder("layer_cost", config.part, {**facts, **environment()})
     cells = [(_dense_cell, layer) for layer in config.dense_layers()]
     cells += [(_model_cell, layer) for layer in config.model_layers()]
     rows = []
     for measure, layer in track(cells, "layer_cost", console=Console(stderr=True), disable=config.quiet):
         rows += measure(config, layer)
     results = pd.DataFrame(rows)
-    results.to_csv(folder.path / "results.csv", index=False)
+    folder.write_table("results.csv", results)
     _write_trials(folder, results)
     return folder
 

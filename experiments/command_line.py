@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import shlex
 import signal
 import sys
 import types
@@ -16,7 +17,7 @@ from rich.console import Console
 
 from experiments.continuing import AlreadyFinished
 from overparam_tf.errors import InputError
-from overparam_tf.runlog import RunFolder
+from overparam_tf.runlog import RunFolder, release_locks
 from overparam_tf.stopping import StopSignals
 
 C = TypeVar("C")
@@ -112,9 +113,11 @@ def _run(run: Callable[[C], RunFolder], config: C, console: Console, stop: StopS
         console.print(str(finished), highlight=False, markup=False)
         return finished.folder
     if stop.signal is None:
-        folder.finish()
+        folder.write_status(RunFolder.FINISHED)
     else:
-        print(f"Interrupted; the same command with --name {folder.name} continues it. Drawing ..", file=sys.stderr)
+        folder.write_status(RunFolder.INTERRUPTED)
+        hint = f"--name {shlex.quote(folder.name)}"
+        print(f"Interrupted; the same command with {hint} continues it. Drawing ..", file=sys.stderr)
     return folder
 
 
@@ -130,11 +133,16 @@ def exit_codes(name: str) -> Iterator[StopSignals]:
         try:
             yield stop
             code = 0
-        except (InputError, OSError) as error:
+        except InputError as error:
             print(f"{name}: error: {error}", file=sys.stderr)
+        except OSError as error:
+            remedy = "What was saved before is intact; make room or choose another folder, and run it again"
+            print(f"{name}: error: {error}. {remedy}", file=sys.stderr)
         except KeyboardInterrupt:
             print(f"{name}: interrupted", file=sys.stderr)
             code = 128 + signal.SIGINT
+        finally:
+            release_locks()
     if stop.signal is not None:
         code = 128 + stop.signal
     if code:

@@ -48,9 +48,9 @@ def take_folder(options: RunOptions, experiment: str, default_name: str, config:
     if options.name is not None:
         return _named(options, experiment, config)
     if options.resume:
-        return _newest_unfinished(RunFolder.all(options.logdir, experiment), config, options.logdir)
+        return _newest_unfinished(options, experiment, config)
     name = f"{default_name}-quick" if options.quick else default_name
-    return _new(RunFolder.create(options.logdir, experiment, name, unique=True), config)
+    return _running(RunFolder.create(options.logdir, experiment, name, unique=True), config)
 
 
 def settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -68,45 +68,48 @@ def _named(options: RunOptions, experiment: str, config: dict[str, Any]) -> RunF
     folder = RunFolder.at(options.logdir, experiment, options.name)
     if not folder.path.exists():
         if options.resume:
-            raise InputError(
-                f"Expected a run to continue. Received: --name {options.name}, but {folder.path} is not there"
-            )
-        return _new(RunFolder.create(options.logdir, experiment, options.name), config)
+            raise InputError(f"Expected a run to continue. Received: --name {options.name}, and no {folder.path}")
+        return _running(RunFolder.create(options.logdir, experiment, options.name), config)
     folder.lock()
     if folder.is_new:  # killed before it could write a thing
-        return _new(folder, config)
+        return _running(folder, config)
     found = folder.read_config()
     difference = first_difference(settings(config), settings(found), "there")
     if difference is not None:
-        raise InputError(
-            f"The run {folder.path} exists already, of other settings: {difference}. Choose another --name"
-        )
+        raise InputError(f"The run {folder.path} exists, of other settings: {difference}. Choose another --name")
     if found.get("status") == RunFolder.FINISHED:
         raise AlreadyFinished(folder)
-    return folder
+    return _running(folder, found)  # of command, commit and machine it goes on to tell those of the start
 
 
-def _new(folder: RunFolder, config: dict[str, Any]) -> RunFolder:
+def _newest_unfinished(options: RunOptions, experiment: str, config: dict[str, Any]) -> RunFolder:
+    """The newest by the clock, which may err; all candidates are runs of the same settings and end in the same bits."""
+    others = []
+    for folder in sorted(RunFolder.all(options.logdir, experiment), key=lambda folder: folder.modified, reverse=True):
+        reason = _reason_against(folder, config)
+        if reason is None:
+            return _running(folder, folder.read_config())
+        others.append(f"{folder.name} ({reason})")
+    raise InputError(
+        f"Expected an unfinished run of these settings in {options.logdir}. "
+        f"Received: {'; '.join(others[:3]) or 'none at all'}"
+    )
+
+
+def _reason_against(folder: RunFolder, config: dict[str, Any]) -> str | None:
+    """Why the run in `folder` cannot be continued under `config`; None where it can, and then it is locked."""
+    try:
+        difference = first_difference(settings(config), settings(folder.read_config()), "there")
+        if difference is not None:
+            return difference
+        folder.lock()
+        return "finished" if folder.read_config().get("status") == RunFolder.FINISHED else None
+    except DataError:
+        return "damaged"
+    except InputError:
+        return "running"
+
+
+def _running(folder: RunFolder, config: dict[str, Any]) -> RunFolder:
     folder.write_config({**config, "status": RunFolder.RUNNING})
     return folder
-
-
-def _newest_unfinished(folders: list[RunFolder], config: dict[str, Any], logdir: str) -> RunFolder:
-    """The newest by the clock, which may err; all candidates are runs of the same settings and end in the same bits."""
-    ours, others = settings(config), []
-    for folder in sorted(folders, key=lambda folder: folder.modified, reverse=True):
-        try:
-            found = folder.read_config()
-            if found.get("status") == RunFolder.FINISHED:
-                continue
-            difference = first_difference(ours, settings(found), "there")
-            if difference is None:
-                folder.lock()
-                return folder
-        except DataError:
-            difference = "its config.json is damaged"
-        except InputError:
-            difference = "it is running"
-        others.append(f"{folder.name} ({difference})")
-    known = "; ".join(others[:3]) or "none"
-    raise InputError(f"Expected an unfinished run of these settings in {logdir}. Received, unfinished: {known}")

@@ -42,6 +42,7 @@ NO_TENSORFLOW = (
     "surgery",
     "spectral",
     "checkpoints",
+    "stopping",
 )
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,14 @@ from overparam_tf._files import TEMPORARY, save_npz, save_text
 from overparam_tf.errors import DataError, InputError
 
 CONFIG, LOCK = "config.json", ".lock"
+# Open lock files of this process; a lock ends with its file.
+_locks: list[int] = []
+
+
+def release_locks() -> None:
+    """Gives back every lock on a run folder that this process holds."""
+    while _locks:
+        os.close(_locks.pop())
 
 
 class RunFolder:
@@ -30,7 +37,7 @@ class RunFolder:
         path: the folder. It need not exist yet.
     """
 
-    RUNNING, FINISHED = "running", "finished"
+    RUNNING, INTERRUPTED, FINISHED = "running", "interrupted", "finished"
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
@@ -132,24 +139,24 @@ class RunFolder:
         return (self.path / CONFIG).stat().st_mtime
 
     def lock(self) -> None:
-        """Keeps all other processes from running here, as long as this process lives and holds this object.
+        """Keeps everyone else from running here until `release_locks`, or the end of this process, whatever it be.
 
         Raises:
             InputError: if another one is running here, or the folder cannot be written.
         """
         try:
-            descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-            weakref.finalize(self, os.close, descriptor)  # which gives the lock back
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _locks.append(os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666))
+            fcntl.flock(_locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"Another process is running {self.path}; wait for it or choose another --name") from None
         except OSError as error:
             raise InputError(f"Cannot lock {self.path}: {error.strerror}; choose another --logdir") from None
 
-    def finish(self) -> None:
-        """Notes in config.json that the run is finished, and removes its checkpoints."""
-        self.write_config({**self.read_config(), "status": self.FINISHED})
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+    def write_status(self, status: str) -> None:
+        """Notes in config.json how the run stands; one that is finished needs its checkpoints no more."""
+        self.write_config({**self.read_config(), "status": status})
+        if status == self.FINISHED:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def _subfolder(self, name: str) -> Path:
         (self.path / name).mkdir(exist_ok=True)
@@ -175,6 +182,9 @@ class RunFolder:
             DataError: if it is missing or damaged.
         """
         try:
-            return json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+            config = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+            if not isinstance(config, dict):
+                raise ValueError("something other than an object")
         except (OSError, ValueError) as error:
             raise DataError(f"Expected a readable {CONFIG} in {self.path}. Received: {error}") from None
+        return config

@@ -79,6 +79,7 @@ class _Stack:
             use_bias=self.biases[-1] is not None,
             use_factor_biases=any(bias is not None for bias in self.biases[:-1]),
             dtype=dtype,
+            name="factorized_dense",  # Keras would number it, and the same run leave other bytes behind
         )
         return layer.get_config()
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from typing import Literal
 
 import pytest
 
-from experiments.command_line import launch, option, parse
+from experiments.command_line import exit_codes, launch, option, parse
 from experiments.options import RunOptions
 from overparam_tf import InputError
 
@@ -61,3 +62,25 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):
         launch("program", RunOptions, run, draw=None, arguments=["--logdir", str(tmp_path)])
     assert caught.value.code == 2
     assert capsys.readouterr().err == "program: error: Expected more. Received: less\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_signal_is_one_line_and_the_exit_code_of_shells(number, code, capsys):
+    with pytest.raises(SystemExit) as caught, exit_codes("program"):
+        signal.raise_signal(number)
+        raise AssertionError("still alive")
+    assert caught.value.code == code
+    assert capsys.readouterr().err == "program: interrupted\n"
+
+
+def test_a_file_that_cannot_be_written_is_one_line_and_exit_code_2(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught, exit_codes("program"):
+        (tmp_path / "missing" / "figure.png").write_bytes(b"")
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert "figure.png" in error and "intact" in error and error.count("\n") == 1
+
+
+def test_other_exceptions_are_bugs_and_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError), exit_codes("program"):
+        print(1 / 0)

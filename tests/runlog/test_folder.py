@@ -5,7 +5,13 @@ import json
 import pytest
 
 from overparam_tf import DataError, InputError
-from overparam_tf.runlog import RunFolder
+from overparam_tf.runlog import RunFolder, release_locks
+
+
+@pytest.fixture(autouse=True)
+def no_lock_stays():
+    yield
+    release_locks()
 
 
 def test_a_run_never_takes_the_place_of_another(tmp_path):
@@ -50,3 +56,38 @@ def test_a_damaged_config_is_one_clear_line(tmp_path):
     (folder.path / "config.json").write_text("{")
     with pytest.raises(DataError, match=r"config\.json"):
         folder.read_config()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\xff"])
+def test_any_damage_of_the_config_is_one_clear_line(content, tmp_path):
+    folder = RunFolder.create(tmp_path, "experiment", "run")
+    (folder.path / "config.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(DataError, match=r"config\.json") as caught:
+        folder.read_config()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_for_one_process_at_a_time(tmp_path):
+    RunFolder.create(tmp_path, "experiment", "run")
+    with pytest.raises(InputError, match="Another process is running"):
+        RunFolder.at(tmp_path, "experiment", "run").lock()
+    release_locks()
+    RunFolder.at(tmp_path, "experiment", "run").lock()
+
+
+def test_a_folder_is_new_until_something_is_written(tmp_path):
+    folder = RunFolder.create(tmp_path, "experiment", "run")
+    (folder.path / ".config.json.tmp").write_text("{")
+    assert folder.is_new
+    folder.write_config({})
+    assert not folder.is_new
+
+
+def test_a_finished_run_needs_no_checkpoints(tmp_path):
+    folder = RunFolder.create(tmp_path, "experiment", "run")
+    folder.write_config({"seed": 1})
+    folder.checkpoints.mkdir()
+    folder.write_status(RunFolder.INTERRUPTED)
+    assert folder.checkpoints.exists() and folder.read_config() == {"seed": 1, "status": "interrupted"}
+    folder.write_status(RunFolder.FINISHED)
+    assert not folder.checkpoints.exists() and folder.read_config() == {"seed": 1, "status": "finished"}

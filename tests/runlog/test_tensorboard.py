@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
+from overparam_tf import InputError
 from overparam_tf.runlog import TensorBoardLog, run_name
 from tests.event_files import events, scalars
 
@@ -64,3 +65,16 @@ def test_each_best_curve_is_a_run_of_its_own(log, tmp_path):
 def test_run_names_are_one_folder_for_the_variant_and_one_for_the_run(variant):
     first, second = run_name(variant, 1e-4, 0).split("/")
     assert first not in ("", ".", "..") and second == "lr=0.0001, seed=0"
+
+
+def test_an_earlier_attempt_is_cleared(log, tmp_path):
+    log.best("GD", "loss", ([0], [1.0]))
+    log.clear()
+    assert not list(tmp_path.rglob("events*"))
+
+
+def test_what_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="TensorBoard") as caught:
+        TensorBoardLog(tmp_path / "file").best("GD", "loss", ([0], [1.0]))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,232 @@
+"""Faults while an experiment runs: kills, signals, a full disk, a second process. What follows has the same bits."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.optimizer_compare import Config, main
+from overparam_tf import InputError
+from overparam_tf.runlog import ProgressReport, RunFolder
+from tests.experiments.often import load_small_problem
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = ["--steps", "200", "--depths", "1", "--learning-rates", "0.0001", "0.5"]
+RESULTS = ("results.csv", "curves.npz", "weights.npz")
+FIGURES = {"comparison_1.png", "comparison_2.png", "excess_loss.png", "loss_against_rate.png"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_data():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, "load_problem", load_small_problem)
+        yield
+
+
+def in_process(logdir, *options):
+    """Runs the experiment under the name `run`; returns the exit code."""
+    try:
+        main(["--logdir", str(logdir), "--name", "run", "--quiet", *OPTIONS, *options])
+    except SystemExit as stopped:
+        return stopped.code
+    return 0
+
+
+def folder_of(logdir):
+    (folder,) = (logdir / "optimizer_compare").iterdir()
+    return folder
+
+
+def status(logdir):
+    return json.loads((folder_of(logdir) / "config.json").read_text())["status"]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """The result files of an uninterrupted run."""
+    logdir = tmp_path_factory.mktemp("whole")
+    assert in_process(logdir) == 0 and status(logdir) == "finished"
+    assert not (folder_of(logdir) / "checkpoints").exists()
+    return {name: (folder_of(logdir) / name).read_bytes() for name in RESULTS}
+
+
+def assert_same_bits(logdir, expected):
+    folder = folder_of(logdir)
+    assert {name: (folder / name).read_bytes() for name in RESULTS} == expected
+    assert status(logdir) == "finished" and {path.name for path in (folder / "figures").iterdir()} == FIGURES
+    assert not [path for path in folder.rglob("*") if path.suffix == ".tmp"]
+
+
+@contextlib.contextmanager
+def process(logdir):
+    """The experiment in a process of its own, from the moment it begins."""
+    command = [sys.executable, "-m", "tests.experiments.often", "--logdir", str(logdir), "--name", "run", *OPTIONS]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as running:
+        try:
+            assert running.stdout.readline() == "ready\n"
+            yield running
+        finally:
+            running.kill()
+
+
+def killed(logdir, moments):
+    """Kills the run without warning, each time it is started, so many seconds after its beginning."""
+    for seconds in moments:
+        with process(logdir) as running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(seconds)
+            running.kill()
+
+
+def test_kills_at_random_moments_and_a_clock_gone_mad(expected, tmp_path):
+    moments = random.Random(2019)
+    for _ in range(4):
+        killed(tmp_path, [moments.uniform(0, 5)])
+        for path in tmp_path.rglob("*"):
+            os.utime(path, (moments.randrange(2**31),) * 2)
+    assert in_process(tmp_path) == 0
+    assert_same_bits(tmp_path, expected)
+
+
+@pytest.fixture(scope="module")
+def duration(tmp_path_factory):
+    """Seconds that a run takes from its beginning."""
+    with process(tmp_path_factory.mktemp("timed")) as running:
+        start = time.monotonic()
+        assert running.wait() == 0
+        return time.monotonic() - start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_a_kill_at_a_random_moment_of_a_whole_run(seed, duration, expected, tmp_path):
+    """Twenty runs, each killed once: while it compiles, steps, writes, draws."""
+    killed(tmp_path, [random.Random(seed).uniform(0, duration)])
+    print(f"seed {seed}, files when killed:", *(path.name for path in tmp_path.rglob("*") if path.is_file()))
+    assert in_process(tmp_path) == 0
+    assert_same_bits(tmp_path, expected)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_signal_saves_draws_and_says_so_to_the_shell(number, code, expected, tmp_path):
+    with process(tmp_path) as running:
+        while not list(tmp_path.rglob("step-*.npz")):
+            assert running.poll() is None
+        with pytest.raises(InputError, match="Another process is running"):
+            RunFolder(folder_of(tmp_path)).lock()
+        running.send_signal(number)
+        errors = running.communicate()[1]
+    assert running.returncode == code and "Traceback" not in errors and f"--name {folder_of(tmp_path).name}" in errors
+    assert status(tmp_path) == "interrupted" and ",interrupted," in (folder_of(tmp_path) / "results.csv").read_text()
+    assert {path.name for path in (folder_of(tmp_path) / "figures").iterdir()} == FIGURES - {"comparison_2.png"}
+    assert in_process(tmp_path) == 0
+    assert_same_bits(tmp_path, expected)
+
+
+def interrupt(logdir):
+    """A run that a Ctrl-C ended after its first step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProgressReport, "__call__", lambda *_: signal.raise_signal(signal.SIGINT))
+        assert in_process(logdir) == 130
+    return logdir
+
+
+def test_moved_elsewhere_it_is_continued_without_its_name_or_a_clock(expected, tmp_path, monkeypatch):
+    moved = tmp_path / "elsewhere"
+    interrupt(tmp_path / "logs").rename(moved)
+    monkeypatch.setattr(time, "time", lambda: 0.0)  # 1970
+    main(["--logdir", str(moved), "--quiet", "--resume", *OPTIONS])
+    assert_same_bits(moved, expected)
+
+
+def test_a_damaged_checkpoint_is_reported(expected, tmp_path, capsys):
+    for path in interrupt(tmp_path).rglob("step-*.npz"):
+        path.write_bytes(path.read_bytes()[1:])
+    assert in_process(tmp_path) == 0
+    assert "damaged" in capsys.readouterr().err
+    assert_same_bits(tmp_path, expected)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    return interrupt(tmp_path_factory.mktemp("interrupted"))
+
+
+def refused(capsys, logdir, *options):
+    """The one line that refuses to run."""
+    with pytest.raises(SystemExit) as caught:
+        main(["--logdir", str(logdir), "--quiet", *OPTIONS, *options])
+    error = capsys.readouterr().err
+    assert caught.value.code == 2 and error.count("\n") == 1
+    return error
+
+
+def test_what_cannot_be_continued_is_refused_with_the_difference(interrupted, tmp_path, capsys):
+    name, difference = folder_of(interrupted).name, "(options.steps: 5 now, 200 there)"
+    assert "options.steps: 5 now, 200 there" in refused(capsys, interrupted, "--name", "run", "--steps", "5")
+    assert "options.dtype" in refused(capsys, interrupted, "--name", "run", "--resume", "--dtype", "float64")
+    assert f"{name} {difference}" in refused(capsys, interrupted, "--resume", "--steps", "5")
+    assert "Expected a run to continue" in refused(capsys, tmp_path, "--resume", "--name", "run")
+    assert "none at all" in refused(capsys, tmp_path, "--resume")
+
+
+@pytest.mark.parametrize(("options", "reason"), [(["--name", "run"], "Another process"), (["--resume"], "(running)")])
+def test_a_second_run_in_the_same_folder_is_refused(options, reason, interrupted, capsys):
+    RunFolder(folder_of(interrupted)).lock()
+    assert reason in refused(capsys, interrupted, *options)
+
+
+def test_a_finished_run_is_drawn_again(tmp_path, capsys):
+    short = ["--steps", "5", "--part", "1", "--no-quiet"]
+    assert in_process(tmp_path, *short) == 0
+    before = (folder_of(tmp_path) / "results.csv").stat()
+    (folder_of(tmp_path) / "figures" / "excess_loss.png").unlink()
+    capsys.readouterr()
+    assert in_process(tmp_path, *short) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert (folder_of(tmp_path) / "results.csv").stat() == before
+    assert (folder_of(tmp_path) / "figures" / "excess_loss.png").exists()
+    assert "(finished)" in refused(capsys, tmp_path, "--resume", *short)
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """This process may write no file beyond so many bytes: to it the disk is full then."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(expected, tmp_path, capsys):
+    # Bytes that fit, and what is too large for them: the first file, a checkpoint, a figure, all figures in one file.
+    for size, what in ((100, "config.json"), (10_000, "step-"), (50_000, ""), (200_000, "TensorBoard")):
+        with largest_file(size):
+            error = refused(capsys, tmp_path, "--name", "run")
+        assert what in error and "intact" in error and "File too large" in error
+    assert in_process(tmp_path) == 0
+    assert_same_bits(tmp_path, expected)
+
+
+def refuse_to_write(*arguments, **keywords):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+@pytest.mark.parametrize("call", ["pathlib.Path.mkdir", "os.open"])
+def test_a_read_only_log_folder_is_one_line(call, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(call, refuse_to_write)
+    assert "Read-only file system; choose another --logdir" in refused(capsys, tmp_path, "--name", "run")

@@ -22,8 +22,8 @@ class Replica:
     :math:`L_r = \frac{1}{n} \sum_{i \in r} \ell_i + \frac{n_r}{n} P` on its n_r rows, so that the L_r and their
     gradients sum to L and its gradient whatever the shares, P counted once.
 
-    The model is called without side effects (`stateless_call`); what it would have changed comes back as values:
-    random seeds move on alike everywhere, and floating-point state, such as the statistics of batch
+    With several replicas the model is called without side effects (`stateless_call`); what it would have changed comes
+    back as values: random seeds move on alike everywhere, and floating-point state, such as the statistics of batch
     normalization, becomes the mean over replicas weighted with n_r / n.
 
     Args:
@@ -85,21 +85,31 @@ class Replica:
 
     def _losses(self, rows: tuple, fraction: float, all_weights: tf.Tensor | None, training: bool):
         mode = {"training": training} if self._takes_training else {}
-        before = [tf.convert_to_tensor(variable.value) for variable in self.model.non_trainable_variables]
-        seen = [_seeds_of_replica(*pair) for pair in zip(self.model.non_trainable_variables, before, strict=True)]
-        parameters = [variable.value for variable in self.model.trainable_variables]
-        y_pred, after, penalties = self.model.stateless_call(parameters, seen, rows[0], return_losses=True, **mode)
+        call = self._call if self.replicas == 1 else self._call_without_side_effects
+        y_pred, penalties, state = call(rows[0], mode)
         data_loss = self.objective(rows, fraction, y_pred, all_weights)
         penalty = tf.cast(sum(penalties, tf.zeros((), data_loss.dtype)), data_loss.dtype)
         if self.replicas > 1:
             penalty *= fraction
-        # The new value of each variable that the call assigned to, by its place. Seeds move on from where they were.
+        return tf.stack([data_loss + penalty, data_loss, penalty]), y_pred, state
+
+    def _call(self, x: Any, mode: dict) -> tuple[Any, list, dict]:
+        return self.model(x, **mode), self.model.losses, {}
+
+    def _call_without_side_effects(self, x: Any, mode: dict) -> tuple[Any, list, dict[str, tf.Tensor]]:
+        """Return the model's outputs, its losses, and the new value of each variable it assigned to, by its place."""
+        variables = self.model.non_trainable_variables
+        before = [tf.convert_to_tensor(variable.value) for variable in variables]
+        seen = [_seeds_of_replica(*pair) for pair in zip(variables, before, strict=True)]
+        parameters = [variable.value for variable in self.model.trainable_variables]
+        y_pred, after, penalties = self.model.stateless_call(parameters, seen, x, return_losses=True, **mode)
         state = {
+            # Seeds move on from where they were before this replica made its own of them.
             str(place): old + (new - mine) if mine is not old else new
             for place, (old, mine, new) in enumerate(zip(before, seen, after, strict=True))
             if new is not mine
         }
-        return tf.stack([data_loss + penalty, data_loss, penalty]), y_pred, state
+        return y_pred, penalties, state
 
     def _gradients(self, rows: tuple, fraction: float, all_weights: tf.Tensor | None):
         parameters = [variable.value for variable in self.model.trainable_variables]
@@ -108,20 +118,17 @@ class Replica:
             scaled = self.optimizer.scale_loss(losses[0])
         return losses, tape.gradient(scaled, parameters), state, y_pred
 
-    def _update_state(
-        self, context: tf.distribute.ReplicaContext, state: dict[str, tf.Tensor], fraction: float
-    ) -> None:
+    def _update_state(self, context: tf.distribute.ReplicaContext, state: dict, fraction: float) -> None:
         variables = self.model.non_trainable_variables
-        if self.replicas > 1:
-            # What asks TensorFlow to aggregate it is left to that.
-            averaged = [
-                place
-                for place, value in state.items()
-                if value.dtype.is_floating and variables[int(place)].aggregation == "none"
-            ]
-            if averaged:
-                terms = [state[place] * tf.cast(fraction, state[place].dtype) for place in averaged]
-                state = state | dict(zip(averaged, context.all_reduce("SUM", terms), strict=True))
+        # What asks TensorFlow to aggregate it is left to that.
+        averaged = [
+            place
+            for place, value in state.items()
+            if value.dtype.is_floating and variables[int(place)].aggregation == "none"
+        ]
+        if averaged:
+            terms = [state[place] * tf.cast(fraction, state[place].dtype) for place in averaged]
+            state = state | dict(zip(averaged, context.all_reduce("SUM", terms), strict=True))
         for place, value in state.items():
             variables[int(place)].assign(value)
 

@@ -71,6 +71,7 @@ MORE_CASES = {
     "Adam": (cnn, lambda: keras.optimizers.Adam(0.01), {}),
     "schedule": (cnn, lambda: sgd(halving()), {}),
     "constraint": (lambda: cnn(kernel_constraint=keras.constraints.MaxNorm(0.5)), sgd, {}),
+    "synchronized": (lambda: cnn(layers.BatchNormalization(synchronized=True)), sgd, {}),
     "activity penalty": (lambda: cnn(activity_regularizer=keras.regularizers.L2(0.01)), sgd, {}),
     "sparse gradients": (embedding, sgd, {}),
     "sample weights": (cnn, sgd, {"reduction": "sum_over_batch_size"}),

@@ -14,13 +14,22 @@ from overparam_tf import EndToEndMonitor, FactorizedDense, train
 from overparam_tf.checkpoints import Checkpoints
 from tests.distributed.cases import BATCH, CASES, MORE_CASES, cnn, cross_entropy, halving, images, sgd
 
+
+class Noise(layers.Layer):
+    """Draws from Keras's global generator."""
+
+    def call(self, x):
+        return x + keras.random.normal((1,))
+
+
 ONE_DEVICE = {name: case for name, case in (CASES | MORE_CASES).items() if name not in ("one step a call", "XLA")}
 ONE_DEVICE |= {
     "dropout, batch normalization": (lambda: cnn(layers.Dropout(0.5, seed=1), layers.BatchNormalization()), sgd, {}),
+    "noise without a generator": (lambda: cnn(Noise()), sgd, {}),
     "moving average in use": (cnn, lambda: sgd(use_ema=True, ema_overwrite_frequency=3), {}),
     "accumulated gradients": (cnn, lambda: sgd(gradient_accumulation_steps=2), {}),
 }
-QUICK = ("dropout, batch normalization", "decay and moving average", "weighted mean")
+QUICK = ("noise without a generator", "dropout, batch normalization", "decay and moving average", "weighted mean")
 SLOW = pytest.mark.slow
 FIT = {"batch_size": BATCH, "epochs": 5}  # 35 steps
 

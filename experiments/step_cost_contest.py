@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from overparam_tf.datasets import Problem
 COMPARED_STEPS = 100
 # The highest rates used; none blows up, at any depth, in the steps of a long contest.
 RATES = {"sgd": 5e-4, "adagrad": 1e-2, "adadelta": 1e-1, "adam": 1e-3}
+# Thread pools spin for some time after their last work, BLAS's for about 30 ms; a burst of another worker waits for that.
+PAUSE = 0.05
 RUNS = (1, 10, 30, 100, 300)
 MANY = 30
 
@@ -26,8 +29,8 @@ MANY = 30
 class Contestant:
     """One way to take steps: a label, the worker and the entry of it, and what its task has of its own.
 
-    `kind` is `"ours"`, `"peer"` or `"limit"`; only those that are `everywhere` are measured for every optimizer and
-    depth, the others for gradient descent at depth 1 alone.
+    `kind` is `"ours"`, `"peer"` or `"limit"`. Those that are not `everywhere` are measured in one setting alone:
+    gradient descent at depth 1.
     """
 
     label: str
@@ -98,6 +101,7 @@ class Cell:
         return {
             "contestant": who.label,
             "kind": who.kind,
+            "worker": who.worker,
             "optimizer": self.optimizer,
             "depth": self.depth,
             "p": who.task.get("p", 4),
@@ -105,14 +109,20 @@ class Cell:
         }
 
 
-def cells_of(optimizers: Sequence[str], depths: Sequence[int]) -> list[Cell]:
-    """Every contestant in gradient descent at depth 1, and those that are everywhere in all other settings too."""
-    settings = [("sgd", 1), *((o, d) for o in optimizers for d in depths if (o, d) != ("sgd", 1))]
+def settings_of(depths: Sequence[int]) -> list[tuple[str, int]]:
+    """Optimizers and depths, those of `experiments.optimizer_compare`: depth is for gradient descent and Adam."""
+    deeper = [depth for depth in depths if depth > 1]
+    adam = [("adam", depth) for depth in (1, *deeper)]
+    return [("sgd", 1), *(("sgd", depth) for depth in deeper), ("adagrad", 1), ("adadelta", 1), *adam]
+
+
+def cells_of(settings: Sequence[tuple[str, int]]) -> list[Cell]:
+    """Every contestant in the first setting, those that are `everywhere` in the others too."""
     return [
         Cell(contestant, optimizer, depth)
         for optimizer, depth in settings
         for contestant in CONTESTANTS
-        if contestant.everywhere or (optimizer, depth) == ("sgd", 1)
+        if contestant.everywhere or (optimizer, depth) == settings[0]
     ]
 
 
@@ -133,6 +143,7 @@ class Contest:
     def __init__(self, cells: Sequence[Cell], problem: Problem, seconds: float, timeout: float):
         self.cells, self._problem, self._seconds, self._timeout = cells, problem, seconds, timeout
         self._alive: dict[str, Worker] = {}
+        self._latest: Worker | None = None
         self.workers: dict[str, dict[str, Any]] = {}
         self.rounds: list[dict[str, Any]] = []
 
@@ -198,7 +209,11 @@ class Contest:
     def _measure(self, cell: Cell, number: int) -> None:
         if cell.status != "measured":
             return
-        burst = self._ask(cell, self._alive[cell.contestant.worker], "burst", name=cell.name, steps=cell.steps)
+        worker = self._alive[cell.contestant.worker]
+        if worker is not self._latest:
+            time.sleep(PAUSE)
+        self._latest = worker
+        burst = self._ask(cell, worker, "burst", name=cell.name, steps=cell.steps)
         if not burst:
             return
         if not burst["finite"]:

@@ -35,7 +35,7 @@ class Server:
     def __init__(self, entries: Mapping[str, type]):
         self._entries = entries
         self._trainers: dict[str, tuple[Trainer, Task]] = {}
-        self._idle_since = (time.perf_counter(), time.process_time())
+        self._idle_since = _clocks()
 
     def prepare(self, name: str, entry: str, task: dict[str, Any], steps: int) -> dict[str, Any]:
         """Builds, compiles, and takes `steps` steps from the start; replies with the losses before and after."""
@@ -56,10 +56,9 @@ class Server:
         trainer, _ = self._trainers[name]
         stride = getattr(trainer, "stride", 1)
         steps = -(-steps // stride) * stride
-        began = (time.perf_counter(), time.process_time())
+        began = _clocks()
         trainer.advance(steps)
-        ended = (time.perf_counter(), time.process_time())
-        (waited, spun), (seconds, processor) = (np.subtract(b, a) for a, b in ((self._idle_since, began), (began, ended)))
+        (waited, spun), (seconds, processor) = began - self._idle_since, _clocks() - began
         kernel = trainer.kernel()
         return {
             "steps": steps,
@@ -80,8 +79,13 @@ class Server:
             reply = getattr(self, request.pop("do"))(**request)
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
-        self._idle_since = (time.perf_counter(), time.process_time())
+        self._idle_since = _clocks()
         return reply
+
+
+def _clocks() -> np.ndarray:
+    """Seconds on the clock, and of processor time of all threads."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def _loss(trainer: Trainer, task: Task) -> float | None:

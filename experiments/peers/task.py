@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,7 @@ def start(features: int, outputs: int, depth: int, width: int) -> list[np.ndarra
     """
     rng = np.random.default_rng(0)
     sizes = [features, *[width] * (depth - 1), outputs]
-    factors = [rng.standard_normal(shape) for shape in zip(sizes[:-1], sizes[1:], strict=True)]
+    factors = [rng.standard_normal(shape) for shape in itertools.pairwise(sizes)]
     # The norm of a product of Gaussian matrices, each of entries N(0, 1 / rows), is about sqrt(outputs).
     size = (0.1 / np.sqrt(outputs)) ** (1 / depth)
     norms = [np.linalg.norm(factor) if width == 1 else np.sqrt(factor.size) for factor in factors]

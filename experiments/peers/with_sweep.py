@@ -1,0 +1,49 @@
+"""Our sweep: its engine, without what `Sweep.run` adds once per run (tables, curves)."""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from overparam_tf import LpLoss, Problem, Variant
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
+
+from .serve import serve
+from .task import Task
+from .with_keras import keras_optimizer
+
+
+class SweepTrainer:
+    """All runs in lock step in one compiled loop; option `compressed` replaces the rows by d + k, for p = 2."""
+
+    def __init__(self, task: Task):
+        problem = Problem("step-cost", task.x, task.y, "given", "none", synthetic=True)
+        variant = Variant(
+            "the runs",
+            depth=len(task.factors),
+            width=task.factors[0].shape[1] if len(task.factors) > 1 else None,
+            optimizer=keras_optimizer(task, 1.0),
+            learning_rates=task.rates,
+            initial_factors=task.factors,
+        )
+        if task.options.get("compressed"):
+            problem = problem.compressed()
+        self._engine = Engine(problem, (variant,), LpLoss(task.p), "float32")
+        self._last = len(task.rates) - 1
+
+    def advance(self, steps: int) -> None:
+        """In calls of at most `MAX_STEPS_PER_CALL` steps, as in a sweep."""
+        while steps > 0:
+            self._engine.advance(min(steps, MAX_STEPS_PER_CALL))
+            steps -= MAX_STEPS_PER_CALL
+
+    def kernel(self) -> np.ndarray:
+        """The product of the last run's factors."""
+        return functools.reduce(np.matmul, self._engine.stacks[0].weights(self._last))
+
+
+if __name__ == "__main__":
+    serve({"sweep": SweepTrainer}, {"tensorflow": tf.__version__, "keras": keras.__version__})

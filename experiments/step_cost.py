@@ -1,0 +1,210 @@
+"""What a step of the paper's problem costs: our sweep, its peers, and the limits of the machine, side by side.
+
+Every contestant is a process; all are alive at once, and in each round every one in turn takes steps for a moment
+while the others sleep, so that whatever slows the machine down slows all of them. Ratios are taken within rounds. After
+the same number of steps from the same start at the same rate, all must have come to the same loss.
+
+    pip install '.[bench]'   # JAX, PyTorch, numba; what is not there is reported as missing
+    python -m experiments.step_cost
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from rich.console import Console
+
+from experiments import step_cost_figures
+from experiments.claims import Claim, markdown_claims, markdown_table, print_claims, print_table
+from experiments.command_line import launch, option
+from experiments.options import RunOptions
+from experiments.step_cost_claims import GOALS, THIRTY, goal_claim, loss_claim, rows_claim, start_up_claim
+from experiments.step_cost_contest import Contest, cells_of, results_of, settings_of, write_data
+from experiments.step_cost_scaling import AXES, BASE, QUICK_AXES, exponents, measure
+from experiments.step_cost_workers import peer_command, peer_environment
+from overparam_tf.datasets import load
+from overparam_tf.errors import DataError
+from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
+
+ROUNDS, QUICK_ROUNDS = 5, 2
+START_UPS, QUICK_START_UPS = 2, 1
+IDLE = ["idle_seconds", "idle_processor_seconds"]
+ROUND_COLUMNS = ["contestant", "worker", "optimizer", "depth", "p", "runs", "round", "ms", "processor_ms", *IDLE]
+SCALING_COLUMNS = ["axis", "size", *BASE, "status", "ms", "peak_bytes", "growth_bytes"]
+
+
+@dataclass(frozen=True)
+class Config(RunOptions):
+    """Measures what a step costs: the sweep against Keras, PyTorch, JAX, NumPy, numba and BLAS, and how it scales."""
+
+    part: Literal["contest", "scaling", "all"] = option("all", "contest: side by side; scaling: the sweep alone")
+    depths: tuple[int, ...] | None = option(None, "depths of the contest, 1 to 8 (default: 1 2 3, with --quick 1)")
+    rounds: int | None = option(None, f"bursts of each contestant (default: {ROUNDS}, with --quick {QUICK_ROUNDS})")
+    seconds: float = option(0.2, "length of a burst, 0.001 to 60")
+    timeout: float = option(120.0, "seconds after which a worker that does not answer is given up, 1 to 3600")
+
+    def __post_init__(self):
+        valid = self.depths is None or (1 <= min(self.depths) and max(self.depths) <= 8)
+        self.require(valid, "depths from 1 to 8", depths=self.depths)
+        self.require(len(set(self.depths or ())) == len(self.depths or ()), "no depth twice", depths=self.depths)
+        self.require(self.rounds is None or 1 <= self.rounds <= 1000, "1 to 1000 rounds", rounds=self.rounds)
+        self.require(0.001 <= self.seconds <= 60, "bursts of 0.001 to 60 seconds", seconds=self.seconds)
+        self.require(1 <= self.timeout <= 3600, "a timeout of 1 to 3600 seconds", timeout=self.timeout)
+
+    def settings(self) -> list[tuple[str, int]]:
+        """Optimizers and depths of the contest."""
+        if self.quick and self.depths is None:
+            return settings_of((1,))[:1]
+        return settings_of(sorted(self.depths or (1, 2, 3)))
+
+
+def run(config: Config) -> RunFolder:
+    """Measures; writes config.json, results.csv, rounds.csv, scaling.csv, workers.json and TensorBoard's trials."""
+    folder = config.create_folder("step_cost", config.part)
+    problem = load("synthetic")
+    facts = {"experiment": "step_cost", "options": dataclasses.asdict(config), "data": problem.label}
+    folder.write_config({**facts, **environment()})
+    say = _Progress(config.quiet)
+    workers = {"start_up_seconds": [], "workers": {}}
+    if config.part != "scaling":
+        say("start-up of optimizer_compare")
+        workers["start_up_seconds"] = _start_up(problem, QUICK_START_UPS if config.quick else START_UPS, config.timeout)
+        contest = Contest(cells_of(config.settings()), problem, config.seconds, config.timeout)
+        for work in contest.run(config.rounds or (QUICK_ROUNDS if config.quick else ROUNDS)):
+            say(work)
+        workers["workers"] = contest.workers
+        results = results_of(contest.cells, contest.rounds)
+        results.to_csv(folder.path / "results.csv", index=False)
+        pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS).to_csv(folder.path / "rounds.csv", index=False)
+        _write_trials(folder, results)
+    if config.part != "contest":
+        rows = []
+        for row in measure(QUICK_AXES if config.quick else AXES, config.seconds, config.timeout):
+            say(f"scaling: {row['axis']} {row['size']:,}")
+            rows.append(row)
+        pd.DataFrame(rows, columns=SCALING_COLUMNS).to_csv(folder.path / "scaling.csv", index=False)
+    (folder.path / "workers.json").write_text(json.dumps(workers, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+class _Progress:
+    """A line on standard error now and then."""
+
+    def __init__(self, quiet: bool):
+        self._quiet, self._last = quiet, 0.0
+
+    def __call__(self, work: str) -> None:
+        if not self._quiet and time.monotonic() - self._last > 10:
+            self._last = time.monotonic()
+            print(f"step_cost: {work}", file=sys.stderr, flush=True)
+
+
+def _start_up(problem, times: int, timeout: float) -> list[float]:
+    """Seconds from the start of a process that does what optimizer_compare does first to its end; [] if it fails."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*peer_command("start_up"), str(write_data(Path(folder, "data.npz"), problem))]
+        for _ in range(times):
+            began = time.monotonic()
+            try:
+                subprocess.run(command, env=peer_environment(), capture_output=True, timeout=timeout, check=True)
+            except subprocess.SubprocessError as error:
+                print(f"step_cost: start-up not measured: {error}", file=sys.stderr)
+                return []
+            seconds.append(time.monotonic() - began)
+    return seconds
+
+
+def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
+    """TensorBoard: a trial a contestant and setting."""
+    log = TensorBoardLog(folder.tensorboard)
+    names = ("contestant", "kind", "optimizer", "depth", "p", "runs")
+    log.declare(names, {"ms": "ms per step and run", "loss": "loss after the compared steps"})
+    for row in results.dropna(subset="ms").to_dict("records"):
+        outcome = {tag: row[tag] for tag in ("ms", "loss")}
+        run = f"{row['contestant'].replace('/', '_')}/{row['optimizer']}, depth {row['depth']}"
+        log.trial(run, {name: row[name] for name in names}, outcome, ((), ()))
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draws figures and prints tables and verdicts from a run folder alone."""
+    config, drawn, claims, texts = folder.read_config(), [], [], {}
+    try:
+        parts = {"contest": ["results", "rounds"], "scaling": ["scaling"], "all": ["results", "rounds", "scaling"]}
+        names = parts[config["options"]["part"]]
+        tables = {name: pd.read_csv(folder.path / f"{name}.csv") for name in names}
+        workers = json.loads((folder.path / "workers.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"Expected a finished run of step_cost in {folder.path}. Received: {error}") from None
+    if "results" in tables:
+        results, rounds = tables["results"], tables["rounds"]
+        shown = {"gradient descent, depth 1": contest_table(results), "every setting": settings_table(results)}
+        for name, table in shown.items():
+            print_table(table, f"{config['data']}, {name}: ms per step and run", console)
+            texts[name] = markdown_table(table)
+        claims += [loss_claim(results), *(goal_claim(goal, rounds) for goal in GOALS)]
+        claims += [start_up_claim(workers["start_up_seconds"]), idle_claim(rounds)]
+        drawn += step_cost_figures.draw_contest(folder, config, results)
+    if "scaling" in tables:
+        table = exponents(tables["scaling"])
+        print_table(table, "How a step of the sweep scales", console)
+        texts["scaling"] = markdown_table(table)
+        claims.append(rows_claim(tables["scaling"]))
+        drawn += step_cost_figures.draw_scaling(folder, config, tables["scaling"])
+    print_claims(claims, console)
+    TensorBoardLog(folder.tensorboard).report(drawn, {**texts, "claims": markdown_claims(claims)})
+
+
+def contest_table(results: pd.DataFrame) -> pd.DataFrame:
+    """A row a contestant in gradient descent at depth 1: cost, spread, cost over that of our thirty runs, and loss."""
+    cells = results[(results["optimizer"] == "sgd") & (results["depth"] == 1)]
+    ours = cells.loc[cells["contestant"] == THIRTY, "ms"].iloc[0]
+    return pd.DataFrame(
+        {
+            "contestant": cells["contestant"],
+            "median": cells["ms"],
+            "least": cells["ms_min"],
+            "most": cells["ms_max"],
+            "processor": cells["processor_ms"],
+            f"/ {THIRTY}": cells["ms"] / ours,
+            "loss": cells["loss"],
+            "status": cells["status"],
+        }
+    )
+
+
+def settings_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Medians: a row a contestant that is measured in every setting, a column an optimizer and depth."""
+    named = results.assign(setting=results["optimizer"] + " " + results["depth"].astype(str))
+    settings, names = named["setting"].unique(), named["contestant"].unique()
+    table = named.pivot(index="contestant", columns="setting", values="ms").loc[names, settings]
+    return table[table.notna().all(axis=1)].reset_index()
+
+
+def idle_claim(rounds: pd.DataFrame) -> Claim:
+    """Whether those whose turn it was not left the processors alone."""
+    text = "workers that wait take less than 1 % of a processor each"
+    if rounds.empty:
+        return Claim(text, None, "nothing measured")
+    idle = rounds.groupby("worker")[IDLE].sum()
+    share = idle[IDLE[1]] / idle[IDLE[0]]
+    return Claim(text, bool(share.max() < 0.01), f"{share.max():.2%} at most ({share.idxmax()})")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    launch("step_cost", Config, run, draw, arguments)
+
+
+if __name__ == "__main__":
+    main()

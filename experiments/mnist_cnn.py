@@ -174,7 +174,7 @@ def _penalty_alone(model: keras.Model, place: str, epochs: int, steps_per_epoch:
 def _epochs(net: Net, seed: int, training: Training, steps_per_epoch: int) -> list[dict]:
     """A row an epoch: means over its steps, cross-entropies and errors after it."""
     rows = []
-    for epoch in range(len(training.epochs["loss"])):
+    for epoch in range(len(training.epochs.get("loss", ()))):
         own = slice(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch)
         row = {"net": net.name, "seed": seed, "epoch": epoch + 1}
         for key, title in (("loss", "total"), ("data_loss", "cross_entropy"), ("penalty", "penalty")):

@@ -70,10 +70,10 @@ class Config(RunOptions):
 
 def run(config: Config) -> RunFolder:
     """Measures; writes config.json, results.csv, rounds.csv, scaling.csv, workers.json and TensorBoard's trials."""
-    folder = config.create_folder("step_cost", config.part)
     problem = load("synthetic")
-    facts = {"experiment": "step_cost", "options": dataclasses.asdict(config), "data": problem.label}
-    folder.write_config({**facts, **environment()})
+    facts = {"experiment": "step_cost", "options": dataclasses.asdict(config)}
+    data = {"name": problem.name, "label": problem.label, "synthetic": problem.synthetic}
+    folder = config.create_folder("step_cost", config.part, {**facts, "data": data, **environment()})
     say = _Progress(config.quiet)
     workers = {"start_up_seconds": [], "workers": {}}
     if config.part != "scaling":
@@ -84,15 +84,15 @@ def run(config: Config) -> RunFolder:
             say(work)
         workers["workers"] = contest.workers
         results = results_of(contest.cells, contest.rounds)
-        results.to_csv(folder.path / "results.csv", index=False)
-        pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS).to_csv(folder.path / "rounds.csv", index=False)
+        folder.write_table("results.csv", results)
+        folder.write_table("rounds.csv", pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS))
         _write_trials(folder, results)
     if config.part != "contest":
         rows = []
         for row in measure(QUICK_AXES if config.quick else AXES, config.seconds, config.timeout):
             say(f"scaling: {row['axis']} {row['size']:,}")
             rows.append(row)
-        pd.DataFrame(rows, columns=SCALING_COLUMNS).to_csv(folder.path / "scaling.csv", index=False)
+        folder.write_table("scaling.csv", pd.DataFrame(rows, columns=SCALING_COLUMNS))
     (folder.path / "workers.json").write_text(json.dumps(workers, indent=2) + "\n", encoding="utf-8")
     return folder
 
@@ -150,7 +150,7 @@ def draw(folder: RunFolder, console: Console) -> None:
         results, rounds = tables["results"], tables["rounds"]
         shown = {"gradient descent, depth 1": contest_table(results), "every setting": settings_table(results)}
         for name, table in shown.items():
-            print_table(table, f"{config['data']}, {name}: ms per step and run", console)
+            print_table(table, f"{config['data']['label']}, {name}: ms per step and run", console)
             texts[name] = markdown_table(table)
         claims += [loss_claim(results), *(goal_claim(goal, rounds) for goal in GOALS)]
         claims += [start_up_claim(workers["start_up_seconds"]), idle_claim(rounds)]

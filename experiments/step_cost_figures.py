@@ -37,7 +37,7 @@ def _run_step(folder: RunFolder, config: dict, results: pd.DataFrame) -> Path:
     ax.set(xscale="log", xlabel="ms per step and run, median (line: least to most)")
     if len(cells):
         ax.legend(fontsize=8)
-    return _save(figure, folder, "run_step", f"{config['data']} · mean(e^p)/p, p = 4 · float32", config)
+    return _save(figure, folder, "run_step", f"{config['data']['label']} · mean(e^p)/p, p = 4 · float32", config)
 
 
 def _settings(folder: RunFolder, config: dict, results: pd.DataFrame) -> Path:
@@ -53,7 +53,7 @@ def _settings(folder: RunFolder, config: dict, results: pd.DataFrame) -> Path:
     ax.set(yscale="log", ylabel="ms per step and run, median")
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=7, ncols=2)
-    return _save(figure, folder, "settings", f"{config['data']} · mean(e^4)/4 · float32", config)
+    return _save(figure, folder, "settings", f"{config['data']['label']} · mean(e^4)/4 · float32", config)
 
 
 def draw_scaling(folder: RunFolder, config: dict, scaling: pd.DataFrame) -> list[Path]:

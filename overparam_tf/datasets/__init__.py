@@ -1,4 +1,4 @@
-"""Data to train on: gas sensor data, MNIST, synthetic stand-ins for both, checked downloads."""
+"""Data to train on: gas sensor data, MNIST, stand-ins for both, generated regression problems, checked downloads."""
 
 from overparam_tf.datasets.digits import Digits
 from overparam_tf.datasets.font_digits import synthetic_digits
@@ -7,6 +7,7 @@ from overparam_tf.datasets.preprocessing import PREPROCESSINGS, preprocess
 from overparam_tf.datasets.problem import Problem
 from overparam_tf.datasets.sources import load
 from overparam_tf.datasets.synthetic import synthetic_gas
+from overparam_tf.datasets.synthetic_regression import measure_regression, synthetic_regression
 
 __all__ = [
     "PREPROCESSINGS",
@@ -14,7 +15,9 @@ __all__ = [
     "Problem",
     "load",
     "load_mnist",
+    "measure_regression",
     "preprocess",
     "synthetic_digits",
     "synthetic_gas",
+    "synthetic_regression",
 ]

@@ -117,6 +117,11 @@ def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monke
             np.testing.assert_array_equal(ours[name], theirs[name])
 
 
+def test_a_net_that_was_stopped_in_its_first_epoch_has_no_rows():
+    stopped = mnist_cnn.Training({"loss": np.ones(3)}, {}, "stopped")
+    assert mnist_cnn._epochs(mnist_cnn.Net("plain", 1, "product"), 0, stopped, 10) == []
+
+
 def test_verdicts_follow_the_numbers():
     rows = [
         {"net": net, "seed": 0, "epoch": epoch, "loss": (1.0 if net == "plain" else factor) / epoch}

@@ -1,0 +1,310 @@
+"""When does depth help? The speed-up of depth 2 over problems of chosen difficulty.
+
+Regression problems are generated with a chosen condition number, kurtosis of the label, and alignment of the label with
+the leading directions (`overparam_tf.datasets.synthetic_regression`). On each, gradient descent at depth 1 and at depth
+2 brings the loss above the certified convex floor down to a tenth and to a hundredth of that of the zero kernel; the
+speed-up is the quotient of the steps they take, each at the best rate of a grid of its own. Rates are counted in units
+of each problem's and depth's own stability (`depth_scan.Task.rates`), so that both grids are as wide and as fine.
+
+Both depths start from the same kernel, each entry N(0, 0.01^2), split into balanced factors as in depth_compare. The
+seed draws problem and start. The measured data are put to the same test and marked in the diagram.
+
+At p = 2 the steps depend on second moments alone, which no kurtosis changes: one column of the diagram stands for all.
+
+    python -m experiments.when_depth_helps
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from experiments import when_depth_helps_figures
+from experiments.claims import Claim, print_claims, print_table
+from experiments.command_line import launch, option
+from experiments.depth_scan import Task, fewest_steps
+from experiments.options import DataOptions
+from experiments.sweep_run import write_report
+from experiments.two_examples import learning_rates, scan
+from experiments.when_depth_helps_figures import FEW
+from overparam_tf.datasets import Problem, measure_regression, synthetic_regression
+from overparam_tf.errors import DataError
+from overparam_tf.losses import check_exponent
+from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
+
+LIMIT, QUICK_LIMIT = 20_000, 1_000
+CELL = ["target", "p", "alignment", "condition", "kurtosis"]
+# Labels (y, 1) of the two-example toy; see `label_kurtosis`.
+THEORY_RATIOS = (1, 2, 3, 5, 10, 30)
+
+
+@dataclass(frozen=True)
+class Config(DataOptions):
+    """Measures the speed-up of depth 2 by condition number, label tail and alignment."""
+
+    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p loss, even, at most 8")
+    conditions: tuple[float, ...] | None = option(None, "condition numbers of x^T x (default: 1 1e2 .. 1e10)")
+    kurtoses: tuple[float, ...] | None = option(None, "mean z^4 of the label (default: 1.5 3 6 12 24)")
+    alignments: tuple[float, ...] | None = option(
+        None, "share of the explained variance along the leading quarter of directions (default: 0.25 0.6 0.95)"
+    )
+    targets: tuple[float, ...] = option((0.1, 0.01), "shares of the zero kernel's excess loss to reach")
+    rows: int = option(128, "n of the generated problems")
+    features: int = option(16, "d of the generated problems")
+    explained: float = option(0.9, "share of the label's variance that the best linear predictor explains")
+    rates_per_decade: int = option(8, "learning rates a decade")
+    steps: int | None = option(None, f"give up after so many (default: {LIMIT}, with --quick {QUICK_LIMIT})")
+    seeds: tuple[int, ...] = option((0, 1, 2), "seeds of problem and start")
+
+    def __post_init__(self):
+        for power in self.powers:
+            check_exponent(power)
+        self.require(max(self.powers) <= 8, "p at most 8", powers=self.powers)
+        for name in ("powers", "targets", "seeds", *self.grid):
+            values = getattr(self, name) or ()
+            self.require(len(set(values)) == len(values), f"no entry of {name} twice", **{name: values})
+        self.require(all(0 < target < 1 for target in self.targets), "targets between 0 and 1", targets=self.targets)
+        self.require(1 <= self.rates_per_decade <= 100, "1 to 100 rates", rates_per_decade=self.rates_per_decade)
+        self.require(1 <= self.limit <= 10**8, "1 to 10^8 steps", steps=self.steps)
+        # The generator's own check, before any folder is made, of all corners of the grid.
+        for corner in itertools.product(*((min(values), max(values)) for values in self.grid.values())):
+            for seed in (min(self.seeds), max(self.seeds)):
+                self.generate(*corner, seed)
+
+    @property
+    def limit(self) -> int:
+        """The most steps taken."""
+        return (QUICK_LIMIT if self.quick else LIMIT) if self.steps is None else self.steps
+
+    @property
+    def grid(self) -> dict[str, tuple[float, ...]]:
+        """The values of the three axes, rising."""
+        default = {
+            "conditions": (1.0, 1e2, 1e4) if self.quick else (1.0, 1e2, 1e4, 1e6, 1e8, 1e10),
+            "kurtoses": (3.0, 12.0) if self.quick else (1.5, 3.0, 6.0, 12.0, 24.0),
+            "alignments": (0.25, 0.95) if self.quick else (0.25, 0.6, 0.95),
+        }
+        return {name: tuple(sorted(getattr(self, name) or values)) for name, values in default.items()}
+
+    def generate(self, condition: float, kurtosis: float, alignment: float, seed: int) -> Problem:
+        """One generated problem."""
+        chosen = {"condition": condition, "kurtosis": kurtosis, "alignment": alignment, "explained": self.explained}
+        x, y = synthetic_regression(self.rows, self.features, **chosen, seed=seed)
+        return Problem("generated", x, y, f"synthetic_regression, seed {seed}", "none", synthetic=True)
+
+
+def run(config: Config) -> RunFolder:
+    """Measures every cell; writes config.json, results.csv, theory.csv and TensorBoard's trials."""
+    problem = config.load_problem()
+    data = {name: getattr(problem, name) for name in ("name", "label", "synthetic", "provenance")}
+    data |= {"sha256": problem.checksum, "measured": measure_regression(problem.x, problem.y)}
+    facts = {"experiment": "when_depth_helps", "options": dataclasses.asdict(config), "limit": config.limit}
+    described = {**facts, "data": data, **environment()}
+    folder = config.create_data_folder("when_depth_helps", f"{config.rows}x{config.features}", problem, described)
+    rows = []
+    grid, powers = config.grid, sorted(config.powers)
+    cells = list(itertools.product(powers, *grid.values(), config.seeds))
+    # At p = 2 every kurtosis has the same steps.
+    cells = [cell for cell in cells if cell[0] > 2 or cell[2] == grid["kurtoses"][0]]
+    for p, *numbers, seed in track(cells, "when_depth_helps", console=Console(stderr=True), disable=config.quiet):
+        generated = config.generate(*numbers, seed)
+        told = dict(zip(("condition", "kurtosis", "alignment"), numbers, strict=True))
+        rows += measure(config, generated, p, config.targets, seed, {"problem": "generated", **told})
+    for p in track(powers, problem.name, console=Console(stderr=True), disable=config.quiet):
+        # Under l_2 the R factor of a QR has the same loss for every kernel in far fewer rows.
+        given = problem.compressed() if p == 2 else problem
+        # The first target only: the others are far beyond the limit.
+        about = {"problem": problem.name, **data["measured"]}
+        rows += measure(config, given, p, (max(config.targets),), config.seeds[0], about)
+    results = with_speed_up(pd.DataFrame(rows), config.limit)
+    folder.write_table("results.csv", results)
+    folder.write_table("theory.csv", theory(powers, config.rates_per_decade))
+    _write_trials(folder, cell_table(results))
+    return folder
+
+
+def measure(config: Config, problem: Problem, p: int, targets: Sequence[float], seed: int, about: dict) -> list[dict]:
+    """Depth 1 and depth 2 on one problem: a row of results.csv per target."""
+    task, norm, rows = Task.of(problem, p, targets), 1.0, {}
+    for target in sorted(targets, reverse=True):
+        rows[target] = {**about, "p": p, "seed": seed, "target": target, "flattening": task.flattening}
+    for depth in (1, 2):
+        outcome = fewest_steps(task, depth, norm, config.rates_per_decade, seed, config.limit, config.dtype)
+        norm = outcome.norm  # the unit of depth 2's rates: where depth 1 ends
+        for row, steps, rate in zip(rows.values(), outcome.steps, outcome.rates, strict=True):
+            row |= {f"steps_{depth}": steps, f"rate_{depth}": rate, f"norm_{depth}": outcome.norm}
+            row[f"at_edge_{depth}"] = outcome.at_edge
+    return list(rows.values())
+
+
+def with_speed_up(results: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Adds `speed_up`, steps of depth 1 over those of depth 2, and `bound`: `">"`, `"<"` where it is only a bound.
+
+    Where a depth never gets there within `limit`, that is what its steps are bounded by. Where neither does, the
+    speed-up is NaN and the bound `"?"`. A target passed at step 0 counts as step 1.
+    """
+    results = results.astype({"steps_1": "Int64", "steps_2": "Int64"})
+    shallow, deep = (results[name].astype(float) for name in ("steps_1", "steps_2"))
+    speed_up = shallow.fillna(limit).clip(lower=1) / deep.fillna(limit).clip(lower=1)
+    bound = np.select([shallow.isna() & deep.isna(), shallow.isna(), deep.isna()], ["?", ">", "<"], "")
+    return results.assign(speed_up=speed_up.mask(bound == "?"), bound=bound)
+
+
+def cell_table(results: pd.DataFrame) -> pd.DataFrame:
+    """A row per cell and problem: the median of its seeds, their spread, and what is known of it.
+
+    `bound` is that of the seeds if they share one; `"?"` if for any seed neither depth gets there, or if seeds are
+    bounded from different sides.
+    """
+    rows = []
+    for key, seeds in results.groupby(["problem", *CELL], sort=True):
+        bounds = set(seeds["bound"]) - {""}
+        bound = "" if not bounds else bounds.pop() if len(bounds) == 1 else "?"
+        known = seeds["speed_up"] if bound != "?" else seeds["speed_up"].mask(seeds["bound"] != "", np.nan)
+        row = dict(zip(["problem", *CELL], key, strict=True))
+        row |= {"speed_up": known.median() if bound != "?" else np.nan, "low": known.min(), "high": known.max()}
+        row |= {"bound": bound, **{name: seeds[name].astype(float).median() for name in ("steps_1", "steps_2")}}
+        rows.append({**row, "flattening": seeds["flattening"].median(), "seeds": len(seeds)})
+    return pd.DataFrame(rows)
+
+
+def label_kurtosis(ratio: float) -> float:
+    """mean y^4 / (mean y^2)^2 of the labels (ratio, 1): from 1 for equal ones to 2."""
+    return 2 * (ratio**4 + 1) / (ratio**2 + 1) ** 2
+
+
+def theory(powers: Sequence[int], per_decade: int) -> pd.DataFrame:
+    """The two-example toy's speed-up of depth 2 among rates at which the loss never rises, by p and labels (y, 1)."""
+    rows = []
+    for p, ratio in itertools.product(powers, THEORY_RATIOS):
+        limit = 10 * max(ratio ** (p - 2), 100)
+        counts = []
+        for depth in (1, 2):
+            found = scan(ratio, p, depth, learning_rates(ratio, p, depth, per_decade, 4), min(limit, 10**6)).stable()
+            counts.append(None if found.best() is None else int(found.reached[found.best()]))
+        if None not in counts:
+            row = {
+                "p": p,
+                "ratio": ratio,
+                "kurtosis": label_kurtosis(ratio),
+                "steps_1": counts[0],
+                "steps_2": counts[1],
+            }
+            rows.append({**row, "speed_up": max(counts[0], 1) / max(counts[1], 1)})
+    return pd.DataFrame(rows)
+
+
+def _write_trials(folder: RunFolder, cells: pd.DataFrame) -> None:
+    """TensorBoard: a trial a cell in HParams, and the speed-up against the exponent of the condition number."""
+    log = TensorBoardLog(folder.tensorboard)
+    metrics = {"speed_up": "speed-up", "steps_1": "steps, depth 1", "steps_2": "steps, depth 2"}
+    log.declare(("problem", *CELL), metrics)
+    for row in cells.to_dict("records"):
+        hparams = {name: row[name] for name in ("problem", *CELL)}
+        outcome = {name: row[name] for name in metrics if not pd.isna(row[name])}
+        name = ", ".join(f"{key}={row[key]:.3g}" for key in CELL[1:])
+        log.trial(f"{row['problem']}, target={row['target']:g}/{name}", hparams, outcome, ((), ()), row["bound"] == "?")
+    chart = "speed-up against log10 of the condition number"
+    known = cells[(cells["bound"] == "") & (cells["problem"] == "generated")]
+    for (target, p), rows in known.groupby(["target", "p"]):
+        median = rows.groupby("condition")["speed_up"].median()
+        log.best(f"L{p}, target {target:g}", chart, (np.log10(median.index).round().astype(int), median))
+    log.layout({"when_depth_helps": {chart: [f"^{chart}$"]}})
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draws figures and prints the table and the verdicts from a run folder alone."""
+    config = folder.read_config()
+    try:
+        results, expected = (pd.read_csv(folder.path / name) for name in ("results.csv", "theory.csv"))
+        results = with_speed_up(results, config["limit"])
+        cells = cell_table(results)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"Expected results.csv and theory.csv in {folder.path}. Received: {error}") from None
+    drawn = when_depth_helps_figures.draw_all(folder, config, cells, expected)
+    table, claims = speed_up_table(cells, config["limit"]), claims_of(results, cells)
+    print_table(table, "Speed-up of depth 2: steps of depth 1 / depth 2, median (range) over cells and seeds", console)
+    print_claims(claims, console)
+    write_report(folder, table, claims, drawn)
+
+
+def speed_up_table(cells: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """A row per target, p and condition number over all tails and alignments, and one per target and p of the data."""
+    rows = []
+    for (problem, target, p, condition), group in cells.groupby(["problem", "target", "p", "condition"]):
+        known = group[group["bound"] == ""]["speed_up"]
+        rows.append(
+            {
+                "problem": problem,
+                "target": target,
+                "p": p,
+                "condition": f"{condition:.0e}",
+                "speed-up": f"{known.median():.3g} ({known.min():.2g}-{known.max():.2g})" if len(known) else "-",
+                "cells": len(group),
+                "at least / most": f"{(group['bound'] == '>').sum()} / {(group['bound'] == '<').sum()}",
+                f"neither in {limit:,}": int((group["bound"] == "?").sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def claims_of(results: pd.DataFrame, cells: pd.DataFrame) -> list[Claim]:
+    """What the paper leads one to expect, and what decides."""
+    claims = []
+    generated = cells[(cells["problem"] == "generated") & (cells["bound"] != "?")]
+    worthwhile = generated[generated["steps_1"].fillna(np.inf) >= FEW]
+    for p, group in worthwhile.groupby("p"):
+        helps, text = group["speed_up"] > 1, f"L{p}: depth 2 takes fewer steps wherever depth 1 takes {FEW} or more"
+        numbers = f"in {helps.sum()} of {len(group)} cells, median x{group['speed_up'].median():.3g}"
+        claims.append(Claim(text, bool(helps.all()), numbers))
+    trends = (
+        ("a larger condition number", "condition", 1),
+        ("a heavier tail", "kurtosis", 1),
+        ("less alignment", "alignment", -1),
+    )
+    for (text, axis, sign), p in itertools.product(trends, sorted(set(generated["p"]) - {2})):
+        claims.append(_trend(f"L{p}: {text} makes the speed-up larger", generated[generated["p"] == p], axis, sign))
+    exact = worthwhile[(worthwhile["bound"] == "") & (worthwhile["p"] > 2)]
+    if len(exact) > 2:
+        correlation = (
+            exact["flattening"].rank().corr(exact["steps_1"].rank()),
+            exact["flattening"].rank().corr(exact["speed_up"].rank()),
+        )
+        claims.append(
+            Claim(
+                "the speed-up grows with the flattening (curvature at the start over that at the floor)",
+                correlation[1] > 0,
+                f"rank correlation {correlation[1]:.2f} over {len(exact)} cells",
+            )
+        )
+    edges = results[["at_edge_1", "at_edge_2"]].to_numpy(bool)
+    text = "no best rate lies at the edge of its grid"
+    return [*claims, Claim(text, not edges.any(), f"{edges.sum()} of {edges.size}")]
+
+
+def _trend(text: str, cells: pd.DataFrame, axis: str, sign: int) -> Claim:
+    """The claim that the speed-up rises along `axis` (falls, if `sign` is -1), all else equal."""
+    others = [name for name in CELL if name != axis]
+    rises = falls = 0
+    for _, line in cells[cells["bound"] == ""].sort_values(axis).groupby(others):
+        line = line[line["steps_1"] >= FEW]
+        change = sign * np.diff(np.log(line["speed_up"]))
+        rises, falls = rises + int((change > 0).sum()), falls + int((change < 0).sum())
+    numbers = f"in {rises} of {rises + falls} pairs of neighbouring cells"
+    return Claim(text, rises > 2 * falls if rises + falls else None, f"{numbers} (held: two thirds)")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    launch("when_depth_helps", Config, run, draw, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The figures of `experiments.when_depth_helps`, from the tables of its run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullFormatter
+
+from experiments import figures
+from overparam_tf.runlog import RunFolder
+
+MARKERS = "osD^vP*X"
+# Colours saturate at a speed-up of 2^3; white is 1.
+LARGEST = 3.0
+NORM, MAP = Normalize(-LARGEST, LARGEST), "RdBu_r"
+# With fewer steps at depth 1 the first leap decides.
+FEW = 10
+
+
+def draw_all(folder: RunFolder, config: dict, cells: pd.DataFrame, theory: pd.DataFrame) -> list[Path]:
+    """A phase diagram per target, the speed-up against kurtosis, and against the flattening."""
+    targets = sorted(cells["target"].unique(), reverse=True)
+    return [
+        *(_phase_diagram(folder, config, cells, target) for target in targets),
+        _against_kurtosis(folder, config, cells, theory, targets[-1]),
+        _against_flattening(folder, config, cells),
+    ]
+
+
+def _save(figure, folder: RunFolder, name: str, config: dict) -> Path:
+    options, data = config["options"], config["data"]
+    note = (
+        f"generated problems ({options['rows']} x {options['features']}, {options['explained']:.0%} explained) and "
+        f"{data['label']} · mean(e^p)/p · balanced start N(0, 0.01²) · seeds {', '.join(map(str, options['seeds']))} · "
+        f"best of {options['rates_per_decade']} rates a decade · at most {config['limit']:,} steps · {options['dtype']} · "
+        f"{config['machine']}"
+    )
+    return figures.save_figure(figure, folder.figures / f"{name}.png", note, data["synthetic"])
+
+
+def _phase_diagram(folder: RunFolder, config: dict, cells: pd.DataFrame, target: float) -> Path:
+    """log2 of the speed-up over condition number and kurtosis, a panel per p and alignment."""
+    cells = cells[cells["target"] == target]
+    generated, measured = cells[cells["problem"] == "generated"], cells[cells["problem"] != "generated"]
+    powers, alignments = sorted(generated["p"].unique()), sorted(generated["alignment"].unique())
+    nearest = min(alignments, key=lambda alignment: abs(alignment - config["data"]["measured"]["alignment"]))
+    # At p = 2 one row of cells stands for every kurtosis.
+    heights = [1.0 + 0.4 * generated.loc[generated["p"] == p, "kurtosis"].nunique() for p in powers]
+    figure = Figure(figsize=(2.2 + 3.9 * len(alignments), 1.3 + sum(heights)), layout="constrained")
+    figure.suptitle(f"Steps of depth 1 / steps of depth 2, down to {target:g} of the zero kernel's excess loss")
+    axes = figure.subplots(len(powers), len(alignments), squeeze=False, height_ratios=heights)
+    for row, p in zip(axes, powers, strict=True):
+        for ax, alignment in zip(row, alignments, strict=True):
+            chosen = generated[(generated["p"] == p) & (generated["alignment"] == alignment)]
+            image = _panel(ax, chosen)
+            ax.set_title(f"p = {p}, alignment {alignment:g}", fontsize=10)
+            if alignment == nearest:
+                for data in measured[measured["p"] == p].to_dict("records"):
+                    _mark(ax, chosen, data)
+        row[0].set_ylabel("kurtosis of the label")
+    for ax in axes[-1]:
+        ax.set_xlabel("condition number of $x^T x$")
+    ticks = np.arange(-LARGEST, LARGEST + 1)
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, extend="both", pad=0.01, ticks=ticks)
+    bar.ax.set_yticklabels([f"{2.0**tick:g}" for tick in ticks])
+    bar.set_label(
+        "speed-up (red: depth 2 is faster)\n>, <: a bound, one depth did not get there; hatched: neither did\n"
+        f"grey italics: fewer than {FEW} steps at depth 1"
+    )
+    return _save(figure, folder, f"phase_diagram_{target:g}".replace(".", "_"), config)
+
+
+def _panel(ax: Axes, cells: pd.DataFrame) -> AxesImage:
+    """One heat map, with the number in every cell."""
+    conditions, kurtoses = sorted(cells["condition"].unique()), sorted(cells["kurtosis"].unique())
+    values = np.full((len(kurtoses), len(conditions)), np.nan)
+    for cell in cells.itertuples():
+        i, j = kurtoses.index(cell.kurtosis), conditions.index(cell.condition)
+        values[i, j] = np.log2(cell.speed_up)
+        if cell.bound == "?":
+            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="#f4f4f4", edgecolor="#aaaaaa", hatch="///"))
+            continue
+        look = {"color": "white" if abs(values[i, j]) > 0.65 * LARGEST else "black"}
+        if cell.steps_1 < FEW:
+            look |= {"color": "#777777", "style": "italic"}
+        ax.text(j, i, f"{cell.bound}{cell.speed_up:.2g}", ha="center", va="center", fontsize=8, **look)
+    image = ax.imshow(values, norm=NORM, cmap=MAP, origin="lower", aspect="auto")
+    ax.set_xticks(range(len(conditions)), labels=[f"$10^{{{np.log10(c):.3g}}}$" for c in conditions])
+    ax.set_yticks(range(len(kurtoses)), labels=["any"] if len(kurtoses) == 1 else [f"{k:g}" for k in kurtoses])
+    return image
+
+
+def _mark(ax: Axes, cells: pd.DataFrame, data: dict) -> None:
+    """The measured problem: a circle at its condition number and kurtosis, in the colour of its speed-up."""
+    x, y = (
+        np.interp(np.log(data[axis]), np.log(values), np.arange(len(values)))
+        for axis, values in ((axis, sorted(cells[axis].unique())) for axis in ("condition", "kurtosis"))
+    )
+    known = data["bound"] != "?"
+    colour = colormaps[MAP](NORM(np.log2(data["speed_up"]))) if known else "#f4f4f4"
+    ax.plot(x, y, "o", markersize=13, markerfacecolor=colour, markeredgecolor="black", markeredgewidth=1.5)
+    text = f"{data['problem']}\n" + (f"{data['bound']}{data['speed_up']:.2g}" if known else "neither")
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+    ax.annotate(text, (x, y), (-12, 0), textcoords="offset points", ha="right", va="center", fontsize=7.5, bbox=box)
+
+
+def _against_kurtosis(
+    folder: RunFolder, config: dict, cells: pd.DataFrame, theory: pd.DataFrame, target: float
+) -> Path:
+    """Speed-up against kurtosis, a curve per condition number, and the two-example theory where it applies."""
+    generated = cells[(cells["problem"] == "generated") & (cells["target"] == target) & (cells["p"] > 2)]
+    powers, alignment = sorted(generated["p"].unique()), generated["alignment"].min()
+    title = f"Speed-up against the label's tail: alignment {alignment:g}, target {target:g}"
+    figure, axes = figures.new_figure(max(len(powers), 1), title, height=5)
+    for ax, p in zip(axes, powers, strict=False):
+        chosen = generated[(generated["p"] == p) & (generated["alignment"] == alignment) & (generated["bound"] != "?")]
+        for index, (condition, line) in enumerate(chosen.groupby("condition")):
+            look = {"color": figures.colour(index), "marker": MARKERS[index % len(MARKERS)], "markersize": 5}
+            spread = np.abs(line[["low", "high"]].to_numpy() - line[["speed_up"]].to_numpy()).T
+            label = f"condition number {condition:.0e}"
+            ax.errorbar(line["kurtosis"], line["speed_up"], spread, capsize=2, linewidth=1.2, label=label, **look)
+            for bound, shift in ((">", 1.12), ("<", 1 / 1.12)):
+                some = line[line["bound"] == bound]
+                arrow = {"color": look["color"], "marker": "^" if bound == ">" else "v", "linestyle": ""}
+                ax.plot(some["kurtosis"], shift * some["speed_up"], **arrow)
+        rows = theory[theory["p"] == p].sort_values("kurtosis")
+        ax.plot(rows["kurtosis"], rows["speed_up"], "k-", linewidth=2.5, label="two examples (y, 1), loss never rises")
+        if len(rows):
+            ends = [rows["kurtosis"].max(), max(chosen["kurtosis"].max(), 2)]
+            ax.plot(ends, [rows["speed_up"].iloc[-1]] * 2, "k:", linewidth=1.5, label="its limit, y/1 large")
+        ax.axhline(1, color="#888888", linestyle=":")
+        figures.log_loss_axis(ax)
+        ax.set(title=f"p = {p} (triangles: bounds)", xlabel="kurtosis of the label", ylabel="speed-up", xscale="log")
+        ticks = sorted({1.0, *chosen["kurtosis"]})
+        ax.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.legend(fontsize=7)
+    return _save(figure, folder, "speed_up_against_kurtosis", config)
+
+
+def _against_flattening(folder: RunFolder, config: dict, cells: pd.DataFrame) -> Path:
+    """Speed-up against the flattening, a point per cell that takes depth 1 some time: what there is to gain."""
+    known = cells[(cells["bound"] == "") & (cells["steps_1"] >= FEW)]
+    figure, (ax,) = figures.new_figure(1, "Speed-up against what the curvature loses on the way", height=5.4)
+    conditions = sorted(known.loc[known["problem"] == "generated", "condition"].unique())
+    for p, marker in zip(sorted(known["p"].unique()), MARKERS, strict=False):
+        for problem, points in known[known["p"] == p].groupby("problem"):
+            if problem == "generated":
+                colours = [figures.colour(conditions.index(condition)) for condition in points["condition"]]
+                look = {"c": colours, "s": 8 + 12 * np.log10(points["steps_1"]), "alpha": 0.7, "linewidths": 0}
+                ax.scatter(points["flattening"], points["speed_up"], marker=marker, **look)
+            else:
+                look = {"marker": "*", "s": 190, "c": "none", "edgecolors": "black", "linewidths": 1.3}
+                ax.scatter(points["flattening"], points["speed_up"], **look)
+                for point in points.itertuples():
+                    text, at = f"{problem}, p = {p}", (point.flattening, point.speed_up)
+                    ax.annotate(text, at, (0, 11), textcoords="offset points", ha="center", fontsize=8)
+        ax.plot([], [], marker, color="#555555", label=f"p = {p}")
+    for index, condition in enumerate(conditions):
+        ax.plot([], [], "s", color=figures.colour(index), label=f"condition number {condition:.0e}")
+    ax.axhline(1, color="#888888", linestyle=":")
+    ax.set_xscale("log")
+    figures.log_loss_axis(ax)
+    ax.set(xlabel="largest curvature at K = 0 / at the floor", ylabel="speed-up (larger marker: more steps)")
+    if len(known):
+        ax.legend(fontsize=7)
+    return _save(figure, folder, "speed_up_against_flattening", config)

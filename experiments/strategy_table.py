@@ -10,6 +10,7 @@ on this machine.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import socket
@@ -98,7 +99,7 @@ def started(devices: int, workers: int) -> list[dict]:
     processes = []
     for index in range(workers):
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        command = [sys.executable, "-m", "experiments.strategy_table", "measure", str(devices)]
+        command = [sys.executable, "-m", "experiments.strategy_table", "--measure", str(devices)]
         environment = os.environ | ({"TF_CONFIG": config} if workers > 1 else {})
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         processes.append(subprocess.Popen(command, env=environment, **pipes))
@@ -116,8 +117,13 @@ def started(devices: int, workers: int) -> list[dict]:
 
 def main() -> None:
     """Measures, and prints the table in Markdown."""
-    if sys.argv[1:2] == ["measure"]:
-        return measure(int(sys.argv[2]))
+    parser = argparse.ArgumentParser(
+        "strategy_table", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--measure", type=int, metavar="DEVICES", help="only in this process, and print JSON lines")
+    devices = parser.parse_args().measure
+    if devices is not None:
+        return measure(devices)
     found = {
         (name, row["loop"], row["jit"], row["steps"]): row
         for name, place in STRATEGIES.items()

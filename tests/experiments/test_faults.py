@@ -69,11 +69,11 @@ def assert_same_bits(logdir, expected):
 
 
 @contextlib.contextmanager
-def process(logdir):
+def process(logdir, **environment):
     """The experiment in a process of its own, from the moment it begins."""
     command = [sys.executable, "-m", "tests.experiments.often", "--logdir", str(logdir), "--name", "run", *OPTIONS]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as running:
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, **pipes) as running:
         try:
             assert running.stdout.readline() == "ready\n"
             yield running
@@ -81,21 +81,23 @@ def process(logdir):
             running.kill()
 
 
-def killed(logdir, moments):
-    """Kills the run without warning, each time it is started, so many seconds after its beginning."""
-    for seconds in moments:
-        with process(logdir) as running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.wait(seconds)
-            running.kill()
+def killed(logdir, moment):
+    """Starts the run and kills it: so many seconds after its beginning, or at a moment as `often.kill_at` has it."""
+    timed = isinstance(moment, float)
+    with process(logdir, **({} if timed else {"KILL_AT": moment})) as running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.communicate(timeout=moment if timed else None)
+        running.kill()
+    assert timed or running.returncode == -signal.SIGKILL
 
 
-def test_kills_at_random_moments_and_a_clock_gone_mad(expected, tmp_path):
-    moments = random.Random(2019)
-    for _ in range(4):
-        killed(tmp_path, [moments.uniform(0, 5)])
+def test_four_kills_and_a_clock_gone_mad(expected, tmp_path):
+    """In the midst of steps, of writing a checkpoint, before it has its name, and who knows where."""
+    generator = random.Random(2019)
+    for moment in ("advance 3", "fsync 5", "replace 4", generator.uniform(0, 5)):
+        killed(tmp_path, moment)
         for path in tmp_path.rglob("*"):
-            os.utime(path, (moments.randrange(2**31),) * 2)
+            os.utime(path, (generator.randrange(2**31),) * 2)
     assert in_process(tmp_path) == 0
     assert_same_bits(tmp_path, expected)
 
@@ -110,10 +112,12 @@ def duration(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(30))
 def test_a_kill_at_a_random_moment_of_a_whole_run(seed, duration, expected, tmp_path):
-    """Twenty runs, each killed once: while it compiles, steps, writes, draws."""
-    killed(tmp_path, [random.Random(seed).uniform(0, duration)])
+    """Thirty runs, each killed once: twenty at any time (compiling, drawing ..), ten while stepping and writing."""
+    generator = random.Random(seed)
+    planned = f"{generator.choice(('advance', 'fsync', 'replace'))} {generator.randrange(1, 60)}"
+    killed(tmp_path, generator.uniform(0, duration) if seed < 20 else planned)
     print(f"seed {seed}, files when killed:", *(path.name for path in tmp_path.rglob("*") if path.is_file()))
     assert in_process(tmp_path) == 0
     assert_same_bits(tmp_path, expected)

@@ -6,7 +6,7 @@ from overparam_tf.dynamics import dense_reference as reference
 from overparam_tf.errors import InputError
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers.end_to_end_sgd import EndToEndSGD
-from tests.backends import ROUNDING
+from tests.backends import ROUNDING, needs_xla
 
 RATE = 2.0**-5  # exact in float32, in which Keras keeps it
 RNG = np.random.default_rng(0)
@@ -14,7 +14,7 @@ X, Y = (RNG.normal(size=(20, size)).astype("float32").astype("float64") for size
 KERNEL = 0.6 * RNG.normal(size=(4, 3))
 modes = pytest.mark.parametrize(
     "mode",
-    [{"jit_compile": True}, {"jit_compile": False}, {"run_eagerly": True}],
+    [pytest.param({"jit_compile": True}, marks=needs_xla), {"jit_compile": False}, {"run_eagerly": True}],
     ids=["xla", "graph", "eager"],
 )
 

@@ -91,7 +91,9 @@ def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.convert_to_tensor(y_true, dtype=y_pred.dtype)
     y_true, y_pred = _same_rank(y_true, y_pred)
-    loss = ops.mean(even_power(y_pred - y_true, p), axis=-1)
+    powers = even_power(y_pred - y_true, p)
+    # Not `ops.mean`, which on JAX and PyTorch turns float64 into float32.
+    loss = ops.divide(ops.sum(powers, axis=-1), ops.shape(powers)[-1])
     return loss / p if scale else loss
 
 

@@ -76,7 +76,7 @@ def penalty_on(place: str, regularizer: Any, depth: int = 2) -> dict[str, Any]:
         ...     layer = FactorizedDense(1, depth=2, **penalty_on(place, keras.regularizers.L2(1.0)))
         ...     layer.build((None, 1))
         ...     layer.assign_kernel([[4.0]])
-        ...     return round(float(sum(layer.losses)), 4)
+        ...     return round(float(keras.ops.convert_to_numpy(sum(layer.losses))), 4)
         >>> penalty("product"), penalty("factors"), penalty("first")
         (16.0, 8.0, 4.0)
     """

@@ -1,11 +1,41 @@
-"""One fixture seeds everything; TensorFlow's start-up chatter is silenced before it is imported."""
+"""One fixture seeds everything; the backend is chosen, and its start-up chatter silenced, before it is imported."""
 
+import importlib.abc
+import importlib.machinery
 import os
+import sys
 
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever the user's keras.json says
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # for what is compiled is small, and runs once
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
+
+from tests.backends import BACKEND, portable_paths
+
+
+class NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """As if TensorFlow were not installed: what serves every backend must not need it."""
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name == "tensorflow" else None
+
+    def create_module(self, spec):
+        raise ModuleNotFoundError(f"under KERAS_BACKEND={BACKEND} the tests do without TensorFlow", name=spec.name)
+
+    def exec_module(self, module):
+        """Never reached; asked for by Python."""
+
+
+if BACKEND != "tensorflow":
+    sys.meta_path.insert(0, NoTensorFlow())
+
+
+def pytest_configure(config):
+    if BACKEND != "tensorflow" and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        config.args = portable_paths()
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -105,7 +106,22 @@ def test_every_public_name_is_there_and_documented(name):
     assert name == "__version__" or value.__doc__
 
 
+def loaded(modules: str, watched: set[str], **environment: str) -> set[str]:
+    """Which of the watched modules a fresh process has loaded after importing the given ones."""
+    code = f"import sys, {modules}; print(*({watched} & set(sys.modules)))"
+    options = {"capture_output": True, "text": True, "env": {**os.environ, **environment}}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, **options)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
 def test_the_package_itself_loads_nothing_heavy():
-    code = "import sys, overparam_tf; print({'tensorflow', 'keras', 'pandas'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=os.environ)
-    assert done.stdout.strip() == "set()", done.stderr
+    assert not loaded("overparam_tf", {"tensorflow", "keras", "pandas"})
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_parts_for_every_backend_load_none_but_their_own(backend):
+    if not importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is not installed")
+    parts = ", ".join(f"overparam_tf.{name}" for name in (*NO_TENSORFLOW, "callbacks"))
+    assert loaded(parts, {"tensorflow", backend}, KERAS_BACKEND=backend) == {backend}

@@ -10,6 +10,7 @@ from overparam_tf.dynamics import effective_learning_rate
 from overparam_tf.errors import InputError
 from overparam_tf.layers import FactorizedConv2D, FactorizedDense, FactorizedEinsumDense
 from overparam_tf.spectral import effective_rank, randomized_singular_values, singular_values
+from tests.backends import BACKEND, needs_tensorflow
 
 RNG = np.random.default_rng(0)
 SCALARS = ("norm", "effective_rank", "balance_defect", "effective_learning_rate")
@@ -57,7 +58,7 @@ def measured(layer, inputs, rate=0.1, **options):
     ],
 )
 def test_steps_are_batches_at_the_ends_of_executions(every, per_execution, steps):
-    if per_execution > 1 and keras.backend.backend() == "torch":
+    if per_execution > 1 and BACKEND == "torch":
         pytest.skip("Keras on PyTorch has no steps_per_execution")
     monitor = EndToEndMonitor(every)
     model = compiled([dense()], steps_per_execution=per_execution)
@@ -260,8 +261,10 @@ def test_layers_are_found_wherever_they_are_and_named_by_their_path(layers, path
     assert len(monitor.history) == 1 + 5 * len(paths)
 
 
+@needs_tensorflow
 def test_tensorboard_gets_scalars_and_histograms(tmp_path):
-    event_files = pytest.importorskip("tests.event_files", exc_type=ImportError)
+    from tests import event_files
+
     monitor = EndToEndMonitor(5, log_dir=tmp_path)
     fit(compiled([dense()]), monitor)
     found = event_files.events(tmp_path)
@@ -273,8 +276,10 @@ def test_tensorboard_gets_scalars_and_histograms(tmp_path):
     assert found["head/singular_values"][0][1].metadata.plugin_data.plugin_name == "histograms"
 
 
+@needs_tensorflow
 def test_tensorboard_leaves_out_what_is_not_finite(tmp_path):
-    event_files = pytest.importorskip("tests.event_files", exc_type=ImportError)
+    from tests import event_files
+
     monitor = EndToEndMonitor(1, log_dir=tmp_path)
     fit(compiled([dense()], rate=1e300), monitor, examples=4, epochs=1)
     assert np.isnan(monitor.history["head/norm"][-1])

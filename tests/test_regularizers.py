@@ -13,7 +13,7 @@ from overparam_tf.regularizers import PLACES, penalty_on
 RNG = np.random.default_rng(0)
 LAMBDA = 0.3
 L2 = keras.regularizers.L2(LAMBDA / 2)
-ATOL = 1e-2 if keras.backend.backend() == "torch" else 1e-7  # Keras on PyTorch multiplies matrices in float32
+ATOL = 1e-7
 
 
 def layer_of(factors, **arguments):

@@ -24,8 +24,9 @@ def end_to_end_update(kernel, gradient, depth):
     included. It is linear in `gradient`. In `kernel` it can be differentiated everywhere for one row or
     column (at 0 the derivative is taken as 0), else where the singular values are distinct and positive.
 
-    Compile it with XLA for one row or column, and for small kernels. XLA's SVD is slow for large ones, its
-    time grows with the third to fourth power of min(in, out): from about 16 on leave XLA off.
+    On TensorFlow compile it with XLA for one row or column, and for small kernels. XLA's SVD is slow for large
+    ones, its time grows with the third to fourth power of min(in, out): from about 16 on leave XLA off. On JAX
+    always compile it.
 
     Args:
         kernel: float32 or float64 tensor `K` of shape (..., in, out); leading axes stack independent kernels.
@@ -46,10 +47,10 @@ def end_to_end_update(kernel, gradient, depth):
 
     >>> import numpy as np
     >>> w, along, across = np.array([[3.0], [4.0]]), np.array([[3.0], [4.0]]), np.array([[4.0], [-3.0]])
-    >>> np.round(end_to_end_update(w, along, depth=2), 9).ravel().tolist()
-    [30.0, 40.0]
-    >>> np.round(end_to_end_update(w, across, depth=2), 9).ravel().tolist()
-    [20.0, -15.0]
+    >>> bool(np.allclose(end_to_end_update(w, along, depth=2), 10 * along))
+    True
+    >>> bool(np.allclose(end_to_end_update(w, across, depth=2), 5 * across))
+    True
     >>> bool(np.array_equal(end_to_end_update(w, across, depth=1), across))
     True
     """

@@ -32,17 +32,19 @@ def singular_basis(kernel):
     >>> import numpy as np
     >>> kernel = np.array([[3.0, 3.0], [0.0, 0.0]])
     >>> left, singular_values, right = singular_basis(kernel)
-    >>> np.round(singular_values**2, 9).tolist()
-    [18.0, 0.0]
-    >>> bool(np.allclose((left * singular_values) @ np.transpose(right), kernel))
+    >>> bool(np.allclose(singular_values**2, [18.0, 0.0]))
+    True
+    >>> bool(np.allclose((left * singular_values) @ ops.transpose(right), kernel))
     True
     """
     kernel = ops.convert_to_tensor(kernel)
     # Squares of entries below 1e-19, where near-zero starts of deep products lie, underflow in float32.
-    # For a kernel 0 any basis will do; that of the identity keeps NaN out of its derivative.
     scale = ops.stop_gradient(ops.max(ops.abs(kernel), axis=(-2, -1), keepdims=True))
+    # For a kernel 0 any basis will do; that of the identity keeps NaN out of its derivative. A kernel with NaN, on
+    # which PyTorch's SVD raises, gets it too: its singular values are NaN by the scale.
+    regular = ops.logical_and(ops.isfinite(scale), scale > 0)
     identity = ops.eye(*kernel.shape[-2:], dtype=kernel.dtype)
-    kernel = ops.where(ops.equal(scale, 0), identity, kernel / _or_one(scale))
+    kernel = ops.where(regular, kernel / ops.where(regular, scale, ops.ones_like(scale)), identity)
     if kernel.shape[-2] >= kernel.shape[-1]:
         left, singular_values, right = _tall_basis(kernel)
     else:
@@ -56,8 +58,10 @@ def _tall_basis(kernel):
     # XLA. Never the Gram matrix: squaring the singular values halves their digits.
     triangle = ops.qr(kernel, mode="reduced")[1]
     right = _transpose(ops.svd(triangle, full_matrices=False)[2])
-    # The last correction is a tiny rotation, a constant as far as derivatives go.
-    right = right @ ops.stop_gradient(_orthogonalizer(ops.stop_gradient(triangle @ right), _noise(kernel)))
+    if backend.backend() == "tensorflow":
+        # The last correction is a tiny rotation, a constant as far as derivatives go. JAX and PyTorch call LAPACK,
+        # compiled or not, and need none; and eager JAX would compile the loops anew at every call.
+        right = right @ ops.stop_gradient(_orthogonalizer(ops.stop_gradient(triangle @ right), _noise(kernel)))
     columns = kernel @ right
     square = ops.sum(ops.square(columns), axis=-2, keepdims=True)
     norms = ops.where(ops.equal(square, 0), ops.zeros_like(square), ops.sqrt(_or_one(square)))
@@ -74,9 +78,9 @@ def _noise(kernel) -> float:
 def _orthogonalizer(columns, tolerance: float):
     r"""Return the rotation that makes nearly orthogonal columns orthogonal to rounding.
 
-    XLA's SVD stops at a relative 1e-6 whatever the dtype (3e-7 measured in float64, where LAPACK reaches
-    1e-15). One-sided Jacobi sweeps go on from its answer and converge quadratically: none follows LAPACK,
-    one or two XLA.
+    The SVD that TensorFlow gets from XLA stops at a relative 1e-6 whatever the dtype (3e-7 measured in float64,
+    where LAPACK reaches 1e-15). One-sided Jacobi sweeps go on from its answer and converge quadratically: none
+    follows LAPACK, one or two XLA.
 
     Args:
         columns: tensor of shape (..., k, k).

@@ -68,10 +68,12 @@ def pair_eigenvalues(left, right, depth):
     """
     left, right = left[..., :, None], right[..., None, :]
     depth = ops.convert_to_tensor(depth, left.dtype)
-    larger, smaller = ops.maximum(left, right), ops.minimum(left, right)
+    # Not `ops.maximum` and `ops.minimum`, which on PyTorch turn float64 into float32.
+    in_order = ops.less_equal(right, left)
+    larger, smaller = ops.where(in_order, left, right), ops.where(in_order, right, left)
     ratio = smaller / ops.where(ops.equal(larger, 0), ops.ones_like(larger), larger)
     # The fraction's two ends are put in by hand; a harmless ratio there keeps NaN out of value and gradient.
-    inside = ops.logical_and(ratio > 0, ratio < 1)
+    inside = ops.logical_and(ops.not_equal(ratio, 0), ops.not_equal(ratio, 1))  # NaN stays NaN
     log_ratio = 2 * ops.log(ops.where(inside, ratio, 0.5 * ops.ones_like(ratio)))
     fraction = ops.expm1(log_ratio) / ops.expm1(log_ratio / depth)
     fraction = ops.where(inside, fraction, ops.where(ops.equal(ratio, 0), ops.ones_like(ratio), depth))

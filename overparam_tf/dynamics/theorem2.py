@@ -18,7 +18,7 @@ def end_to_end_field(gradient: np.ndarray | Callable[[np.ndarray], np.ndarray], 
 
     $$F(w) = |w|^{2-2/N} \, \bigl(g(w) + (N-1) \, \mathrm{Pr}_w g(w)\bigr)$$
 
-    It is computed by `end_to_end_update` itself, in float64.
+    It is computed by `end_to_end_update` itself, in float64 (on JAX only with `JAX_ENABLE_X64=1`).
 
     Args:
         gradient: the loss's gradient `g`: a function of points (n, d) that returns (n, d), or one vector

@@ -34,8 +34,8 @@ class EndToEndSGD(keras.optimizers.Optimizer):
     A kernel starts from its own initializer. At exactly 0 the rule stands still for `N > 1`, as a product
     of zero factors would.
 
-    Each step of a kernel with several inputs and outputs takes an SVD. XLA's is slow for large kernels: use
-    `model.compile(..., jit_compile=False)` when some kernel has min(in, out) above about 16.
+    Each step of a kernel with several inputs and outputs takes an SVD. XLA's is slow for large kernels: on
+    TensorFlow use `model.compile(..., jit_compile=False)` when some kernel has min(in, out) above about 16.
 
     Args:
         learning_rate: float, `keras.optimizers.schedules.LearningRateSchedule` or callable; default 0.01.

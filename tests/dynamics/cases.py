@@ -1,6 +1,7 @@
 """Kernels of known singular values: tall, wide, rank-deficient, with equal and nearly equal values, zero."""
 
 import numpy as np
+from keras import ops
 
 
 def kernel_with(shape, singular_values, seed=0):
@@ -33,5 +34,5 @@ def gradient_for(kernel, seed=1):
 
 def largest_gap(actual, expected):
     """The largest difference, relative to the largest expected entry (absolute where all are 0)."""
-    expected = np.asarray(expected)
-    return np.max(np.abs(np.asarray(actual) - expected)) / (np.max(np.abs(expected)) or 1.0)
+    actual, expected = map(ops.convert_to_numpy, (actual, expected))
+    return np.max(np.abs(actual - expected)) / (np.max(np.abs(expected)) or 1.0)

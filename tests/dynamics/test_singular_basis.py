@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras.ops import convert_to_numpy
 
 from overparam_tf.dynamics.singular_basis import singular_basis
+from tests.backends import compiled, needs_xla
 from tests.dynamics.cases import kernel_with
 
 VALUES = np.array(
@@ -16,13 +17,13 @@ VALUES = np.array(
 )
 
 
-@pytest.mark.parametrize("mode", ["eager", "xla"])
+@pytest.mark.parametrize("mode", ["eager", pytest.param("xla", marks=needs_xla)])
 @pytest.mark.parametrize("size", [2, 9])
 def test_decomposes_to_rounding(mode, size):
     expected = VALUES[:, :size]
     kernels = np.stack([kernel_with((20, size), values, seed) for seed, values in enumerate(expected)])
-    decompose = tf.function(singular_basis, jit_compile=True) if mode == "xla" else singular_basis
-    left, values, right = map(np.array, decompose(kernels))
+    decompose = compiled(singular_basis) if mode == "xla" else singular_basis
+    left, values, right = map(convert_to_numpy, decompose(kernels))
     transposed = np.swapaxes(right, 1, 2)
     np.testing.assert_allclose((left * values[:, None]) @ transposed, kernels, atol=3e-15)
     np.testing.assert_allclose(transposed @ right, np.broadcast_to(np.eye(size), right.shape), atol=3e-15)

@@ -1,18 +1,17 @@
-"""Tensors of any backend as arrays, and how close two routes to one number in float64 must come there."""
+"""Tensors of any backend as arrays, and their comparison."""
 
-import keras
 import numpy as np
 from keras import ops
 
+from tests.backends import ROUNDING
+
 array = ops.convert_to_numpy
-# Under torch, Dense layers multiply float64 in float32, as `keras.ops.matmul` does there.
-TIGHT = 1e-5 if keras.backend.backend() == "torch" else 1e-10
 
 
 def assert_close(actual, expected):
     """Compare in units of the largest entry expected."""
     actual, expected = array(actual), array(expected)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=TIGHT * max(1, np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=ROUNDING * max(1, np.abs(expected).max(initial=0)))
 
 
 def randomised(layer, input_shape, seed=0):

@@ -9,7 +9,8 @@ from keras import ops
 
 from overparam_tf.errors import InputError
 from overparam_tf.layers import FactorizedConv2D
-from tests.layers.arrays import TIGHT, array, as_plain, assert_close, randomised
+from tests.backends import ROUNDING
+from tests.layers.arrays import array, as_plain, assert_close, randomised
 
 RNG = np.random.default_rng(0)
 INPUTS, FILTERS = 4, 6
@@ -166,7 +167,7 @@ def test_a_kernel_initializer_is_split():
         )
         layer.build((None, 8, 8, INPUTS))
         expected = glorot((3, 3, INPUTS // groups, FILTERS), dtype="float64")
-        np.testing.assert_allclose(array(layer.kernel), array(expected), atol=TIGHT)
+        np.testing.assert_allclose(array(layer.kernel), array(expected), atol=ROUNDING)
 
 
 @pytest.mark.parametrize(

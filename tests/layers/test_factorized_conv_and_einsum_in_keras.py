@@ -7,6 +7,7 @@ from keras import ops
 from keras.src.testing import TestCase
 
 from overparam_tf.layers import FactorizedConv2D, FactorizedEinsumDense
+from tests.backends import needs_xla
 from tests.layers.arrays import array, assert_close
 
 RNG = np.random.default_rng(0)
@@ -98,9 +99,7 @@ def fitted(layers, weights, x, y, **compile_arguments):
         ("auto", False),
         ("kernel", False),
         ("chain", False),
-        pytest.param(
-            "auto", True, marks=pytest.mark.skipif(keras.backend.backend() == "torch", reason="slow to compile")
-        ),
+        pytest.param("auto", True, marks=needs_xla),
     ],
 )
 def test_a_convolution_trains_as_the_stack_of_its_factors(contraction, jit_compile):

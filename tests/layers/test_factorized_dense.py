@@ -8,6 +8,7 @@ from keras import ops
 from overparam_tf.errors import InputError
 from overparam_tf.initializers import NearZero, factor_seed
 from overparam_tf.layers import FactorizedDense
+from tests.backends import needs_xla
 from tests.layers.arrays import array, assert_close
 
 RNG = np.random.default_rng(0)
@@ -88,9 +89,9 @@ def fitted(layers, weights, x, y, **compile_arguments):
 
 
 @pytest.mark.parametrize(
-    ("contraction", "jit_compile"), [("auto", True), ("auto", False), ("kernel", False), ("chain", False)]
+    ("contraction", "jit_compile"),
+    [pytest.param("auto", True, marks=needs_xla), ("auto", False), ("kernel", False), ("chain", False)],
 )
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`")
 def test_factor_biases_train_as_a_stack_of_biased_dense_layers(contraction, jit_compile):
     x, y = RNG.normal(size=(24, INPUTS)), RNG.normal(size=(24, UNITS))  # 24 rows: a last batch of 4
     stack = [keras.layers.Dense(width, dtype="float64") for width in (4, 2, UNITS)]

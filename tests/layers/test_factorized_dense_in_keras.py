@@ -7,6 +7,7 @@ from keras import ops
 from keras.src.testing import TestCase
 
 from overparam_tf.layers import FactorizedDense
+from tests.backends import needs_xla
 from tests.layers.arrays import array
 
 RNG = np.random.default_rng(0)
@@ -81,8 +82,7 @@ class Nested(keras.Model):
         return self.layer(x) + self.layer(2 * x)  # a shared layer
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`")
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=needs_xla)])
 @pytest.mark.parametrize("initializer", [{}, {"kernel_initializer": keras.initializers.GlorotNormal(seed=2)}])
 def test_a_layer_built_inside_a_symbolic_call(initializer, jit_compile):
     layer = FactorizedDense(3, dtype="float64", use_bias=False, **initializer)

@@ -85,7 +85,7 @@ def test_a_schedule_is_followed(name):
 
 
 def test_names_are_read_in_any_case():
-    assert type(legacy_2019("RMSprop")) is keras.optimizers.RMSprop
+    assert isinstance(legacy_2019("RMSprop"), keras.optimizers.RMSprop)
 
 
 @pytest.mark.parametrize("name", ["adamw", "", None, 3])

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-import pytest
 from keras import layers
-
-# Keras multiplies float64 matrices in float32 on the other backends, unless they are told otherwise.
-needs_float64 = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="float64 is TensorFlow's")
 
 
 def sequential():

@@ -11,6 +11,7 @@ from overparam_tf import InputError
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.surgery import collapse, overparameterize, verify_equivalent
 from overparam_tf.surgery._rebuild import is_graph, layers_by_path
+from tests.backends import needs_tensorflow
 from tests.surgery.models import MODELS, built, sequential
 
 
@@ -82,7 +83,7 @@ def test_keras_file_needs_nothing_of_this_project(tmp_path):
         verify_equivalent(deep, keras.saving.load_model(tmp_path / "plain.keras"), rtol=1e-5)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a TensorFlow format")
+@needs_tensorflow
 @pytest.mark.parametrize("name", ["sequential", "convolutional"])
 def test_saved_model_export(name, tmp_path):
     import tensorflow as tf
@@ -93,7 +94,7 @@ def test_saved_model_export(name, tmp_path):
     np.testing.assert_allclose(exported.serve(x), deep(x), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a TensorFlow format")
+@needs_tensorflow
 @pytest.mark.filterwarnings("ignore")  # of the converter itself
 @pytest.mark.parametrize("name", ["sequential", "convolutional"])
 def test_tflite_export(name):

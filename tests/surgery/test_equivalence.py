@@ -10,7 +10,8 @@ from keras import layers
 from overparam_tf import InputError
 from overparam_tf.errors import EquivalenceError
 from overparam_tf.surgery import Difference, verify_equivalent
-from tests.surgery.models import MODELS, built, needs_float64
+from tests.backends import needs_float64
+from tests.surgery.models import MODELS, built
 
 
 def scaled(factor, units=2, dtype="float32"):

@@ -9,7 +9,8 @@ from overparam_tf import InputError
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.surgery import overparameterize, verify_equivalent
 from overparam_tf.surgery._rebuild import layers_by_path
-from tests.surgery.models import MODELS, built, convolutional, needs_float64, nested, sequential
+from tests.backends import needs_float64, needs_tensorflow
+from tests.surgery.models import MODELS, built, convolutional, nested, sequential
 
 CONVERTED = ("Dense", "Conv2D", "EinsumDense", "MultiHeadAttention")
 
@@ -66,7 +67,7 @@ def test_noise_moves_the_factors_and_repeats_with_its_seed():
     assert not np.allclose(noisy, first_factor(0.1, 2))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="text is TensorFlow's")
+@needs_tensorflow  # for text
 def test_an_adapted_vocabulary_is_kept():
     lookup = layers.StringLookup(output_mode="multi_hot")
     lookup.adapt(["one", "two", "two"])

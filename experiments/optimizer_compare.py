@@ -126,7 +126,7 @@ def run(config: Config) -> RunFolder:
     problem = config.load_problem()
     facts = loss_facts(problem, loss, config.use_biases)
     sweeps = [Part(name, problem, variants, loss, facts, steps) for name, (variants, steps) in parts.items()]
-    return run_parts("optimizer_compare", config.preset, config, problem, sweeps, chart="{}, best rates")[0]
+    return run_parts("optimizer_compare", config.preset, config, problem, sweeps, chart="{}")[0]
 
 
 def draw(folder: RunFolder, console: Console) -> None:

@@ -8,6 +8,7 @@ It serves on localhost only, until Ctrl-C. Runs that finish meanwhile appear by 
 from __future__ import annotations
 
 import shlex
+import socket
 import sys
 import tempfile
 import time
@@ -102,16 +103,17 @@ def launch(folder: str, port: int) -> str:
     """Starts TensorBoard in this process and returns its address.
 
     Raises:
-        InputError: if the port is taken.
+        InputError: if the port is not to be had.
     """
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise InputError(f"Cannot serve on port {port}: {error.strerror}; choose another --port") from None
     server = program.TensorBoard()
     # Its fast loader is a program that not every platform has. Asked for in so many words it makes no announcement.
     fast = "true" if has_data_server() else "false"
     server.configure(["tensorboard", *arguments_of(folder, port), "--load_fast", fast])
-    try:
-        return server.launch()
-    except program.TensorBoardServerException as error:
-        raise InputError(f"{error.msg}; choose another --port") from None
+    return server.launch()
 
 
 def has_data_server() -> bool:

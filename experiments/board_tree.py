@@ -59,9 +59,12 @@ def merge_dashboards(
         for value in _values(folder):
             if value.metadata.plugin_data.plugin_name == "hparams":
                 data = plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content).experiment
-                hparams = {info.name: info for info in data.hparam_infos} | hparams
-                metrics = {info.name.tag: info for info in data.metric_infos} | metrics
-                count.update([*(info.name for info in data.hparam_infos), *(i.name.tag for i in data.metric_infos)])
+                for infos, name, info in [
+                    *((hparams, info.name, info) for info in data.hparam_infos),
+                    *((metrics, info.name.tag, info) for info in data.metric_infos),
+                ]:
+                    infos.setdefault(name, info)
+                    count[name] += 1
             else:
                 categories += layout_pb2.Layout.FromString(tf.make_ndarray(value.tensor).item()).category
         layouts += [categories] if categories else []

@@ -56,7 +56,7 @@ def print_table(frame: pd.DataFrame, title: str, console: Console) -> None:
 def markdown_table(frame: pd.DataFrame) -> str:
     """A data frame as a Markdown table, for TensorBoard's Text dashboard."""
     lines = [[str(column) for column in frame], ["---"] * frame.shape[1]]
-    lines += [[cell(value) for value in row] for row in frame.itertuples(index=False)]
+    lines += [[cell(value).replace("|", r"\|") for value in row] for row in frame.itertuples(index=False)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

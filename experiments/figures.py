@@ -50,8 +50,8 @@ def step_axis(ax: Axes) -> None:
 
 
 def save_figure(figure: Figure, path: Path, note: str, synthetic: bool) -> Path:
-    """Stamps data set and settings at the foot and writes a PNG."""
+    """Stamps data set and settings at the foot and writes a PNG, which carries its title and that note as text too."""
     lines = textwrap.fill(note, width=int(16 * figure.get_figwidth()))
     figure.supxlabel(lines, fontsize=7.5, color="#c00000" if synthetic else "#555555")
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=130, metadata={"Title": figure.get_suptitle(), "Description": note})
     return path

@@ -127,7 +127,7 @@ def run(config: Config) -> RunFolder:
     problem = config.load_problem()
     facts = loss_facts(problem, loss, config.use_biases)
     sweeps = [Part(name, problem, variants, loss, facts, steps) for name, (variants, steps) in parts.items()]
-    return run_parts("optimizer_compare", config.preset, config, problem, sweeps, "{}, best rates", config.fine)[0]
+    return run_parts("optimizer_compare", config.preset, config, problem, sweeps, "{}", config.fine)[0]
 
 
 def draw(folder: RunFolder, console: Console) -> None:

@@ -131,7 +131,7 @@ def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
     by_variant = results.dropna(subset="finest_steps").groupby(["p", "depth"])
     chart = "steps against y1 over y2"
     for (p, depth), rows in by_variant:
-        log.best(f"L{p}, depth {depth}", chart, (rows["ratio"], rows["finest_steps"]))
+        log.line(f"L{p}, depth {depth}", chart, (rows["ratio"], rows["finest_steps"]))
     log.layout({"plateau": {chart: [f"^{chart}$"]}})
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,10 +12,12 @@ import pandas as pd
 
 from experiments.claims import Claim, cell, markdown_claims, markdown_table
 from experiments.options import DataOptions
+from experiments.outcome import settings_table, write_outcome
+from experiments.sweep_trials import write_trials
 from overparam_tf.datasets import Problem
 from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
-from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment, run_name
+from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment
 from overparam_tf.stopping import deferred
 from overparam_tf.sweep import History, Sweep, Variant
 
@@ -117,7 +118,8 @@ def run_parts(
             charts[chart.format(part.name)] = [variant.name for variant in part.variants]
             if stop.signal:
                 break
-        _write_trials(folder, history, config, charts)
+        trained = [variant for part in parts for variant in part.variants if variant.name in history.variants]
+        write_trials(folder, history, config, charts, trained)
     return folder, history
 
 
@@ -198,52 +200,11 @@ def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> H
     return history
 
 
-def _write_trials(folder: RunFolder, history: History, config: dict, charts: Mapping[str, Sequence[str]]) -> None:
-    """TensorBoard: a run per variant, rate and seed with HParams, and the best curves in one chart per group.
-
-    Args:
-        folder: the run folder.
-        history: the sweep's outcome.
-        config: what `config_of` returned.
-        charts: chart title -> names of the variants whose best curves it shows.
-    """
-    log = TensorBoardLog(folder.tensorboard)
-    log.clear()
-    metrics = {"final_loss": "final loss", "best_loss": "best loss", "excess_loss": "excess loss"}
-    log.declare(("variant", "optimizer", "depth", "width", "learning_rate", "seed", "loss", "data", "status"), metrics)
-    for row in history.runs.itertuples():
-        hparams = {
-            "variant": row.variant,
-            "optimizer": row.optimizer,
-            "depth": float(row.depth),
-            "width": row.width,
-            "learning_rate": row.learning_rate,
-            "seed": row.seed,
-            "loss": row.loss,
-            "data": config["data"]["label"],
-            "status": row.status,
-        }
-        curve = history.curve(row.variant, row.learning_rate, row.seed)
-        outcome = {tag: getattr(row, tag) for tag in metrics}
-        log.trial(
-            run_name(row.variant, row.learning_rate, row.seed),
-            hparams,
-            outcome,
-            curve,
-            row.status == "diverged",
-        )
-    for title, names in charts.items():
-        for name in names:
-            curve = history.best_curve(name)
-            if curve is not None:
-                log.best(name, title, curve)
-    category = f"{config['experiment']}, {config['data']['label']}"
-    log.layout({category: {title: [f"^{re.escape(title)}$"] for title in charts}})
-
-
 def write_report(folder: RunFolder, table: pd.DataFrame, claims: Sequence[Claim], figures: Sequence[Path]) -> None:
-    """TensorBoard: the figures in Images, the results table and the claims in Text."""
+    """report.json; TensorBoard: the figures in Images, the results table, the claims and the settings in Text."""
+    write_outcome(folder, table, claims, figures)
     texts = {"results": markdown_table(table), "claims": markdown_claims(claims)}
+    texts["settings"] = markdown_table(settings_table(folder.read_config()))
     TensorBoardLog(folder.tensorboard).report(figures, texts)
 
 

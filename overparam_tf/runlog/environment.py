@@ -1,4 +1,4 @@
-"""What a run should tell about where it came from: command line, commit, versions, machine."""
+"""What a run should tell about where it came from: time, command line, commit, versions, machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
@@ -13,10 +14,11 @@ PACKAGES = ("overparam_tf", "tensorflow", "keras", "numpy", "pandas", "matplotli
 
 
 def environment() -> dict[str, object]:
-    """Command line, commit (None outside a checkout), versions, machine and devices, as JSON-ready values."""
+    """Time, command line, commit (None outside a checkout), versions, machine and devices, as JSON-ready values."""
     import tensorflow as tf
 
     return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "commit": _commit(),
         "python": platform.python_version(),

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
 from tensorboard.plugins.hparams import api as hp
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 
-from overparam_tf.errors import InputError
+from overparam_tf.runlog.event_file import EventFile
 
-# The run of what belongs to no single trial: figures, tables, the layout; beneath it, one of each best curve. With
-# more than 40 runs TensorBoard shows none until asked; the filter `best` brings up these few.
-SUMMARY = "best"
+# The run of what belongs to no single trial: figures and texts; beneath it, one of each line of the charts. With more
+# than 40 runs TensorBoard's older dashboards show none until asked; the filter `charts` brings up these few.
+CHARTS = "charts"
+# Beneath this one, a run of each distribution.
+DISTRIBUTIONS = "distributions"
+# The run that says how to show the others: columns of HParams, layout of Custom Scalars. TensorBoard goes by one such
+# run, whichever it finds first; where several logs are shown together, one must replace all (`experiments.board`).
+DASHBOARD = "dashboard"
 
 
 class TensorBoardLog:
-    """Event files under one folder: a subfolder a run, and the subfolder `best` for what belongs to all.
-
-    Everything goes through TensorFlow's summary API: Keras's TensorBoard callbacks expect a `fit`.
+    """Event files under one folder: a subfolder a trial, and a few for what belongs to all.
 
     Args:
-        folder: where the event files go, e.g. a run folder's `tb`.
+        folder: where the event files go, e.g. a run folder's `tb`. The names of the two folders above it keep its
+            trials apart from those of other logs.
     """
 
     def __init__(self, folder: str | os.PathLike):
@@ -40,27 +41,16 @@ class TensorBoardLog:
         """Removes the event files of an earlier attempt; TensorBoard would show both."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def _writer(self, run: str = SUMMARY, suffix: str | None = None) -> Iterator[None]:
-        """Within, summaries go to this run.
-
-        Raises:
-            InputError: if they cannot be written.
-        """
-        try:
-            with tf.summary.create_file_writer(str(self._folder / run), filename_suffix=suffix).as_default():
-                yield
-        except tf.errors.OpError as error:
-            reason = error.message.splitlines()[0].split("}} ")[-1]
-            raise InputError(f"Cannot write TensorBoard's files: {reason}. Other results are intact") from None
-
     def declare(self, hparams: Sequence[str], metrics: Mapping[str, str]) -> None:
-        """Names the columns of the HParams dashboard: hyperparameters, and metrics as {tag: title}."""
-        with self._writer():
-            hp.hparams_config(
-                hparams=[hp.HParam(name) for name in hparams],
-                metrics=[hp.Metric(tag, display_name=title) for tag, title in metrics.items()],
-            )
+        """Names the columns of the HParams dashboard: hyperparameters, and metrics as {tag: title}.
+
+        TensorBoard shows five hyperparameters until asked for more: the first five here.
+        """
+        columns = [api_pb2.HParamInfo(name=name, differs=index < 5) for index, name in enumerate(hparams)]
+        outcomes = [
+            api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=title) for tag, title in metrics.items()
+        ]
+        self.dashboard(columns, outcomes, [])
 
     def trial(
         self,
@@ -80,19 +70,27 @@ class TensorBoardLog:
             failed: marks the trial as failed in the HParams dashboard.
         """
         steps, losses = curve
-        with self._writer(run):
-            hp.hparams(dict(hparams), trial_id=run)
-            self._scalars("loss", steps, losses)
-            last = int(steps[-1]) if len(steps) else 0
+        last = int(steps[-1]) if len(steps) else 0
+        # Trials of the same identifier are taken for repetitions of one, and averaged.
+        identifier = "/".join([*self._folder.absolute().parts[-3:-1], run])
+        with EventFile(self._folder / run) as file:
+            file.summary(hp.hparams_pb(dict(hparams), trial_id=identifier))
+            file.scalars("loss", steps, losses)
             for tag, value in outcome.items():
-                self._scalars(tag, [last], [value])
+                file.scalars(tag, [last], [value])
             status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
-            tf.summary.experimental.write_raw_pb(hparams_summary.session_end_pb(status).SerializeToString(), step=last)
+            file.summary(hparams_summary.session_end_pb(status), last)
 
-    def best(self, variant: str, chart: str, curve: tuple[Sequence[int], Sequence[float]]) -> None:
-        """The best curve of a variant, under the tag `chart`: a run of its own, so that it has its own colour."""
-        with self._writer(f"{SUMMARY}/{folder_name(variant)}"):
-            self._scalars(chart, *curve)
+    def line(self, name: str, chart: str, curve: tuple[Sequence[int], Sequence[float]]) -> None:
+        """A line of the chart of that tag: a run of its own, so that it has its own name and colour."""
+        with EventFile(self._folder / CHARTS / folder_name(name)) as file:
+            file.scalars(chart, *curve)
+
+    def distribution(self, name: str, chart: str, values: Mapping[int, Sequence[float]]) -> None:
+        """How values are distributed at each of a few steps, {step: values}."""
+        with EventFile(self._folder / DISTRIBUTIONS / folder_name(name)) as file:
+            for step, those in values.items():
+                file.histogram(chart, those, step)
 
     def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """The Custom Scalars dashboard: {category: {chart title: regular expressions of tags}}."""
@@ -106,27 +104,30 @@ class TensorBoardLog:
             )
             for category, titled in charts.items()
         ]
-        summary = custom_scalar.pb(layout_pb2.Layout(category=categories))
-        with self._writer():
-            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=0)
+        self.dashboard([], [], categories)
+
+    def dashboard(
+        self,
+        hparams: Sequence[api_pb2.HParamInfo],
+        metrics: Sequence[api_pb2.MetricInfo],
+        categories: Sequence[layout_pb2.Category],
+    ) -> None:
+        """Columns of HParams, if any, and categories of Custom Scalars, if any, in TensorBoard's own terms."""
+        with EventFile(self._folder / DASHBOARD) as file:
+            if hparams or metrics:
+                file.summary(hparams_summary.experiment_pb(list(hparams), list(metrics)))
+            if categories:
+                file.summary(custom_scalar.pb(layout_pb2.Layout(category=list(categories))))
 
     def report(self, figures: Sequence[Path], texts: Mapping[str, str]) -> None:
         """PNG files, each under its own name, and Markdown texts by tag, in place of those of an earlier report."""
-        for path in (self._folder / SUMMARY).glob("events.*.report"):
+        for path in (self._folder / CHARTS).glob("events.*.report"):
             path.unlink()
-        with self._writer(suffix=".report"):
+        with EventFile(self._folder / CHARTS, ".report") as file:
             for path in figures:
-                tf.summary.image(path.stem, tf.io.decode_png(path.read_bytes(), channels=3)[None], step=0)
+                file.png(f"figures/{path.stem}", path)
             for tag, markdown in texts.items():
-                tf.summary.text(tag, markdown, step=0)
-
-    @staticmethod
-    def _scalars(tag: str, steps: Sequence[int], values: Sequence[float]) -> None:
-        with np.errstate(over="ignore"):
-            values = np.asarray(values, np.float32)  # as TensorBoard keeps them
-        for step, value in zip(steps, values, strict=True):
-            if np.isfinite(value):
-                tf.summary.scalar(tag, value, step=int(step))
+                file.text(tag, markdown)
 
 
 def folder_name(variant: str) -> str:

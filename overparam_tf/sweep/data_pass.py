@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,6 +14,24 @@ from overparam_tf.losses import LpLoss, even_power
 # remainder. Measured on 2565 x 128, 50 runs, two cores: 0.31 ms a step unpadded, 0.22 ms padded. 64 instead of 16
 # gains nothing more at 30 runs and costs a single run 3 to 6 % (2565 rows become 2624 instead of 2576).
 ROW_BLOCK = 16
+
+
+class Rows(NamedTuple):
+    """What one pass reads.
+
+    Attributes:
+        x: inputs, shape (n, d), padded with zeros.
+        x_transposed: the same, shape (d, n), or None.
+        y: targets, shape (k, n).
+        is_row: 1 for a row and 0 for padding, shape (1, n).
+        loss_scale: what the sum of e^p over rows and outputs is multiplied with.
+    """
+
+    x: tf.Tensor
+    x_transposed: tf.Tensor | None
+    y: tf.Tensor
+    is_row: tf.Tensor
+    loss_scale: float | tf.Tensor
 
 
 class DataPass:
@@ -31,46 +51,55 @@ class DataPass:
     def __init__(self, problem: Problem, loss: LpLoss, dtype: str):
         n, k = problem.rows, problem.outputs
         padding = ((0, -n % ROW_BLOCK), (0, 0))
-        x = np.pad(problem.x, padding).astype(dtype)
+        x = np.pad(problem.x.astype(dtype), padding)
         # (R, d) @ (d, n) forward and (R, n) @ (n, d) backward: both products read x along its rows, which is
         # why both orders of x are kept. One transposed copy instead costs about a fifth more at 30 runs, and one copy
         # in either order 1.5 to 1.7 times as much at two. A single vector is another matter: see `_predict`.
-        self.x = tf.constant(x)
-        self.x_transposed = tf.constant(np.ascontiguousarray(x.T))
-        self.y = tf.constant(np.pad(problem.y, padding).T.astype(dtype))
-        # Padded rows are zero, so only a bias could give them a residual.
-        self.is_row = tf.constant(np.pad(np.ones((n, 1)), padding).T.astype(dtype))
+        self._all = Rows(
+            x=tf.constant(x),
+            x_transposed=tf.constant(np.ascontiguousarray(x.T)),
+            y=tf.constant(np.pad(problem.y, padding).T.astype(dtype)),
+            # Padded rows are zero, so only a bias could give them a residual.
+            is_row=tf.constant(np.pad(np.ones((n, 1)), padding).T.astype(dtype)),
+            loss_scale=(1 / loss.p if loss.scale else 1.0) / (n * k),
+        )
         self.p = loss.p
-        self.loss_scale = (1 / loss.p if loss.scale else 1.0) / (n * k)
-        self.gradient_scale = self.loss_scale * loss.p
 
-    def __call__(self, kernel: tf.Tensor, bias: tf.Tensor | None):
+    def __call__(self, kernel: tf.Tensor, bias: tf.Tensor | None, step: tf.Tensor | None = None):
         """One pass.
 
         Args:
             kernel: end-to-end kernels, shape (R, d, k).
             bias: end-to-end biases, shape (R, 1, k), or None.
+            step: number of the step; here all steps are alike.
 
         Returns:
             Losses (R,), dL/dK (R, d, k), and dL/db (R, 1, k) or None.
         """
+        data = self._rows(step)
         runs, features, outputs = kernel.shape
         rows = tf.reshape(tf.transpose(kernel, (0, 2, 1)), (runs * outputs, features))
-        residual = tf.reshape(self._predict(rows), (runs, outputs, -1))
+        residual = tf.reshape(self._predict(rows, data), (runs, outputs, -1))
         if bias is None:
-            residual -= self.y
+            residual -= data.y
         else:
-            residual = (residual + (tf.transpose(bias, (0, 2, 1)) - self.y)) * self.is_row
+            residual = (residual + (tf.transpose(bias, (0, 2, 1)) - data.y)) * data.is_row
         weighted = residual * even_power(residual, self.p - 2)
-        loss = self.loss_scale * tf.reduce_sum(weighted * residual, (1, 2))
-        weighted *= self.gradient_scale
-        gradient = tf.reshape(weighted, (runs * outputs, -1)) @ self.x
+        loss = data.loss_scale * tf.reduce_sum(weighted * residual, (1, 2))
+        weighted *= data.loss_scale * self.p
+        gradient = tf.reshape(weighted, (runs * outputs, -1)) @ data.x
         kernel_gradient = tf.transpose(tf.reshape(gradient, (runs, outputs, features)), (0, 2, 1))
         bias_gradient = None if bias is None else tf.reduce_sum(weighted, 2)[:, None, :]
         return loss, kernel_gradient, bias_gradient
 
-    def _predict(self, rows: tf.Tensor) -> tf.Tensor:
+    def _rows(self, step: tf.Tensor | None) -> Rows:
+        return self._all
+
+    @staticmethod
+    def _predict(rows: tf.Tensor, data: Rows) -> tf.Tensor:
         """(m, d) @ (d, n) for the m = R k rows of all kernels."""
         # A product of matrix and vector does no more than read x once. Reading the same copy forward and backward keeps
         # 1.3 MB in the caches instead of 2.6: on 2565 x 128 a step of one run takes a tenth less.
-        return tf.matmul(rows, self.x, transpose_b=True) if rows.shape[0] == 1 else rows @ self.x_transposed
+        if rows.shape[0] == 1 or data.x_transposed is None:
+            return tf.matmul(rows, data.x, transpose_b=True)
+        return rows @ data.x_transposed

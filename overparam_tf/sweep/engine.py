@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
 from overparam_tf.sweep.data_pass import DataPass
+from overparam_tf.sweep.shared_pass import SharedPass
 from overparam_tf.sweep.stacks import make_stack
 from overparam_tf.sweep.variant import Variant
 
@@ -26,27 +28,46 @@ class Engine:
         variants: what to train.
         loss: an `LpLoss`.
         dtype: `"float32"` or `"float64"`.
+        batch_size: rows of a step's batch; default None, all of them.
 
     Attributes:
         stacks: one stack a variant, in their order.
     """
 
-    def __init__(self, problem: Problem, variants: tuple[Variant, ...], loss: LpLoss, dtype: str):
+    def __init__(
+        self,
+        problem: Problem,
+        variants: tuple[Variant, ...],
+        loss: LpLoss,
+        dtype: str,
+        batch_size: int | None = None,
+    ):
         self.stacks = [make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants]
-        self._data_pass = DataPass(problem, loss, dtype)
+        self._data_pass = (
+            DataPass(problem, loss, dtype) if batch_size is None else SharedPass(problem, loss, dtype, batch_size)
+        )
+        self._compile(variants, dtype, jit_compile=True)
+
+    def _compile(self, variants: tuple[Variant, ...], dtype: str, jit_compile: bool) -> None:
         self._dtype = dtype
         self._runs = sum(len(variant.runs) for variant in variants)
         count = tf.TensorSpec((), tf.int32)
-        self._advance = tf.function(self._steps, jit_compile=True).get_concrete_function(count)
-        self._evaluate = tf.function(self._losses, jit_compile=True).get_concrete_function()
+        make = functools.partial(tf.function, jit_compile=jit_compile, autograph=False)
+        self._advance = make(self._steps).get_concrete_function(count, count)
+        self._evaluate = make(self._losses).get_concrete_function()
 
-    def advance(self, steps: int) -> np.ndarray:
+    def advance(self, steps: int, first: int = 0) -> np.ndarray:
         """Takes `steps` steps, at most `MAX_STEPS_PER_CALL`.
 
+        Args:
+            steps: how many.
+            first: number of the first of them, which tells its batch.
+
         Returns:
-            The losses *before* each step, shape (steps, R), runs in the order of the variants and their `runs`.
+            The losses *before* each step, shape (steps, R), runs in the order of the variants and their `runs`; with
+            batches those of the step's batch.
         """
-        return self._advance(tf.constant(steps)).numpy()[:steps]
+        return self._advance(tf.constant(steps), tf.constant(first)).numpy()[:steps]
 
     def evaluate(self) -> np.ndarray:
         """The losses of the current parameters, shape (R,)."""
@@ -66,20 +87,20 @@ class Engine:
             for j, variable in enumerate(stack.changing):
                 yield f"{i}/{j}", variable
 
-    def _forward(self):
+    def _forward(self, step: tf.Tensor | None = None):
         kernels, biases, updates = zip(*(stack.forward() for stack in self.stacks), strict=True)
         bias = None
         if any(bias is not None for bias in biases):
             zeros = [tf.zeros_like(kernel[:, :1]) for kernel in kernels]
             bias = tf.concat([zero if bias is None else bias for bias, zero in zip(biases, zeros, strict=True)], 0)
-        losses, kernel_gradient, bias_gradient = self._data_pass(tf.concat(kernels, 0), bias)
+        losses, kernel_gradient, bias_gradient = self._data_pass(tf.concat(kernels, 0), bias, step)
         return losses, kernel_gradient, bias_gradient, updates
 
     def _losses(self) -> tf.Tensor:
         return self._forward()[0]
 
-    def _step(self) -> tf.Tensor:
-        losses, kernel_gradient, bias_gradient, updates = self._forward()
+    def _step(self, step: tf.Tensor) -> tf.Tensor:
+        losses, kernel_gradient, bias_gradient, updates = self._forward(step)
         sizes = [stack.runs for stack in self.stacks]
         kernel_gradients = tf.split(kernel_gradient, sizes)
         bias_gradients = [None] * len(sizes) if bias_gradient is None else tf.split(bias_gradient, sizes)
@@ -87,11 +108,11 @@ class Engine:
             update(kernel_part, bias_part)
         return losses
 
-    def _steps(self, steps: tf.Tensor) -> tf.Tensor:
+    def _steps(self, steps: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
         losses = tf.TensorArray(self._dtype, MAX_STEPS_PER_CALL, element_shape=(self._runs,))
         _, losses = tf.while_loop(
             lambda step, losses: step < steps,
-            lambda step, losses: (step + 1, losses.write(step, self._step())),
+            lambda step, losses: (step + 1, losses.write(step, self._step(first + step))),
             (0, losses),
         )
         return losses.stack()

@@ -116,7 +116,7 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert shown.count("held  ") == 7 and "SYNTHETIC" in shown
-    assert {"results", "claims", *FIGURES} <= set(events(finished / "tb" / "best"))
+    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
 
 
 @pytest.mark.parametrize("depth", ["1", "2", "2.5"])

@@ -84,11 +84,10 @@ def test_tensorboard_has_every_run_and_the_best_curves(finished):
         written = scalars(events(folder), "loss")
         assert len(written) <= 1000 and list(written) == steps.tolist()
         assert np.allclose(list(written.values()), losses)
-    summary, best = events(finished / "tb" / "best"), history.best("AdaGrad")
-    assert scalars(events(finished / "tb" / "best" / "AdaGrad"), "part 1, best rates")[300] == pytest.approx(
-        best["final_loss"]
-    )
-    assert {"custom_scalars__config__", "results", "claims", *FIGURES} <= set(summary)
+    charts, best = finished / "tb" / "charts", history.best("AdaGrad")
+    assert scalars(events(charts / "AdaGrad"), "best rates/part 1")[300] == pytest.approx(best["final_loss"])
+    assert {"results", "claims", "settings", *(f"figures/{name}" for name in FIGURES)} <= set(events(charts))
+    assert "custom_scalars__config__" in events(finished / "tb" / "dashboard")
 
 
 def test_redraw_needs_no_training(finished, capsys):
@@ -99,7 +98,7 @@ def test_redraw_needs_no_training(finished, capsys):
     main(["--logdir", str(logdir), "--redraw", finished.name])
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert (finished / "curves.npz").read_bytes() == before
-    assert len(events(finished / "tb" / "best")["results"]) == 1
+    assert len(events(finished / "tb" / "charts")["results"]) == 1
     assert "SYNTHETIC" in capsys.readouterr().out
 
 

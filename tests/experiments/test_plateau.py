@@ -142,7 +142,7 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(file.stem for file in (finished / "figures").iterdir()) == FIGURES
     assert "2,503" in shown and "10: x37.9" in shown
-    assert {"results", "claims", *FIGURES} <= set(events(finished / "tb" / "best"))
+    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
 
 
 def test_nothing_reached_is_said(tmp_path, capsys):

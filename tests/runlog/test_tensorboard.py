@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+
+import numpy as np
 import pytest
 import tensorflow as tf
 from matplotlib.figure import Figure
@@ -36,29 +39,69 @@ def _hparams(found, tag):
     return plugin_data_pb2.HParamsPluginData.FromString(found[tag][0][1].metadata.plugin_data.content)
 
 
+def test_trials_of_two_logs_are_not_taken_for_repetitions_of_one(tmp_path):
+    groups = set()
+    for name in ("first", "second"):
+        folder = tmp_path / "experiment" / name / "tb"
+        TensorBoardLog(folder).trial("GD", {"depth": 1}, {}, ([], []))
+        groups.add(_hparams(events(folder / "GD"), "_hparams_/session_start_info").session_start_info.group_name)
+    assert groups == {"experiment/first/GD", "experiment/second/GD"}
+
+
 def test_the_layout_names_its_charts(log, tmp_path):
     log.layout({"experiment": {"best": ["^best/"], "all": ["loss"]}})
-    ((_, value),) = events(tmp_path / "best")["custom_scalars__config__"]
+    ((_, value),) = events(tmp_path / "dashboard")["custom_scalars__config__"]
     layout = layout_pb2.Layout.FromString(tf.make_ndarray(value.tensor).item())
     assert [chart.title for chart in layout.category[0].chart] == ["best", "all"]
     assert list(layout.category[0].chart[0].multiline.tag) == ["^best/"]
 
 
+def test_the_first_five_hyperparameters_are_shown_unasked(log, tmp_path):
+    log.declare("abcdefg", {"loss": "final loss"})
+    experiment = _hparams(events(tmp_path / "dashboard"), "_hparams_/experiment").experiment
+    assert [info.name for info in experiment.hparam_infos if info.differs] == list("abcde")
+    assert [(info.name.tag, info.display_name) for info in experiment.metric_infos] == [("loss", "final loss")]
+
+
 def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
-    log.layout({"experiment": {"best": ["best"]}})
+    log.line("charts of their own", "chart", ([0], [1.0]))
     figure = Figure(figsize=(2, 1))
-    figure.savefig(tmp_path / "chart.png")
+    figure.savefig(tmp_path / "chart.png", dpi=100)
     for text in ("first", "second"):
         log.report([tmp_path / "chart.png"], {"results": text})
-    found = events(tmp_path / "best")
-    assert len(found["chart"]) == 1 and found["chart"][0][1].metadata.plugin_data.plugin_name == "images"
+    found = events(tmp_path / "charts")
+    ((_, image),) = found["figures/chart"]
+    assert image.metadata.plugin_data.plugin_name == "images"
+    assert tf.make_ndarray(image.tensor).tolist() == [b"200", b"100", (tmp_path / "chart.png").read_bytes()]
     assert [tf.make_ndarray(value.tensor).item() for _, value in found["results"]] == [b"second"]
-    assert "custom_scalars__config__" in found
+    assert (tmp_path / "charts" / "charts of their own").is_dir()
 
 
-def test_each_best_curve_is_a_run_of_its_own(log, tmp_path):
-    log.best("GD, depth 2", "best rates", ([0, 1], [2.0, 1.0]))
-    assert scalars(events(tmp_path / "best" / "GD, depth 2"), "best rates") == {0: 2.0, 1: 1.0}
+def test_each_line_of_a_chart_is_a_run_of_its_own(log, tmp_path):
+    log.line("GD, depth 2", "best rates", ([0, 1], [2.0, 1.0]))
+    assert scalars(events(tmp_path / "charts" / "GD, depth 2"), "best rates") == {0: 2.0, 1: 1.0}
+
+
+def test_a_distribution_has_a_histogram_a_step(log, tmp_path):
+    log.distribution("GD", "singular values", {0: [1.0, 1.0], 9: [1.0, 2.0, 3.0]})
+    points = events(tmp_path / "distributions" / "GD")["singular values"]
+    counts = {step: tf.make_ndarray(value.tensor)[:, 2].sum() for step, value in points}
+    assert counts == {0: 2, 9: 3}
+
+
+def test_a_full_disk_is_one_line(log, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"Cannot write TensorBoard's files: .*File too large.* are intact"):
+            log.line("GD", "loss", (range(100_000), np.ones(100_000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_values_that_float32_cannot_hold_are_left_out(log, tmp_path):
+    log.line("GD", "loss", ([0, 1, 2, 3], [1.0, 1e39, float("inf"), float("nan")]))
+    assert scalars(events(tmp_path / "charts" / "GD"), "loss") == {0: 1.0}
 
 
 @pytest.mark.parametrize("variant", ["GD, depth 3", "a/b", "größe", "x\ny", ".."])

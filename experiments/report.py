@@ -1,0 +1,76 @@
+"""One page of all results: figures, tables, claims of the paper with verdicts, from the newest run of each experiment.
+
+    python -m experiments.report
+
+It writes LOGDIR/report.html, which needs neither the network nor the run folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.command_line import exit_codes, option, parse
+from experiments.report_page import page
+from experiments.report_section import Section, section_of
+from experiments.run_folders import newest_runs
+from overparam_tf._files import save_text
+from overparam_tf.errors import DataError
+from overparam_tf.runlog import RunFolder
+
+# As the paper tells the story; experiments that are not listed come last, by name.
+ORDER = ("minimal", "optimizer_compare", "depth_compare", "emulated_update", "plateau", "no_regularizer")
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Writes one self-contained HTML page about the newest run of each experiment."""
+
+    logdir: str = option("logs", "the log folder")
+    experiments: tuple[str, ...] | None = option(None, "only these experiments (default: all that have runs)")
+    output: str | None = option(None, f"where to write the page (default: LOGDIR/{REPORT})")
+
+
+def write_page(
+    runs: Sequence[RunFolder], path: Path, failures: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """Writes the page; a run that cannot be read is listed on it instead of being shown.
+
+    Args:
+        runs: one run an experiment.
+        path: the page's file.
+        failures: (experiment, what happened) of those that came to nothing.
+
+    Returns:
+        All failures: those given, and the runs that could not be read.
+    """
+    sections, failures = [], list(failures)
+    for run in runs:
+        try:
+            sections.append(section_of(run))
+        except DataError as error:
+            failures.append((run.path.parent.name, str(error)))
+    save_text(path, page(sorted(sections, key=_place), failures))
+    return failures
+
+
+def _place(section: Section) -> tuple[int, str]:
+    return ORDER.index(section.experiment) if section.experiment in ORDER else len(ORDER), section.experiment
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    with exit_codes("report"):
+        config = parse(Config, "report", arguments)
+        runs = newest_runs(config.logdir, config.experiments)
+        path = Path(config.output) if config.output else Path(config.logdir) / REPORT
+        failures = write_page(runs, path)
+        print(f"Report: {path}")
+        if failures:
+            raise DataError("; ".join(f"{experiment}: {reason}" for experiment, reason in failures))
+
+
+if __name__ == "__main__":
+    main()

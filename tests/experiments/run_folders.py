@@ -1,0 +1,35 @@
+"""Run folders made by hand, as experiments leave them, for what is made from folders alone."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from experiments import figures
+from experiments.claims import Claim
+from experiments.outcome import write_outcome
+from overparam_tf.runlog import RunFolder, TensorBoardLog
+
+NASTY = '<script>alert("&amp;")</script>'
+CLAIMS = [
+    Claim("depth accelerates: 1 < 2 & 3 > 2", True, "0.25 < 0.5"),
+    Claim("it beats AdaGrad", False, NASTY),
+    Claim("nobody knows", None, ""),
+]
+
+
+def make_run(logdir, experiment="optimizer_compare", name="run", quick=False, synthetic=False, **config):
+    """A finished run with a figure, a table, three claims, and TensorBoard's files of one trial."""
+    folder = RunFolder.create(logdir, experiment, name)
+    data = {"label": f"made up {NASTY}", "synthetic": synthetic}
+    known = {"experiment": experiment, "options": {"quick": quick, "data": "auto"}, "data": data, "status": "finished"}
+    folder.write_config({**known, "command": [f"{experiment}.py", "--name", name], "machine": "a machine", **config})
+    figure, _ = figures.new_figure(title=f"Loss & {NASTY}")
+    path = figures.save_figure(figure, folder.figures / "loss.png", f"note of {NASTY}", synthetic)
+    write_outcome(folder, pd.DataFrame({"variant": ["GD", NASTY], "loss": [0.5, 0.25]}), CLAIMS, [path])
+    log = TensorBoardLog(folder.tensorboard)
+    log.declare(["depth", experiment], {"final_loss": "final loss", f"{experiment}_steps": "steps"})
+    log.trial("GD/lr=0.1", {"depth": 1}, {"final_loss": 0.5}, ([0, 1], [1.0, 0.5]))
+    log.line("GD", "best rates/all", ([0, 1], [1.0, 0.5]))
+    log.layout({f"{experiment}: best rates": {"all": ["^best rates/all$"]}})
+    log.report([path], {"results": "none"})
+    return folder

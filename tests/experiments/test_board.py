@@ -1,0 +1,127 @@
+"""The tree of links, the merged dashboard, and what TensorBoard makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from experiments.board import Config, addresses, main
+from experiments.board_tree import BoardTree, merge_dashboards
+from tests.board_process import board
+from tests.event_files import events
+from tests.experiments.refusals import assert_refused
+from tests.experiments.run_folders import make_run
+
+
+@pytest.fixture
+def logs(tmp_path):
+    make_run(tmp_path / "logs", "optimizer_compare", "older")
+    make_run(tmp_path / "logs", "optimizer_compare", "newer")
+    make_run(tmp_path / "logs", "depth_compare", "run")
+    return tmp_path / "logs"
+
+
+def names(runs):
+    return [f"{run.path.parent.name}/{run.name}" for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["depth_compare/run", "optimizer_compare/newer"]),
+        ({"newest": 2}, ["depth_compare/run", "optimizer_compare/newer", "optimizer_compare/older"]),
+        ({"all": True}, ["depth_compare/run", "optimizer_compare/newer", "optimizer_compare/older"]),
+        ({"experiment": ("optimizer_compare",)}, ["optimizer_compare/newer"]),
+    ],
+)
+def test_the_runs_shown(options, expected, logs):
+    assert names(Config(logdir=str(logs), **options).runs()) == expected
+
+
+def test_the_newest_is_told_by_its_time(logs):
+    os.utime(logs / "optimizer_compare" / "older" / "config.json", (2e9, 2e9))
+    assert "optimizer_compare/older" in names(Config(logdir=str(logs)).runs())
+
+
+def test_one_dashboard_takes_the_place_of_all(logs, tmp_path):
+    tree = BoardTree(tmp_path)
+    tree.show(Config(logdir=str(logs)).runs())
+    assert not list(tmp_path.glob("*/*/dashboard")) and len(list((tmp_path / "dashboard").iterdir())) == 1
+    assert (tmp_path / "depth_compare" / "run" / "GD" / "lr=0.1").is_dir()
+    hparams, metrics, categories = merge_dashboards([tmp_path / "dashboard"])
+    assert [info.name for info in hparams] == ["depth", "depth_compare", "optimizer_compare"]
+    assert [info.name.tag for info in metrics] == ["final_loss", "depth_compare_steps", "optimizer_compare_steps"]
+    assert [category.title for category in categories] == ["depth_compare: best rates", "optimizer_compare: best rates"]
+    assert all(category.closed for category in categories)
+
+
+def test_runs_that_come_later_are_linked_too(logs, tmp_path):
+    tree = BoardTree(tmp_path)
+    tree.show(Config(logdir=str(logs), experiment=("depth_compare",)).runs())
+    assert not merge_dashboards([tmp_path / "dashboard"])[2][0].closed  # of one experiment alone
+    tree.show(Config(logdir=str(logs)).runs())
+    tree.show(Config(logdir=str(logs)).runs())
+    assert (tmp_path / "optimizer_compare" / "newer" / "charts").is_dir()
+    assert len(events(tmp_path / "dashboard")["_hparams_/experiment"]) == 1
+
+
+def test_tensorboard_serves_what_is_linked_on_localhost(logs, capsys):
+    with board(logs) as found:
+        base = found["HParams"].removesuffix("#hparams")
+        assert base.startswith("http://localhost:")
+
+        def get(path):
+            with urllib.request.urlopen(f"{base}data/plugin/{path}") as answer:
+                return json.load(answer)
+
+        start = time.monotonic()
+        while len(get("scalars/tags")) < 4 and time.monotonic() - start < 30:
+            time.sleep(0.1)
+        run = quote("optimizer_compare/newer/charts")
+        assert set(get("scalars/tags")["optimizer_compare/newer/GD/lr=0.1"]) == {"loss", "final_loss"}
+        assert len(get(f"scalars/scalars?run={run}/GD&tag={quote('best rates/all')}")) == 2
+        assert len(get(f"images/images?run={run}&tag=figures/loss&sample=0")) == 1
+        assert "none" in get(f"text/text?run={run}&tag=results")[0]["text"]
+        assert len(get("custom_scalars/layout")["category"]) == 2
+        port = base.split(":")[2].strip("/")
+        with pytest.raises(SystemExit):
+            main(["--logdir", str(logs), "--port", port])
+        assert "choose another --port" in capsys.readouterr().err
+
+
+def test_addresses_filter_by_experiment(logs):
+    found = addresses("http://localhost:6006/", Config(logdir=str(logs)).runs())
+    assert found["HParams"] == "http://localhost:6006/#hparams"
+    assert "regexInput=depth_compare/.*/charts/" in found["Custom Scalars, depth_compare"]
+    assert "Distributions, depth_compare" not in found  # it has none
+
+
+def test_print_starts_nothing(logs, capsys):
+    main(["--logdir", str(logs), "--print", "--port", "7007"])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-1].startswith(f"tensorboard --logdir {logs} --host localhost --port 7007 ")
+    assert shown[0].startswith("Time Series") and "http://localhost:7007/?runFilter=/charts/" in shown[0]
+
+
+BAD = {
+    "no runs": [],
+    "no such experiment": ["--experiment", "nothing"],
+    "none": ["--newest", "0"],
+    "port": ["--port", "-1"],
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line(case, tmp_path, capsys):
+    assert_refused("board", main, BAD[case], tmp_path / "logs", capsys)
+
+
+def test_nothing_is_served_to_other_machines():
+    source = Path(main.__code__.co_filename).read_text()
+    assert 'HOST = "localhost"' in source and "bind_all" not in source

@@ -25,12 +25,14 @@ import pandas as pd
 from rich.console import Console
 
 from experiments import step_cost_figures
-from experiments.claims import Claim, markdown_claims, markdown_table, print_claims, print_table
+from experiments.claims import markdown_claims, markdown_table, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import RunOptions
-from experiments.step_cost_claims import GOALS, THIRTY, goal_claim, loss_claim, rows_claim, start_up_claim
-from experiments.step_cost_contest import Contest, cells_of, results_of, settings_of, write_data
-from experiments.step_cost_scaling import AXES, BASE, QUICK_AXES, exponents, measure
+from experiments.step_cost_claims import GOALS, goal_claim, idle_claim, loss_claim, rows_claim, start_up_claim
+from experiments.step_cost_contest import Contest, write_data
+from experiments.step_cost_contestants import cells_of, settings_of
+from experiments.step_cost_scaling import AXES, BASE, QUICK_AXES, measure
+from experiments.step_cost_tables import contest_table, exponents, not_measured, results_of, settings_table
 from experiments.step_cost_workers import peer_command, peer_environment
 from overparam_tf.datasets import load
 from overparam_tf.errors import DataError
@@ -152,6 +154,9 @@ def draw(folder: RunFolder, console: Console) -> None:
         for name, table in shown.items():
             print_table(table, f"{config['data']['label']}, {name}: ms per step and run", console)
             texts[name] = markdown_table(table)
+        for line in not_measured(results):
+            console.print(line, style="yellow", highlight=False, markup=False)
+        texts["not measured"] = "\n\n".join(not_measured(results))
         claims += [loss_claim(results), *(goal_claim(goal, rounds) for goal in GOALS)]
         claims += [start_up_claim(workers["start_up_seconds"]), idle_claim(rounds)]
         drawn += step_cost_figures.draw_contest(folder, config, results)
@@ -163,42 +168,6 @@ def draw(folder: RunFolder, console: Console) -> None:
         drawn += step_cost_figures.draw_scaling(folder, config, tables["scaling"])
     print_claims(claims, console)
     TensorBoardLog(folder.tensorboard).report(drawn, {**texts, "claims": markdown_claims(claims)})
-
-
-def contest_table(results: pd.DataFrame) -> pd.DataFrame:
-    """A row a contestant in gradient descent at depth 1: cost, spread, cost over that of our thirty runs, and loss."""
-    cells = results[(results["optimizer"] == "sgd") & (results["depth"] == 1)]
-    ours = cells.loc[cells["contestant"] == THIRTY, "ms"].iloc[0]
-    return pd.DataFrame(
-        {
-            "contestant": cells["contestant"],
-            "median": cells["ms"],
-            "least": cells["ms_min"],
-            "most": cells["ms_max"],
-            "processor": cells["processor_ms"],
-            f"/ {THIRTY}": cells["ms"] / ours,
-            "loss": cells["loss"],
-            "status": cells["status"],
-        }
-    )
-
-
-def settings_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Medians: a row a contestant that is measured in every setting, a column an optimizer and depth."""
-    named = results.assign(setting=results["optimizer"] + " " + results["depth"].astype(str))
-    settings, names = named["setting"].unique(), named["contestant"].unique()
-    table = named.pivot(index="contestant", columns="setting", values="ms").loc[names, settings]
-    return table[table.notna().all(axis=1)].reset_index()
-
-
-def idle_claim(rounds: pd.DataFrame) -> Claim:
-    """Whether those whose turn it was not left the processors alone."""
-    text = "workers that wait take less than 1 % of a processor each"
-    if rounds.empty:
-        return Claim(text, None, "nothing measured")
-    idle = rounds.groupby("worker")[IDLE].sum()
-    share = idle[IDLE[1]] / idle[IDLE[0]]
-    return Claim(text, bool(share.max() < 0.01), f"{share.max():.2%} at most ({share.idxmax()})")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 
 from experiments.claims import Claim
-from experiments.step_cost_contest import (
+from experiments.step_cost_contestants import (
     COMPARED_STEPS,
     FIT,
     FUSED,
     MANY,
+    ONE,
     RUNS,
     SCAN,
     SWEEP_COMPRESSED,
     SWEEP_P2,
+    THIRTY,
     TORCH,
     VMAP_SCAN,
     products_label,
@@ -24,7 +26,6 @@ from experiments.step_cost_contest import (
 )
 from experiments.step_cost_scaling import COMPRESSED, fit_exponent
 
-ONE, THIRTY = sweep_label(1), sweep_label(MANY)
 SETTING = ["optimizer", "depth"]
 START_UP_SECONDS = 15
 TOLERANCE, LEAST_MOVE = 1e-4, 1e-2
@@ -112,3 +113,13 @@ def rows_claim(scaling: pd.DataFrame) -> Claim:
     costs = "; ".join(f"{size:,} rows: {ms:.3g} ms" for size, ms in zip(cells["size"], cells["ms"], strict=True))
     held = bool(cells["ms"].max() <= SAME * cells["ms"].min())
     return Claim(text, held, f"{costs}; exponent {fit_exponent(cells['size'], cells['ms']):.2f}")
+
+
+def idle_claim(rounds: pd.DataFrame) -> Claim:
+    """Whether those whose turn it was not left the processors alone."""
+    text = "workers that wait take less than 1 % of a processor each"
+    if rounds.empty:
+        return Claim(text, None, "nothing measured")
+    idle = rounds.groupby("worker")[["idle_seconds", "idle_processor_seconds"]].sum()
+    share = idle["idle_processor_seconds"] / idle["idle_seconds"]
+    return Claim(text, bool(share.max() < 0.01), f"{share.max():.2%} at most ({share.idxmax()})")

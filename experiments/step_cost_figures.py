@@ -52,7 +52,7 @@ def _settings(folder: RunFolder, config: dict, results: pd.DataFrame) -> Path:
     ax.set_xticks(range(len(settings)), [f"{optimizer}\ndepth {depth}" for optimizer, depth in settings], fontsize=8)
     ax.set(yscale="log", ylabel="ms per step and run, median")
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize=7, ncols=2)
+        ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _save(figure, folder, "settings", f"{config['data']['label']} · mean(e^4)/4 · float32", config)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from experiments.step_cost_contest import status_of
 from experiments.step_cost_workers import Worker, WorkerError, peer_command
@@ -112,23 +111,3 @@ def fit_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
     if len(pairs) < 2:
         return float("nan")
     return float(np.polyfit(*np.log(np.array(pairs, float).T), 1)[0])
-
-
-def exponents(scaling: pd.DataFrame) -> pd.DataFrame:
-    """A row an axis: the exponents of time and of memory, the sizes they were fitted on, and the largest cell."""
-    rows = []
-    for axis, cells in scaling.groupby("axis", sort=False):
-        measured = cells[cells["status"] == "measured"]
-        largest = measured.loc[measured["size"].idxmax()] if len(measured) else None
-        rows.append(
-            {
-                "size varied": axis,
-                "measured": f"{len(measured)} of {len(cells)}",
-                "time ~ size^": fit_exponent(measured["size"], measured["ms"]),
-                "memory ~ size^": fit_exponent(measured["size"], measured["growth_bytes"]),
-                "largest": None if largest is None else largest["size"],
-                "ms a step": None if largest is None else largest["ms"],
-                "peak MB": None if largest is None else largest["peak_bytes"] / 1e6,
-            }
-        )
-    return pd.DataFrame(rows)

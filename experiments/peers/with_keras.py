@@ -57,7 +57,7 @@ class FitRepeated(KerasTrainer):
         """All of them one `fit`."""
         batches = tf.data.Dataset.from_tensors((self._x, self._y)).repeat()
         epochs = steps // STEPS_PER_EXECUTION
-        self._model.fit(batches, steps_per_epoch=STEPS_PER_EXECUTION, epochs=epochs, verbose=0)
+        self._model.fit(batches, steps_per_epoch=STEPS_PER_EXECUTION, epochs=epochs, shuffle=False, verbose=0)
 
 
 class TrainOnBatch(KerasTrainer):

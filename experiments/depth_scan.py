@@ -38,7 +38,6 @@ class Task:
         p: exponent, even.
         floor: lowest loss of any linear predictor.
         curvature: largest eigenvalue of the loss's Hessian in K, at K = 0.
-        flattening: `curvature` over the same at the floor; 1 for p = 2.
         targets: losses to reach, falling.
     """
 
@@ -47,18 +46,16 @@ class Task:
     p: int
     floor: float
     curvature: float
-    flattening: float
     targets: tuple[float, ...]
 
     @classmethod
     def of(cls, problem: Problem, p: int, shares: Sequence[float]) -> Task:
         """The task of bringing the loss above the floor down to each of `shares` of that of the zero kernel."""
         x, y = problem.x, problem.y[:, 0]
-        floor = convex_floor(x, problem.y, p)
-        start = float(np.mean(y**p)) / p
-        targets = tuple(floor.loss + share * (start - floor.loss) for share in sorted(shares, reverse=True))
-        at_zero, at_floor = (_curvature(x, error, p) for error in (y, x @ floor.kernel[:, 0] - y))
-        return cls(x, y, p, floor.loss, at_zero, at_zero / at_floor, targets)
+        floor, start = convex_floor(x, problem.y, p).loss, float(np.mean(y**p)) / p
+        targets = tuple(floor + share * (start - floor) for share in sorted(shares, reverse=True))
+        hessian = (p - 1) / len(x) * (x * problem.y ** (p - 2)).T @ x
+        return cls(x, y, p, floor, float(np.linalg.eigvalsh(hessian)[-1]), targets)
 
     def rates(self, depth: int, norm: float, per_decade: int) -> np.ndarray:
         r"""The grid of learning rates, increasing: `DECADES` around 2 / (curvature |K|^(2-2/N)), |K| = `norm`.
@@ -69,11 +66,6 @@ class Task:
         """
         unit = 2 / (self.curvature * norm ** (2 - 2 / depth))
         return unit * np.logspace(*DECADES, round(per_decade * (DECADES[1] - DECADES[0])) + 1)
-
-
-def _curvature(x: np.ndarray, error: np.ndarray, p: int) -> float:
-    hessian = (p - 1) / len(x) * (x * error[:, None] ** (p - 2)).T @ x
-    return float(np.linalg.eigvalsh(hessian)[-1])
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ FEW = 10
 
 
 def draw_all(folder: RunFolder, config: dict, cells: pd.DataFrame, theory: pd.DataFrame) -> list[Path]:
-    """A phase diagram per target, the speed-up against kurtosis, and against the flattening."""
+    """A phase diagram per target, the speed-up against kurtosis, and against the steps there are to save."""
     targets = sorted(cells["target"].unique(), reverse=True)
     return [
         *(_phase_diagram(folder, config, cells, target) for target in targets),
         _against_kurtosis(folder, config, cells, theory, targets[-1]),
-        _against_flattening(folder, config, cells),
+        _against_steps(folder, config, cells),
     ]
 
 
@@ -40,8 +40,8 @@ def _save(figure, folder: RunFolder, name: str, config: dict) -> Path:
     note = (
         f"generated problems ({options['rows']} x {options['features']}, {options['explained']:.0%} explained) and "
         f"{data['label']} · mean(e^p)/p · balanced start N(0, 0.01²) · seeds {', '.join(map(str, options['seeds']))} · "
-        f"best of {options['rates_per_decade']} rates a decade · at most {config['limit']:,} steps · {options['dtype']} · "
-        f"{config['machine']}"
+        f"best of {options['rates_per_decade']} rates a decade · at most {config['limit']:,} steps · "
+        f"{options['dtype']} · {config['machine']}"
     )
     return figures.save_figure(figure, folder.figures / f"{name}.png", note, data["synthetic"])
 
@@ -61,10 +61,9 @@ def _phase_diagram(folder: RunFolder, config: dict, cells: pd.DataFrame, target:
         for ax, alignment in zip(row, alignments, strict=True):
             chosen = generated[(generated["p"] == p) & (generated["alignment"] == alignment)]
             image = _panel(ax, chosen)
-            ax.set_title(f"p = {p}, alignment {alignment:g}", fontsize=10)
-            if alignment == nearest:
-                for data in measured[measured["p"] == p].to_dict("records"):
-                    _mark(ax, chosen, data)
+            marked = measured[(measured["p"] == p) & (alignment == nearest)].to_dict("records")
+            ax.set_title(", ".join([f"p = {p}, alignment {alignment:g}", *(_mark(ax, chosen, m) for m in marked)]))
+            ax.title.set_fontsize(10)
         row[0].set_ylabel("kurtosis of the label")
     for ax in axes[-1]:
         ax.set_xlabel("condition number of $x^T x$")
@@ -91,25 +90,24 @@ def _panel(ax: Axes, cells: pd.DataFrame) -> AxesImage:
         look = {"color": "white" if abs(values[i, j]) > 0.65 * LARGEST else "black"}
         if cell.steps_1 < FEW:
             look |= {"color": "#777777", "style": "italic"}
-        ax.text(j, i, f"{cell.bound}{cell.speed_up:.2g}", ha="center", va="center", fontsize=8, **look)
+        # Low in its cell: the circle of a measured problem is to leave it legible.
+        ax.text(j, i - 0.3, f"{cell.bound}{cell.speed_up:.2g}", ha="center", va="center", fontsize=8, **look)
     image = ax.imshow(values, norm=NORM, cmap=MAP, origin="lower", aspect="auto")
     ax.set_xticks(range(len(conditions)), labels=[f"$10^{{{np.log10(c):.3g}}}$" for c in conditions])
     ax.set_yticks(range(len(kurtoses)), labels=["any"] if len(kurtoses) == 1 else [f"{k:g}" for k in kurtoses])
     return image
 
 
-def _mark(ax: Axes, cells: pd.DataFrame, data: dict) -> None:
-    """The measured problem: a circle at its condition number and kurtosis, in the colour of its speed-up."""
+def _mark(ax: Axes, cells: pd.DataFrame, data: dict) -> str:
+    """A circle at the measured problem's condition number and kurtosis, in its speed-up's colour; says what it is."""
     x, y = (
         np.interp(np.log(data[axis]), np.log(values), np.arange(len(values)))
         for axis, values in ((axis, sorted(cells[axis].unique())) for axis in ("condition", "kurtosis"))
     )
     known = data["bound"] != "?"
     colour = colormaps[MAP](NORM(np.log2(data["speed_up"]))) if known else "#f4f4f4"
-    ax.plot(x, y, "o", markersize=13, markerfacecolor=colour, markeredgecolor="black", markeredgewidth=1.5)
-    text = f"{data['problem']}\n" + (f"{data['bound']}{data['speed_up']:.2g}" if known else "neither")
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
-    ax.annotate(text, (x, y), (-12, 0), textcoords="offset points", ha="right", va="center", fontsize=7.5, bbox=box)
+    ax.plot(x, y, "o", markersize=11, markerfacecolor=colour, markeredgecolor="black", markeredgewidth=1.8)
+    return f"○ {data['problem']} " + (f"{data['bound']}{data['speed_up']:.2g}" if known else "neither")
 
 
 def _against_kurtosis(
@@ -132,10 +130,12 @@ def _against_kurtosis(
                 arrow = {"color": look["color"], "marker": "^" if bound == ">" else "v", "linestyle": ""}
                 ax.plot(some["kurtosis"], shift * some["speed_up"], **arrow)
         rows = theory[theory["p"] == p].sort_values("kurtosis")
-        ax.plot(rows["kurtosis"], rows["speed_up"], "k-", linewidth=2.5, label="two examples (y, 1), loss never rises")
+        ax.plot(
+            rows["kurtosis"], rows["speed_up"], "k-", linewidth=2.5, label="theory: two examples (y, 1), condition 1"
+        )
         if len(rows):
             ends = [rows["kurtosis"].max(), max(chosen["kurtosis"].max(), 2)]
-            ax.plot(ends, [rows["speed_up"].iloc[-1]] * 2, "k:", linewidth=1.5, label="its limit, y/1 large")
+            ax.plot(ends, [rows["speed_up"].iloc[-1]] * 2, "k:", linewidth=1.5, label="the same for larger y, about")
         ax.axhline(1, color="#888888", linestyle=":")
         figures.log_loss_axis(ax)
         ax.set(title=f"p = {p} (triangles: bounds)", xlabel="kurtosis of the label", ylabel="speed-up", xscale="log")
@@ -146,30 +146,29 @@ def _against_kurtosis(
     return _save(figure, folder, "speed_up_against_kurtosis", config)
 
 
-def _against_flattening(folder: RunFolder, config: dict, cells: pd.DataFrame) -> Path:
-    """Speed-up against the flattening, a point per cell that takes depth 1 some time: what there is to gain."""
-    known = cells[(cells["bound"] == "") & (cells["steps_1"] >= FEW)]
-    figure, (ax,) = figures.new_figure(1, "Speed-up against what the curvature loses on the way", height=5.4)
-    conditions = sorted(known.loc[known["problem"] == "generated", "condition"].unique())
-    for p, marker in zip(sorted(known["p"].unique()), MARKERS, strict=False):
-        for problem, points in known[known["p"] == p].groupby("problem"):
-            if problem == "generated":
-                colours = [figures.colour(conditions.index(condition)) for condition in points["condition"]]
-                look = {"c": colours, "s": 8 + 12 * np.log10(points["steps_1"]), "alpha": 0.7, "linewidths": 0}
-                ax.scatter(points["flattening"], points["speed_up"], marker=marker, **look)
-            else:
-                look = {"marker": "*", "s": 190, "c": "none", "edgecolors": "black", "linewidths": 1.3}
-                ax.scatter(points["flattening"], points["speed_up"], **look)
-                for point in points.itertuples():
-                    text, at = f"{problem}, p = {p}", (point.flattening, point.speed_up)
-                    ax.annotate(text, at, (0, 11), textcoords="offset points", ha="center", fontsize=8)
-        ax.plot([], [], marker, color="#555555", label=f"p = {p}")
-    for index, condition in enumerate(conditions):
-        ax.plot([], [], "s", color=figures.colour(index), label=f"condition number {condition:.0e}")
-    ax.axhline(1, color="#888888", linestyle=":")
-    ax.set_xscale("log")
-    figures.log_loss_axis(ax)
-    ax.set(xlabel="largest curvature at K = 0 / at the floor", ylabel="speed-up (larger marker: more steps)")
-    if len(known):
-        ax.legend(fontsize=7)
-    return _save(figure, folder, "speed_up_against_flattening", config)
+def _against_steps(folder: RunFolder, config: dict, cells: pd.DataFrame) -> Path:
+    """Speed-up against the steps of depth 1, a point per cell, a panel per target and p; dotted: the ceiling."""
+    known = cells[(cells["bound"] != "?") & (cells["p"] > 2)]
+    powers, targets = sorted(known["p"].unique()), sorted(known["target"].unique(), reverse=True)
+    figure, axes = figures.new_figure(max(len(powers), 1), "Speed-up against the steps there are to save", height=5)
+    for ax, p in zip(axes, powers, strict=False):
+        for index, target in enumerate(targets):
+            group = known[(known["p"] == p) & (known["target"] == target)]
+            points, look = group[group["problem"] == "generated"], {"color": figures.colour(index), "linestyle": ""}
+            steps = points["steps_1"].fillna(config["limit"])
+            ax.plot(steps, points["speed_up"], "o", markersize=4, alpha=0.7, label=f"target {target:g}", **look)
+            bounds = points[points["bound"] == ">"]
+            ax.plot(steps[bounds.index], 1.15 * bounds["speed_up"], "^", markersize=5, **look)
+            ax.axhline(target ** -((p - 2) / p), color=look["color"], linestyle=":")
+            for data in group[group["problem"] != "generated"].itertuples():
+                ax.plot(data.steps_1, data.speed_up, "*", markersize=15, markeredgecolor="black", **look)
+                ax.annotate(
+                    data.problem, (data.steps_1, data.speed_up), (0, 9), textcoords="offset points", ha="center"
+                )
+        ax.axhline(1, color="#888888", linewidth=0.8)
+        ax.set_xscale("log")
+        figures.log_loss_axis(ax)
+        ax.set(xlabel="steps of depth 1", ylabel="speed-up (triangle: at least)")
+        ax.set_title(f"p = {p}; dotted: target^-(p-2)/p, what the curvature loses", fontsize=10)
+        ax.legend(fontsize=8)
+    return _save(figure, folder, "speed_up_against_steps", config)

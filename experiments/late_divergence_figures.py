@@ -1,0 +1,125 @@
+"""The figures of `experiments.late_divergence`, from the tables of its run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments import figures
+from experiments.late_divergence_claims import followed, predicted_growth
+from experiments.sweep_run import describe_run
+from overparam_tf.runlog import RunFolder
+
+
+def draw_all(
+    folder: RunFolder, config: dict, results: pd.DataFrame, trace: pd.DataFrame, curves: dict[str, np.ndarray]
+) -> list[Path]:
+    """All figures; the last steps only where the run to explain has blown up."""
+    drawn = [_crossing(folder, config, results, trace, curves), _remedies(folder, config, results, trace, curves)]
+    name = results["method"].iloc[0]
+    return drawn + ([_last_steps(folder, config, name, trace, curves)] if f"{name}/swing" in curves else [])
+
+
+def _save(figure, folder: RunFolder, name: str, config: dict) -> Path:
+    options = {**config["options"], "seeds": [config["options"]["seed"]]}
+    note = f"{describe_run({**config, 'options': options}, config['losses'][0])} · Hessian in float64"
+    return figures.save_figure(figure, folder.figures / f"{name}.png", note, config["data"]["synthetic"])
+
+
+def _end_mark(ax, row, height: float, colour: str) -> None:
+    if row.status == "diverged":
+        ax.plot(row.steps, height, "x", color=colour, markersize=9, markeredgewidth=2.2, clip_on=False, zorder=5)
+
+
+def _crossing(folder: RunFolder, config: dict, results, trace, curves) -> Path:
+    """The constant rates: loss, sharpness against 2/rate, and what the sharpness is made of."""
+    shown = results.iloc[:3]
+    title = f"Late divergence at rate {config['rate']:g}: the loss gives no warning, the sharpness does"
+    figure, (left, middle, right) = figures.new_figure(3, title, height=5)
+    for index, row in enumerate(shown.itertuples()):
+        colour, run = figures.colour(index), trace[trace["method"] == row.method]
+        label = f"depth {row.depth}, rate {run['rate'].iloc[0]:g}"
+        steps, losses = curves[f"{row.method}/steps"], curves[f"{row.method}/losses"]
+        figures.plot_losses(left, (steps, losses), 2 * losses[0], color=colour, label=label)
+        _end_mark(left, row, run["loss"][run["loss"] < 2 * losses[0]].iloc[-1], colour)
+        sane = run[run["sharpness"] < 1.5 * run["threshold"]]
+        middle.plot(sane["step"], sane["sharpness"], color=colour, label=label)
+        middle.axhline(run["threshold"].iloc[0], color=colour, linestyle="--", linewidth=1)
+        _end_mark(middle, row, run["threshold"].iloc[0], colour)
+        if index == 0:
+            for column, name in (
+                ("sharpness", "sharpness"),
+                ("effective_rate", "effective rate |K|^(2-2/N)"),
+                ("norm", "|K|"),
+                ("curvature", "curvature of the loss in K"),
+                ("balance_defect", "relative balance defect"),
+            ):
+                right.plot(sane["step"], sane[column], label=name)
+            if not np.isnan(row.crossed_at):
+                right.axvline(row.crossed_at, color="#888888", linestyle=":", label="sharpness = 2 / rate")
+    figures.log_loss_axis(left)
+    left.set(title="loss (×: NaN from here)", ylabel=config["losses"][0]["label"])
+    middle.set(title="largest Hessian eigenvalue (dashed: 2 / rate)", ylim=(0, None), ylabel="sharpness")
+    right.set(title=f"what it is made of: {shown['method'].iloc[0]}, depth {config['depth']}", yscale="log")
+    for ax in (left, middle, right):
+        figures.step_axis(ax)
+        ax.tick_params(axis="x", labelsize=8)
+        ax.set_xlabel("step (full batch)")
+        ax.legend(fontsize=8)
+    return _save(figure, folder, "crossing", config)
+
+
+def _last_steps(folder: RunFolder, config: dict, name: str, trace: pd.DataFrame, curves) -> Path:
+    """The blow-up step by step: sharpness, the swing along its direction with linear theory's, and the loss."""
+    steps, swing, losses = (curves[f"{name}/{array}"] for array in ("tail_steps", "swing", "tail_losses"))
+    run = trace[trace["method"] == name]
+    part, growth = followed(swing), predicted_growth(steps, run)
+    figure, (left, middle, right) = figures.new_figure(3, f"The last {len(steps):,} steps, one by one", height=5)
+    near = run[(run["step"] >= steps[0]) & (run["sharpness"] < 1.2 * run["threshold"])]
+    left.plot(near["step"], near["sharpness"] / near["threshold"], color=figures.colour(0))
+    left.axhline(1, color="#888888", linestyle="--")
+    left.set(title="sharpness over 2 / rate", ylim=(None, 1.05))
+    middle.semilogy(steps, np.maximum(swing, 1e-12), ",", color=figures.colour(1), label="measured")
+    middle.plot([], [], "o", color=figures.colour(1))
+    if part.stop > part.start:
+        anchor = np.log(swing[part.stop - 1]) - growth[part.stop - 1]
+        curve = np.exp(np.clip(growth + anchor, -40, 2))
+        shown = (curve > 0.1 * np.median(swing)) & (steps <= steps[part.stop - 1])
+        middle.plot(steps[shown], curve[shown], "k--", linewidth=1.3, label="each step × (rate × sharpness - 1)")
+    middle.set(title="swing along the top eigenvector", ylim=(1e-9, 10))
+    top = 2 * config["losses"][0]["at_zero"]
+    figures.plot_losses(right, (steps, losses), top, color=figures.colour(2))
+    figures.log_loss_axis(right)
+    right.set(title="loss", ylabel=config["losses"][0]["label"])
+    middle.legend(fontsize=8)
+    for ax in (left, middle, right):
+        figures.step_axis(ax)
+        ax.tick_params(axis="x", labelsize=8)
+        ax.set_xlabel("step (full batch)")
+    return _save(figure, folder, "last_steps", config)
+
+
+def _remedies(folder: RunFolder, config: dict, results, trace, curves) -> Path:
+    """Every method: excess loss, and sharpness times rate over 2."""
+    figure, (left, right) = figures.new_figure(2, f"What removes the blow-up, depth {config['depth']}", height=5.4)
+    floor, top = config["losses"][0]["floor"], 2 * config["losses"][0]["at_zero"]
+    for index, row in enumerate(results[results["depth"] == config["depth"]].itertuples()):
+        colour, run = figures.colour(index), trace[trace["method"] == row.method]
+        steps, losses = curves[f"{row.method}/steps"], curves[f"{row.method}/losses"]
+        end = "NaN" if row.status == "diverged" else f"{row.final_loss - floor:.4f}"
+        figures.plot_losses(left, (steps, losses - floor), top, color=colour, label=f"{row.method}: {end}")
+        _end_mark(left, row, (run["loss"][run["loss"] < top / 2] - floor).iloc[-1], colour)
+        quotient = run["sharpness"] / run["threshold"]
+        right.plot(run["step"], quotient.where(quotient < 5), color=colour, label=row.method)
+        _end_mark(right, row, 1, colour)
+    figures.log_loss_axis(left)
+    left.set(title="loss above the convex floor (×: NaN from here)", ylabel=f"{config['losses'][0]['label']} - floor")
+    right.axhline(1, color="#888888", linestyle="--")
+    right.set(title="rate × sharpness / 2 (unstable above 1)", ylim=(0, None))
+    left.legend(fontsize=8, title="at the end", title_fontsize=8)
+    for ax in (left, right):
+        figures.step_axis(ax)
+        ax.set_xlabel("step (full batch)")
+    return _save(figure, folder, "remedies", config)

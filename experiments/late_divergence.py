@@ -30,7 +30,7 @@ from experiments.late_divergence_claims import ADVICE, claims_of
 from experiments.options import DataOptions
 from experiments.recorded_descent import MAX_STEPS_PER_CALL, RecordedDescent
 from experiments.sharpness import kernel_hessian, sharpness
-from experiments.sweep_run import loss_facts, write_config
+from experiments.sweep_run import config_of, loss_facts
 from overparam_tf.datasets import Problem
 from overparam_tf.dynamics import balance_defect
 from overparam_tf.errors import DataError
@@ -108,10 +108,11 @@ class Method:
 def run(config: Config) -> RunFolder:
     """Trains by every method; writes config.json, results.csv, trace.csv, curves.npz and TensorBoard's curves."""
     problem = config.load_problem()
-    folder = config.create_data_folder("late_divergence", f"depth-{config.depth}-{config.rate:g}", problem)
     facts = loss_facts(problem, LpLoss(P), use_bias=False)
     settings = {"rate": config.rate, "steps": config.length, "depth": config.depth, "shallower": config.shallower}
-    written = write_config(folder, config, problem, [facts], **settings, at_floor=sharpness_at_floor(problem, config))
+    more = {**settings, "losses": [facts], "at_floor": sharpness_at_floor(problem, config)}
+    written = config_of("late_divergence", config, problem, [], **more)
+    folder = config.create_data_folder("late_divergence", f"depth-{config.depth}-{config.rate:g}", problem, written)
     results, traces, curves = [], [], {}
     for method in config.methods():
         row, trace, arrays = follow(config, problem, method)
@@ -119,9 +120,9 @@ def run(config: Config) -> RunFolder:
         traces.append(trace)
         curves.update({f"{method.name}/{name}": values for name, values in arrays.items()})
     results, trace = pd.DataFrame(results), pd.concat(traces, ignore_index=True)
-    results.to_csv(folder.path / "results.csv", index=False)
-    trace.to_csv(folder.path / "trace.csv", index=False)
-    np.savez_compressed(folder.path / "curves.npz", **curves)
+    folder.write_table("results.csv", results)
+    folder.write_table("trace.csv", trace)
+    folder.write_arrays("curves.npz", curves)
     _write_trials(folder, results, trace, curves, written)
     return folder
 

@@ -82,8 +82,8 @@ def _excess(log: TensorBoardLog, history: History, charts: Mapping[str, Sequence
                 steps, losses = history.best_curve(name)
                 above = losses > facts[best["loss"]]["floor"]
                 decades = np.log10(losses[above] - facts[best["loss"]]["floor"])
-                log.line(name, f"excess/log10 of the excess loss, {title}", (steps[above], decades))
-    return [f"excess/log10 of the excess loss, {title}" for title in charts]
+                log.line(name, f"excess/log10 of excess loss, {title}", (steps[above], decades))
+    return [f"excess/log10 of excess loss, {title}" for title in charts]
 
 
 def _by_depth(log: TensorBoardLog, history: History, charts: Mapping[str, Sequence[str]]) -> list[str]:
@@ -97,10 +97,10 @@ def _by_depth(log: TensorBoardLog, history: History, charts: Mapping[str, Sequen
         best = best.drop_duplicates("variant").sort_values("depth")
         for optimizer, rows in best.groupby("optimizer", sort=False):
             if len(rows) > 1 and rows["depth"].is_unique and (rows["depth"] % 1 == 0).all():
-                for column, said in (("excess_loss", "excess loss"), ("steps_to_target", "steps to the target")):
+                for column, said in (("excess_loss", "excess loss"), ("steps_to_target", "steps to target")):
                     known = rows.dropna(subset=column)
                     if len(known):
-                        tag = f"by depth/{said} at the best rate against the depth, {title}"
+                        tag = f"by depth/{said}, {title}"
                         tags[tag] = None
                         log.line(f"{optimizer} by depth", tag, (known["depth"], known[column].astype(float)))
     return list(tags)

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 from zipfile import BadZipFile
 
 import keras
@@ -43,9 +44,9 @@ STEPS, QUICK_STEPS = 600_000, 16_000
 RATE, QUICK_RATE = 1e-3, 4e-3
 # Steps kept one by one before the end, to see a blow-up from the crossing on; and every how many of them, and how many
 # times over the whole run, the Hessian is taken.
-TAIL, TAIL_STRIDE, SNAPSHOTS, QUICK_SNAPSHOTS = 8192, 64, 150, 50
+TAIL, TAIL_STRIDE, SNAPSHOTS, QUICK_SNAPSHOTS = 8192, 64, 150, 30
 # The cap: the rate is kept below this over the sharpness, which is measured so many times over the run.
-CAP, CAP_CHECKS = 1.8, 300
+CAP, CAP_CHECKS = 1.8, 200
 PLAIN = "constant rate"
 P = 4
 
@@ -59,6 +60,7 @@ class Config(DataOptions):
     learning_rate: float | None = option(None, f"the rate (default: {RATE:g}, with --quick {QUICK_RATE:g})")
     steps: int | None = option(None, f"full-batch steps (default: {STEPS}, with --quick {QUICK_STEPS})")
     clips: tuple[float, ...] = option((1.0, 0.1), "largest norms of the gradient, for clipping")
+    init: Literal["near_zero", "balanced"] = option("near_zero", "how the factors start: see Variant")
     seed: int = option(0, "seed of the initial factors")
 
     def __post_init__(self):
@@ -145,7 +147,7 @@ def sharpness_at_floor(problem: Problem, config: Config) -> dict[str, float]:
 
 def follow(config: Config, problem: Problem, method: Method) -> tuple[dict, pd.DataFrame, dict[str, np.ndarray]]:
     """One run: its row of results.csv, its snapshots (trace.csv), and its curve and last steps (curves.npz)."""
-    variant = Variant(method.name, depth=method.depth, seeds=(config.seed,))
+    variant = Variant(method.name, depth=method.depth, seeds=(config.seed,), initial_factors=config.init)
     descent = RecordedDescent(problem, variant, method.optimizer, LpLoss(P), config.dtype)
     recorded = record_steps(config.length)
     wanted = np.linspace(0, config.length, (QUICK_SNAPSHOTS if config.quick else SNAPSHOTS) + 1).astype(int)

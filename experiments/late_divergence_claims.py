@@ -44,7 +44,7 @@ def claims_of(config: dict, results: pd.DataFrame, trace: pd.DataFrame, curves: 
         claims.append(Claim("and stays below it in all that survive unclipped", max(below.values()) < 1, numbers))
     claims += [_growth(run, plain), _balance(run, plain)]
     if name in diverged.index:
-        claims.append(_oscillation(name, run, curves))
+        claims.append(_oscillation(plain, run, curves))
     safe = {int(depth): 2 / value for depth, value in config["at_floor"].items()}
     numbers = ", ".join(f"depth {depth} {rate:.2g}" for depth, rate in safe.items())
     text = f"rate {config['rate']:g} is stable at the floor itself: it is below 2 / sharpness there"
@@ -88,19 +88,20 @@ def predicted_growth(steps: np.ndarray, run: pd.DataFrame) -> np.ndarray:
     return np.cumsum(np.log(np.abs(np.interp(steps, sane["step"], quotient) - 1)))
 
 
-def followed(swing: np.ndarray) -> slice:
-    """The steps over which an oscillation stands out of the noise and is still small: the last such stretch."""
-    noise = np.median(swing[: max(len(swing) // 4, 1)])
-    small = np.flatnonzero(swing > BENT)
-    end = small[0] if len(small) else len(swing)
-    quiet = np.flatnonzero(swing[:end] < NOISE * noise)
-    return slice(int(quiet[-1]) + 1 if len(quiet) else 0, int(end))
+def followed(steps: np.ndarray, swing: np.ndarray, crossed_at: float) -> slice:
+    """The steps from the crossing on over which the swing stands out of the noise before it, and is still small."""
+    begin = int(np.searchsorted(steps, crossed_at))
+    noise = np.median(swing[max(begin - 500, 0) : begin]) if begin else 0.0
+    large = np.flatnonzero(swing[begin:] > BENT)
+    end = begin + int(large[0]) if len(large) else len(swing)
+    quiet = np.flatnonzero(swing[begin:end] < NOISE * noise)
+    return slice(begin + int(quiet[-1]) + 1 if len(quiet) else begin, end)
 
 
-def _oscillation(name: str, run: pd.DataFrame, curves: dict[str, np.ndarray]) -> Claim:
+def _oscillation(plain: pd.Series, run: pd.DataFrame, curves: dict[str, np.ndarray]) -> Claim:
     text = "the weights swing along the top eigenvector, each step rate x sharpness - 1 times as far as the last"
-    steps, swing = curves[f"{name}/tail_steps"], curves[f"{name}/swing"]
-    part = followed(swing)
+    steps, swing = curves[f"{plain.name}/tail_steps"], curves[f"{plain.name}/swing"]
+    part = followed(steps, swing, plain["crossed_at"])
     if part.stop - part.start < 20:
         return Claim(text, None, "too few steps between noise and blow-up")
     measured = np.log(swing[part.stop - 1] / swing[part.start])

@@ -18,8 +18,9 @@ def draw_all(
 ) -> list[Path]:
     """All figures; the last steps only where the run to explain has blown up."""
     drawn = [_crossing(folder, config, results, trace, curves), _remedies(folder, config, results, trace, curves)]
-    name = results["method"].iloc[0]
-    return drawn + ([_last_steps(folder, config, name, trace, curves)] if f"{name}/swing" in curves else [])
+    plain = results.iloc[0]
+    exploded = f"{plain['method']}/swing" in curves and not np.isnan(plain["crossed_at"])
+    return drawn + ([_last_steps(folder, config, plain, trace, curves)] if exploded else [])
 
 
 def _save(figure, folder: RunFolder, name: str, config: dict) -> Path:
@@ -71,33 +72,38 @@ def _crossing(folder: RunFolder, config: dict, results, trace, curves) -> Path:
     return _save(figure, folder, "crossing", config)
 
 
-def _last_steps(folder: RunFolder, config: dict, name: str, trace: pd.DataFrame, curves) -> Path:
+def _last_steps(folder: RunFolder, config: dict, plain: pd.Series, trace: pd.DataFrame, curves) -> Path:
     """The blow-up step by step: sharpness, the swing along its direction with linear theory's, and the loss."""
+    name, crossed = plain["method"], plain["crossed_at"]
     steps, swing, losses = (curves[f"{name}/{array}"] for array in ("tail_steps", "swing", "tail_losses"))
-    run = trace[trace["method"] == name]
-    part, growth = followed(swing), predicted_growth(steps, run)
-    figure, (left, middle, right) = figures.new_figure(3, f"The last {len(steps):,} steps, one by one", height=5)
-    near = run[(run["step"] >= steps[0]) & (run["sharpness"] < 1.2 * run["threshold"])]
-    left.plot(near["step"], near["sharpness"] / near["threshold"], color=figures.colour(0))
+    shown = steps >= crossed - (plain["steps"] - crossed)
+    run = trace[(trace["method"] == name) & (trace["step"] >= steps[shown][0])]
+    part, growth = followed(steps, swing, crossed), predicted_growth(steps, trace[trace["method"] == name])
+    title = f"Depth {config['depth']}, rate {config['rate']:g}: the last {shown.sum():,} steps, one by one"
+    figure, (left, middle, right) = figures.new_figure(3, title, height=5)
+    sane = run[run["sharpness"] < 1.1 * run["threshold"]]
+    left.plot(sane["step"], sane["sharpness"] / sane["threshold"], ".-", color=figures.colour(0))
     left.axhline(1, color="#888888", linestyle="--")
-    left.set(title="sharpness over 2 / rate", ylim=(None, 1.05))
-    middle.semilogy(steps, np.maximum(swing, 1e-12), ",", color=figures.colour(1), label="measured")
-    middle.plot([], [], "o", color=figures.colour(1))
+    left.set(title="sharpness over 2 / rate")
+    look = {"color": figures.colour(1), "markersize": 2, "linestyle": ""}
+    middle.plot(steps[shown], np.maximum(swing[shown], 1e-12), "o", label="measured", **look)
     if part.stop > part.start:
-        anchor = np.log(swing[part.stop - 1]) - growth[part.stop - 1]
-        curve = np.exp(np.clip(growth + anchor, -40, 2))
-        shown = (curve > 0.1 * np.median(swing)) & (steps <= steps[part.stop - 1])
-        middle.plot(steps[shown], curve[shown], "k--", linewidth=1.3, label="each step × (rate × sharpness - 1)")
-    middle.set(title="swing along the top eigenvector", ylim=(1e-9, 10))
+        theory = np.exp(growth - growth[part.stop - 1]) * swing[part.stop - 1]
+        grows = (steps >= crossed) & (steps <= steps[part.stop - 1])
+        label = "theory: each step × (rate × sharpness - 1)"
+        middle.plot(steps[grows], theory[grows], "k--", linewidth=1.5, label=label)
+    middle.set(title="swing of the weights along the top eigenvector", yscale="log")
+    middle.set_ylim(max(np.quantile(swing[shown], 0.02), 1e-12), 10)
+    middle.legend(fontsize=8)
     top = 2 * config["losses"][0]["at_zero"]
-    figures.plot_losses(right, (steps, losses), top, color=figures.colour(2))
+    figures.plot_losses(right, (steps[shown], losses[shown]), top, color=figures.colour(2))
     figures.log_loss_axis(right)
     right.set(title="loss", ylabel=config["losses"][0]["label"])
-    middle.legend(fontsize=8)
     for ax in (left, middle, right):
+        ax.axvline(crossed, color="#888888", linestyle=":")
         figures.step_axis(ax)
         ax.tick_params(axis="x", labelsize=8)
-        ax.set_xlabel("step (full batch)")
+        ax.set_xlabel("step (full batch); dotted: sharpness passes 2 / rate")
     return _save(figure, folder, "last_steps", config)
 
 

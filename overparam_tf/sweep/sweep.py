@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from overparam_tf._shapes import positive_int
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import InputError
 from overparam_tf.losses import LpLoss
@@ -99,8 +100,9 @@ class Sweep:
         progress: Callable[[Progress], None] | None = None,
         checkpoints: str | os.PathLike | None = None,
         seconds_between_checkpoints: float = 30.0,
+        batch_size: int | None = None,
     ) -> History:
-        """Trains every run from its initial factors for `steps` full-batch steps.
+        """Trains every run from its initial factors for `steps` steps, on all rows or on one batch after the other.
 
         A keyboard interrupt ends the training after the current call of the compiled loop (about a second) and
         returns what there is, with status `"interrupted"`; a second one is a `KeyboardInterrupt`. In a program under
@@ -118,6 +120,9 @@ class Sweep:
             checkpoints: folder of this sweep's checkpoints, made if need be; the last two are kept. Default: none.
             seconds_between_checkpoints: so much work at most is lost by a crash (and a slow disk gets more time: see
                 `LARGEST_SHARE` of `sweep.saving`).
+            batch_size: rows of a step's batch: the rows in their order, from the start again after the last, which may
+                be smaller, as `fit` has them with `shuffle=False`. Losses are then those of the step's batch, but for
+                the last one, which is that of all rows. Default: all rows in every step.
 
         Returns:
             The `History`.
@@ -128,12 +133,14 @@ class Sweep:
         """
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
             raise InputError(f"Expected a whole number of steps >= 1. Received: steps={steps!r}")
-        engine = Engine(self.problem, self.variants, self.loss, self.dtype)
+        if batch_size is not None:
+            batch_size = min(positive_int("batch_size", batch_size), self.problem.rows)
+        engine = Engine(self.problem, self.variants, self.loss, self.dtype, batch_size)
         runs = sum(len(variant.runs) for variant in self.variants)
         recorder = Recorder(runs, steps, targets or {}, points)
         saved = None
         if checkpoints is not None:
-            facts = self._facts(steps, recorder)
+            facts = {**self._facts(steps, recorder), "batch_size": batch_size}
             saved = SavedSweep(checkpoints, facts, engine, recorder, seconds_between_checkpoints)
         step = first = 0 if saved is None else saved.restore()
         size, start = 1, time.monotonic()
@@ -141,7 +148,7 @@ class Sweep:
             while step < steps and not stop.signal:
                 size = min(size, steps - step, MAX_STEPS_PER_CALL)
                 began = time.monotonic()
-                recorder.add(step, engine.advance(size))
+                recorder.add(step, engine.advance(size, step))
                 step += size
                 if saved is not None:
                     saved.save_if_due(step)

@@ -172,7 +172,7 @@ def follow(config: Config, problem: Problem, method: Method) -> tuple[dict, pd.D
                 found = sharpness(descent.factors(entries[-1]), problem.x, problem.y, P)
                 method.optimizer.learning_rate = min(config.rate, CAP / found.value)
             done, lowest = min(step, config.length), {method.name: float(losses[alive - 1]) if alive else np.nan}
-            progress(Progress(done, config.length, time.monotonic() - began, lowest))
+            progress(Progress(done, config.length, time.monotonic() - began, lowest, done))
     last = [np.concatenate(parts)[-TAIL:] for parts in zip(*tail, strict=True)]
     explained = diverged_at is not None and method.name == PLAIN
     if explained:
@@ -258,7 +258,7 @@ def _write_trials(folder: RunFolder, results: pd.DataFrame, trace: pd.DataFrame,
     for method, rows in trace.groupby("method"):
         for chart, column in charts.items():
             values = rows["sharpness"] / rows["threshold"] if column is None else rows[column]
-            log.best(method, chart, (rows["step"], values))
+            log.line(method, chart, (rows["step"], values))
     log.layout({f"late_divergence, {config['data']['label']}": {chart: [f"^{chart}$"] for chart in charts}})
 
 

@@ -214,10 +214,10 @@ def _write_trials(folder: RunFolder, config: dict, rows: list[dict], epochs: lis
         steps = np.arange(0, len(total), 10)
         log.trial(name, hparams, {tag: row[tag] for tag in metrics}, (steps, total[steps]))
         for title in PER_STEP.values():
-            log.best(name, title, (steps, curves[f"{name}/{title}"][steps]))
+            log.line(name, title, (steps, curves[f"{name}/{title}"][steps]))
         own = table[(table["net"] == row["net"]) & (table["seed"] == row["seed"])]
         for column, title in PER_EPOCH.items():
-            log.best(name, title, (own["epoch"], own[column]))
+            log.line(name, title, (own["epoch"], own[column]))
     charts = [*PER_STEP.values(), *PER_EPOCH.values()]
     log.layout({f"mnist_cnn, {config['data']['label']}": {title: [f"^{title}$"] for title in charts}})
 

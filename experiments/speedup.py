@@ -148,7 +148,7 @@ def _train(config: Config, folder: RunFolder, part: Part, title: str) -> History
 def _log_best(log: TensorBoardLog, history: History, chart: str) -> None:
     for name in history.variants:
         if (curve := history.best_curve(name)) is not None:
-            log.best(name, chart, curve)
+            log.line(name, chart, curve)
 
 
 def fine_rates(coarse: pd.DataFrame) -> list[int]:

@@ -216,7 +216,7 @@ def _write_trials(folder: RunFolder, cells: pd.DataFrame) -> None:
     known = cells[(cells["bound"] == "") & (cells["problem"] == "generated")]
     for (target, p), rows in known.groupby(["target", "p"]):
         median = rows.groupby("condition")["speed_up"].median()
-        log.best(f"L{p}, target {target:g}", chart, (np.log10(median.index).round().astype(int), median))
+        log.line(f"L{p}, target {target:g}", chart, (np.log10(median.index).round().astype(int), median))
     log.layout({"when_depth_helps": {chart: [f"^{chart}$"]}})
 
 

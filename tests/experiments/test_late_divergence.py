@@ -172,7 +172,9 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert "held  sharpness passes 2 / rate before every blow-up" in shown and "What to do:" in shown
-    assert {"results", "claims", "advice", *FIGURES} <= set(events(finished / "tb" / "best"))
+    assert {"results", "claims", "advice", *(f"figures/{name}" for name in FIGURES)} <= set(
+        events(finished / "tb" / "charts")
+    )
 
 
 def test_a_run_that_survives_is_drawn_too(tmp_path, capsys):

@@ -180,7 +180,7 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert "16 x 4" in shown and "5,130" in shown and shown.count("(graph)") == 2
-    assert {"claims", *FIGURES} <= set(events(finished / "tb" / "best"))
+    assert {"claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
 
 
 BAD = {

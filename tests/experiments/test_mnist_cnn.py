@@ -79,7 +79,7 @@ def test_the_folder_explains_itself_and_redraws(finished, capsys):
     assert config["status"] == "finished" and config["data"]["synthetic"]
     assert [net["name"] for net in config["nets"]] == NETS
     assert pd.read_csv(finished / "results.csv")["parameters"].tolist() == [1_663_370, 1_925_614, 1_925_614]
-    trial = events(finished / "tb" / "best" / f"{NETS[1]}, seed 0")
+    trial = events(finished / "tb" / "charts" / f"{NETS[1]}, seed 0")
     assert len(scalars(trial, "test error")) == 3
     for path in (finished / "figures").iterdir():
         path.unlink()

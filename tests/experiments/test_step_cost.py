@@ -75,7 +75,7 @@ def test_the_run_folder_explains_itself(fakes, tmp_path, capsys):
     assert len(figures) == 2 + 2 and "missing: jax: JAX scan, JAX vmap" in first
     main(["--logdir", str(tmp_path), "--redraw", "run"])
     assert capsys.readouterr().out == first
-    assert {"claims", "scaling", "run_step"} <= set(events(folder / "tb" / "best"))
+    assert {"claims", "scaling", "figures/run_step"} <= set(events(folder / "tb" / "charts"))
 
 
 def test_every_worker_dead_is_a_result(monkeypatch, fakes, tmp_path, capsys):

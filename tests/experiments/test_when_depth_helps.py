@@ -129,7 +129,7 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert "L4: depth 2 takes fewer steps" in shown
-    assert {"results", "claims", *FIGURES} <= set(events(finished / "tb" / "best"))
+    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
 
 
 def test_claims_follow_the_numbers():

@@ -111,7 +111,7 @@ def test_run_names_are_one_folder_for_the_variant_and_one_for_the_run(variant):
 
 
 def test_an_earlier_attempt_is_cleared(log, tmp_path):
-    log.best("GD", "loss", ([0], [1.0]))
+    log.line("GD", "loss", ([0], [1.0]))
     log.clear()
     assert not list(tmp_path.rglob("events*"))
 
@@ -119,5 +119,5 @@ def test_an_earlier_attempt_is_cleared(log, tmp_path):
 def test_what_cannot_be_written_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="TensorBoard") as caught:
-        TensorBoardLog(tmp_path / "file").best("GD", "loss", ([0], [1.0]))
+        TensorBoardLog(tmp_path / "file").line("GD", "loss", ([0], [1.0]))
     assert "\n" not in str(caught.value)

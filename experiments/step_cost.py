@@ -20,8 +20,8 @@ of an AMD EPYC at work for others too, contestants in turn (a row is one sitting
   117 as slices of one array; 35.1 without. Starting an operation costs more than the memory saves.
 - Two halves of the rows as a batch, for two cores: 58 us of processor time instead of 36; the least time by the clock
   of a short burst was 47.5 us instead of 41.3.
-- As the engine has it now, two sittings of one run against JAX scan: 33.0 and 33.8 us, 34.1 and 32.5 us. In a problem too
-  small to cost anything (64 x 8) a step of the engine takes 1.1 us and one of JAX scan .7.
+- As the engine has it now, two sittings of one run against JAX scan: 33.0 and 33.8 us, 34.1 and 32.5 us. In a problem
+  too small to cost anything (64 x 8) a step of the engine takes 1.1 us and one of JAX scan .7.
 """
 
 from __future__ import annotations

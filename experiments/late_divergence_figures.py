@@ -116,7 +116,8 @@ def _remedies(folder: RunFolder, config: dict, results, trace, curves) -> Path:
         steps, losses = curves[f"{row.method}/steps"], curves[f"{row.method}/losses"]
         end = "NaN" if row.status == "diverged" else f"{row.final_loss - floor:.4f}"
         figures.plot_losses(left, (steps, losses - floor), top, color=colour, label=f"{row.method}: {end}")
-        _end_mark(left, row, (run["loss"][run["loss"] < top / 2] - floor).iloc[-1], colour)
+        if len(drawn := run["loss"][run["loss"] < top / 2]):  # none of a run that never left the start
+            _end_mark(left, row, drawn.iloc[-1] - floor, colour)
         quotient = run["sharpness"] / run["threshold"]
         right.plot(run["step"], quotient.where(quotient < 5), color=colour, label=row.method)
         _end_mark(right, row, 1, colour)

@@ -18,7 +18,9 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 @pytest.mark.parametrize(
     "block",
     [
-        pytest.param(block, id=block.splitlines()[0], marks=needs_tensorflow if "Sweep" in block else ())
+        pytest.param(
+            block, id=block.splitlines()[0], marks=needs_tensorflow if re.search("Sweep|get_strategy", block) else ()
+        )
         for block in BLOCKS
     ],
 )

@@ -20,8 +20,8 @@ of an AMD EPYC at work for others too, contestants in turn (a row is one sitting
   117 as slices of one array; 35.1 without. Starting an operation costs more than the memory saves.
 - Two halves of the rows as a batch, for two cores: 58 us of processor time instead of 36; the least time by the clock
   of a short burst was 47.5 us instead of 41.3.
-- As the engine has it now, two sittings of one run against JAX scan: 33.0 and 33.8 us, 34.1 and 32.5 us. In a problem
-  too small to cost anything (64 x 8) a step of the engine takes 1.1 us and one of JAX scan .7.
+- As the engine has it now, three sittings of one run against JAX scan: 33.0 and 33.8 us, 34.1 and 32.5, 34.1 and 31.1.
+  In a problem too small to cost anything (64 x 8) a step of the engine takes 1.1 us and one of JAX scan .7.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
 
 ROUNDS, QUICK_ROUNDS = 5, 2
+SECONDS, QUICK_SECONDS = 0.2, 0.05
 START_UPS, QUICK_START_UPS = 2, 1
 IDLE = ["idle_seconds", "idle_processor_seconds"]
 ROUND_COLUMNS = ["contestant", "worker", "optimizer", "depth", "p", "runs", "round", "ms", "processor_ms", *IDLE]
@@ -68,7 +69,9 @@ class Config(RunOptions):
     part: Literal["contest", "scaling", "all"] = option("all", "contest: side by side; scaling: the sweep alone")
     depths: tuple[int, ...] | None = option(None, "depths of the contest, 1 to 8 (default: 1 2 3, with --quick 1)")
     rounds: int | None = option(None, f"bursts of each contestant (default: {ROUNDS}, with --quick {QUICK_ROUNDS})")
-    seconds: float = option(0.2, "length of a burst, 0.001 to 60")
+    seconds: float | None = option(
+        None, f"length of a burst, 0.001 to 60 (default: {SECONDS}, with --quick {QUICK_SECONDS})"
+    )
     timeout: float = option(120.0, "seconds after which a worker that does not answer is given up, 1 to 3600")
 
     def __post_init__(self):
@@ -76,8 +79,14 @@ class Config(RunOptions):
         self.require(valid, "depths from 1 to 8", depths=self.depths)
         self.require(len(set(self.depths or ())) == len(self.depths or ()), "no depth twice", depths=self.depths)
         self.require(self.rounds is None or 1 <= self.rounds <= 1000, "1 to 1000 rounds", rounds=self.rounds)
-        self.require(0.001 <= self.seconds <= 60, "bursts of 0.001 to 60 seconds", seconds=self.seconds)
+        valid = self.seconds is None or 0.001 <= self.seconds <= 60
+        self.require(valid, "bursts of 0.001 to 60 seconds", seconds=self.seconds)
         self.require(1 <= self.timeout <= 3600, "a timeout of 1 to 3600 seconds", timeout=self.timeout)
+
+    @property
+    def burst(self) -> float:
+        """Seconds of a burst."""
+        return (QUICK_SECONDS if self.quick else SECONDS) if self.seconds is None else self.seconds
 
     def settings(self) -> list[tuple[str, int]]:
         """Optimizers and depths of the contest."""
@@ -97,7 +106,7 @@ def run(config: Config) -> RunFolder:
     if config.part != "scaling":
         say("start-up of optimizer_compare")
         workers["start_up_seconds"] = _start_up(problem, QUICK_START_UPS if config.quick else START_UPS, config.timeout)
-        contest = Contest(cells_of(config.settings()), problem, config.seconds, config.timeout)
+        contest = Contest(cells_of(config.settings()), problem, config.burst, config.timeout)
         for work in contest.run(config.rounds or (QUICK_ROUNDS if config.quick else ROUNDS)):
             say(work)
         workers["workers"] = contest.workers
@@ -107,7 +116,7 @@ def run(config: Config) -> RunFolder:
         _write_trials(folder, results)
     if config.part != "contest":
         rows = []
-        for row in measure(QUICK_AXES if config.quick else AXES, config.seconds, config.timeout):
+        for row in measure(QUICK_AXES if config.quick else AXES, config.burst, config.timeout):
             say(f"scaling: {row['axis']} {row['size']:,}")
             rows.append(row)
         folder.write_table("scaling.csv", pd.DataFrame(rows, columns=SCALING_COLUMNS))

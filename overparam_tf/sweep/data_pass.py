@@ -84,9 +84,8 @@ class DataPass:
             residual -= data.y
         else:
             residual = (residual + (tf.transpose(bias, (0, 2, 1)) - data.y)) * data.is_row
-        weighted = residual * even_power(residual, self.p - 2)
-        loss = data.loss_scale * tf.reduce_sum(weighted * residual, (1, 2))
-        weighted *= data.loss_scale * self.p
+        weighted = residual * even_power(residual, self.p - 2) * (data.loss_scale * self.p)
+        loss = _inner_products(weighted, residual) / self.p
         gradient = tf.reshape(weighted, (runs * outputs, -1)) @ data.x
         kernel_gradient = tf.transpose(tf.reshape(gradient, (runs, outputs, features)), (0, 2, 1))
         bias_gradient = None if bias is None else tf.reduce_sum(weighted, 2)[:, None, :]
@@ -103,3 +102,12 @@ class DataPass:
         if rows.shape[0] == 1 or data.x_transposed is None:
             return tf.matmul(rows, data.x, transpose_b=True)
         return rows @ data.x_transposed
+
+
+def _inner_products(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """(R,) of two tensors (R, k, n)."""
+    # The compiler sums in a tree of windows, which for a single run takes 2 us of the 33 us of a step. A product of two
+    # vectors takes a tenth of that; for several runs it is the other way round.
+    if left.shape[0] == 1:
+        return tf.tensordot(tf.reshape(left, (1, -1)), tf.reshape(right, (-1,)), 1)
+    return tf.reduce_sum(left * right, (1, 2))

@@ -18,6 +18,9 @@ from overparam_tf.sweep.variant import Variant
 
 # The most steps of one call: the length of the buffer in which a call hands back the loss of every step.
 MAX_STEPS_PER_CALL = 2048
+# So many steps stand in one iteration of the compiled loop where starting an iteration (condition, counters) takes a
+# noticeable part of a step: below this many multiply-adds in a single variant. Each is compiled once more.
+UNROLLED, SMALL_STEP = 4, 2**20
 
 
 class Engine:
@@ -32,6 +35,8 @@ class Engine:
 
     Attributes:
         stacks: one stack a variant, in their order.
+        stride: steps of one iteration of the compiled loop. Calls that begin at multiples of it make no difference to a
+            bit, wherever they end; for others the compiler promises nothing.
     """
 
     def __init__(
@@ -42,6 +47,8 @@ class Engine:
         dtype: str,
         batch_size: int | None = None,
     ):
+        work = sum(len(variant.runs) for variant in variants) * (batch_size or problem.rows) * problem.features
+        self.stride = UNROLLED if len(variants) == 1 and work * problem.outputs <= SMALL_STEP else 1
         self.stacks = [make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants]
         self._data_pass = (
             DataPass(problem, loss, dtype) if batch_size is None else SharedPass(problem, loss, dtype, batch_size)
@@ -110,9 +117,16 @@ class Engine:
 
     def _steps(self, steps: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
         losses = tf.TensorArray(self._dtype, MAX_STEPS_PER_CALL, element_shape=(self._runs,))
-        _, losses = tf.while_loop(
-            lambda step, losses: step < steps,
-            lambda step, losses: (step + 1, losses.write(step, self._step(first + step))),
-            (0, losses),
-        )
-        return losses.stack()
+        state = (tf.constant(0), losses)
+        for stride in dict.fromkeys((self.stride, 1)):
+            state = tf.while_loop(
+                lambda step, _, stride=stride: step + stride <= steps,
+                functools.partial(self._iterate, stride, first),
+                state,
+            )
+        return state[1].stack()
+
+    def _iterate(self, stride: int, first: tf.Tensor, step: tf.Tensor, losses: tf.TensorArray):
+        for _ in range(stride):
+            losses, step = losses.write(step, self._step(first + step)), step + 1
+        return step, losses

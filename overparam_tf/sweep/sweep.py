@@ -143,7 +143,7 @@ class Sweep:
             facts = {**self._facts(steps, recorder), "batch_size": batch_size}
             saved = SavedSweep(checkpoints, facts, engine, recorder, seconds_between_checkpoints)
         step = first = 0 if saved is None else saved.restore()
-        size, start = 1, time.monotonic()
+        size, start = engine.stride, time.monotonic()
         with deferred() as stop:
             while step < steps and not stop.signal:
                 size = min(size, steps - step, MAX_STEPS_PER_CALL)

@@ -13,6 +13,7 @@ import pytest
 from overparam_tf import InputError, LpLoss, Sweep, Variant
 from overparam_tf.stopping import StopSignals
 from overparam_tf.sweep import saving
+from overparam_tf.sweep.engine import UNROLLED
 from tests.cases import OPTIMIZERS, small_problem
 
 STEPS = 400
@@ -85,7 +86,7 @@ def test_a_stop_signal_saves_whatever_the_time(number, expected, tmp_path):
     with StopSignals() as program:
         stop = {"progress": lambda progress: signal.raise_signal(number)}
         part = sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path, **stop)
-    assert program.signal == number and part.runs[["status", "steps"]].values.tolist() == [["interrupted", 1]]
+    assert program.signal == number and part.runs[["status", "steps"]].values.tolist() == [["interrupted", UNROLLED]]
     assert_same_bits(sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path), expected)
 
 
@@ -103,7 +104,7 @@ def test_a_damaged_newest_checkpoint_is_reported_and_the_one_before_it_used(expe
     seen = []
     assert_same_bits(sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path, progress=seen.append), expected)
     assert str(newest) in capsys.readouterr().err
-    assert (seen[0].step, seen[0].steps_here) == (int(older.stem[5:]) + 1, 1)
+    assert (seen[0].step, seen[0].steps_here) == (int(older.stem[5:]) + UNROLLED, UNROLLED)
 
 
 OTHERS = {  # changes of the sweep, of its run -> the difference that the line names

@@ -70,8 +70,9 @@ A worker that ends or cannot be reached ends the others within half a minute wit
 again: training continues from the newest checkpoint, if need be on another number of workers.
 """
 
-from overparam_tf.distributed.failures import WorkerLostError, workers_watched
+from overparam_tf.distributed.failures import workers_watched
 from overparam_tf.distributed.strategies import get_strategy, is_chief
 from overparam_tf.distributed.training import Training, train
+from overparam_tf.errors import WorkerLostError
 
 __all__ = ["Training", "WorkerLostError", "get_strategy", "is_chief", "train", "workers_watched"]

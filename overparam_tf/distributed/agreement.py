@@ -33,3 +33,16 @@ def is_alike(strategy: tf.distribute.Strategy, value: str) -> bool:
     moments = np.array([1, number, number**2], np.float64)
     count, total, squares = sum_over_workers(strategy, tf.constant(moments)).numpy()
     return int(count) * int(squares) == int(total) ** 2
+
+
+def text_of_chief(strategy: tf.distribute.Strategy, text: str) -> str:
+    """The chief's text. All workers must call this at the same point of the program.
+
+    Example:
+        >>> text_of_chief(tf.distribute.get_strategy(), "logs/Größe")
+        'logs/Größe'
+    """
+    content = text.encode() if is_chief(strategy) else b""
+    length = of_chief(strategy, len(content))
+    letters = np.frombuffer(content.ljust(length, b"\0"), np.uint8)
+    return sum_over_workers(strategy, tf.constant(letters, tf.int32)).numpy().astype(np.uint8).tobytes().decode()

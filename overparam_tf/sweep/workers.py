@@ -10,8 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from overparam_tf.datasets import Problem
-from overparam_tf.distributed.agreement import any_worker, is_alike, of_chief
+from overparam_tf.distributed.agreement import is_alike
 from overparam_tf.distributed.failures import workers_watched
+from overparam_tf.distributed.loop import sum_over_workers
 from overparam_tf.distributed.requirements import device_of_rows
 from overparam_tf.distributed.strategies import is_chief, worker_count
 from overparam_tf.errors import InputError
@@ -64,7 +65,8 @@ class Workers:
         """Whether any of them is to stop, and how many steps the chief takes next: each by its own clock would hang."""
         if not self.has_others:
             return stop, size
-        return any_worker(self._strategy, stop)[0], of_chief(self._strategy, size)
+        stops, size = sum_over_workers(self._strategy, tf.constant((stop, self.is_chief * size), tf.int32)).numpy()
+        return bool(stops), int(size)
 
     def require_alike(self, facts: Mapping[str, Any], engine: Engine) -> None:
         """Raises an `InputError` on every worker unless all have the same facts, see `facts_of`, and the same start."""

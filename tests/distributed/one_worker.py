@@ -33,7 +33,7 @@ def main(folder: Path, fate: str) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def interrupt(progress):
-        if worker == 1 and progress.step == 9:
+        if worker == 1 and progress.step >= 9:
             signal.raise_signal(signal.SIGINT)
 
     def save(what, found):

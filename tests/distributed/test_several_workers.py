@@ -31,16 +31,16 @@ def free_ports(count):
     return ports
 
 
-def run(folder, count, fate):
-    """Start workers, wait for all; return their exit codes, error outputs, and seconds from first end to last."""
+def ended(command, count, folder, environment):
+    """Start workers, wait for all; return their exit codes, outputs, and seconds from first end to last."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
+    logs = [folder / f"{index}.log" for index in range(count)]
     processes, ends = [], {}
-    for index in range(count):
+    for index, path in enumerate(logs):
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        command = [sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate]
-        with (folder / f"{fate}-{index}.log").open("wb") as log:
-            environment = {**os.environ, "TF_CONFIG": config}
-            processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
+        with path.open("wb") as log:
+            every = {**os.environ, **environment, "TF_CONFIG": config}
+            processes.append(subprocess.Popen(command, cwd=ROOT, env=every, stdout=log, stderr=log))
     try:
         deadline = time.monotonic() + LIMIT
         while len(ends) < count and time.monotonic() < deadline:
@@ -52,8 +52,12 @@ def run(folder, count, fate):
         for process in processes:
             process.kill()
             process.wait()
-    logs = [(folder / f"{fate}-{index}.log").read_text() for index in range(count)]
-    return [process.returncode for process in processes], logs, max(ends.values()) - min(ends.values())
+    seconds = max(ends.values()) - min(ends.values()) if ends else LIMIT
+    return [process.returncode for process in processes], [path.read_text() for path in logs], seconds
+
+
+def run(folder, count, fate):
+    return ended([sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate], count, folder, {})
 
 
 def load(path):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from experiments import mnist_cnn
-from tests.distributed.test_several_workers import ended
+from tests.distributed.workers import ended
 from tests.experiments.few_images import bars, without_dropout
 
 OPTIONS = ["--epochs", "2", "--regularize", "first", "--name", "run"]

@@ -5,6 +5,9 @@ the same batches. The loss is cross-entropy plus an L2 penalty on those layers, 
 penalty on a product is another objective than the penalty on its factors, and begins larger than the cross-entropy.
 
     python -m experiments.mnist_cnn
+
+With `--strategy multiworker` on every machine that `TF_CONFIG` names (see `help(overparam_tf.distributed)`), all train
+together on one log folder; the first of them alone writes and draws.
 """
 
 from __future__ import annotations

@@ -58,6 +58,11 @@ class Sweep:
         >>> model = history.model("GD", 1.0)  # dL/dK = (K - 1) / 4, so K = 1 - 0.75^100 but for the start
         >>> bool(abs(model.layers[0].kernel - 1).numpy().max() < 1e-6)
         True
+        >>> from overparam_tf import get_strategy
+        >>> again = sweep.run(100, strategy=get_strategy("cpu", report=print))
+        Training on one CPU.
+        >>> bool((again.losses == history.losses).all())
+        True
     """
 
     problem: Problem

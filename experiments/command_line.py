@@ -15,8 +15,8 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from rich.console import Console
 
-from experiments.continuing import AlreadyFinished
-from overparam_tf.errors import InputError
+from experiments.continuing import AlreadyFinished, ChiefEnded
+from overparam_tf.errors import InputError, WorkerLostError
 from overparam_tf.runlog import RunFolder, release_locks
 from overparam_tf.stopping import StopSignals
 
@@ -78,7 +78,7 @@ def _taking(kind: Any) -> dict[str, Any]:
 def launch(
     name: str,
     config_class: type[C],
-    run: Callable[[C], RunFolder],
+    run: Callable[[C], RunFolder | None],
     draw: Callable[[RunFolder, Console], None],
     arguments: Sequence[str] | None = None,
 ) -> None:
@@ -90,7 +90,7 @@ def launch(
     Args:
         name: the experiment's name, also its folder's under the log folder.
         config_class: its options, a dataclass on `experiments.options.RunOptions`.
-        run: trains and returns the run folder.
+        run: trains and returns the run folder; None in a process that only helped another one to.
         draw: draws figures and prints tables and verdicts from a run folder.
         arguments: default `sys.argv[1:]`.
     """
@@ -102,16 +102,23 @@ def launch(
             folder = RunFolder.open(config.logdir, name, config.redraw)
         else:
             folder = _run(run, config, console, stop)
+        if folder is None:
+            return
         draw(folder, console)
         console.print(f"Run folder: {folder.path}", highlight=False, markup=False)
 
 
-def _run(run: Callable[[C], RunFolder], config: C, console: Console, stop: StopSignals) -> RunFolder:
+def _run(run: Callable[[C], RunFolder | None], config: C, console: Console, stop: StopSignals) -> RunFolder | None:
     try:
         folder = run(config)
     except AlreadyFinished as finished:
         console.print(str(finished), highlight=False, markup=False)
         return finished.folder
+    except ChiefEnded as ended:
+        console.print(str(ended), highlight=False, markup=False)
+        return None
+    if folder is None:
+        return None
     if stop.signal is None:
         folder.write_status(RunFolder.FINISHED)
     else:
@@ -133,7 +140,7 @@ def exit_codes(name: str) -> Iterator[StopSignals]:
         try:
             yield stop
             code = 0
-        except InputError as error:
+        except (InputError, WorkerLostError) as error:
             print(f"{name}: error: {error}", file=sys.stderr)
         except OSError as error:
             remedy = "What was saved before is intact; make room or choose another folder, and run it again"

@@ -27,6 +27,13 @@ class AlreadyFinished(Exception):
         self.folder = folder
 
 
+class ChiefEnded(Exception):
+    """The first of several workers has nothing to train, or could not begin; the others have nothing left to do."""
+
+    def __init__(self):
+        super().__init__("The first worker ended before the training; it says why.")
+
+
 def take_folder(options: RunOptions, experiment: str, default_name: str, config: dict[str, Any]) -> RunFolder:
     """The folder of a run, locked, its config.json written.
 

@@ -5,6 +5,9 @@ the same batches. The loss is cross-entropy plus an L2 penalty on those layers, 
 penalty on a product is another objective than the penalty on its factors, and begins larger than the cross-entropy.
 
     python -m experiments.mnist_cnn
+
+With `--strategy multiworker` on every machine that `TF_CONFIG` names (see `help(overparam_tf.distributed)`), all train
+together on one log folder; the first of them alone writes and draws.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from experiments.mnist_claims import claims_of, results_table
 from experiments.options import RunOptions
 from experiments.penalty_alone import penalty_alone
 from experiments.sweep_run import write_report
+from experiments.team import Team
 from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.datasets import Digits, load_mnist
 from overparam_tf.distributed import Training, get_strategy, train
@@ -96,15 +100,20 @@ class Config(RunOptions):
         return nets
 
 
-def run(config: Config) -> RunFolder:
-    """Trains every net from every seed; writes config.json, tables, curves.npz, the models, TensorBoard's curves."""
-    digits = load_mnist(config.data)
+def run(config: Config) -> RunFolder | None:
+    """Trains every net from every seed; writes config.json, tables, curves.npz, the models, TensorBoard's curves.
+
+    On several workers the first of them writes, and the others return None.
+    """
+    strategy = get_strategy(config.strategy)
+    team = Team(strategy)
+    digits = team.chief_first(lambda: load_mnist(config.data))
+    team.require_alike("checksum of the data", digits.checksum)
     split = digits.split(VALIDATION)
     training_set = tuple(part[:QUICK_IMAGES] for part in split.train) if config.quick else split.train
     steps_per_epoch = -(-len(training_set[0]) // BATCH)
     described = config_of(config, digits, steps_per_epoch)
-    folder = config.create_data_folder("mnist_cnn", f"depth-{config.depth}", digits, described)
-    strategy = get_strategy(config.strategy)
+    folder = team.folder(lambda: config.create_data_folder("mnist_cnn", f"depth-{config.depth}", digits, described))
     rows, epochs, curves = [], [], {}
     with deferred() as stop:
         for net, seed in itertools.product(config.nets(), config.seeds):
@@ -113,9 +122,9 @@ def run(config: Config) -> RunFolder:
                 model = convnet(net.depth, net.place, config.convs, seed)
                 optimizer = momentum_sgd(steps_per_epoch)
                 cross_entropy = keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy")
-            if net.depth > 1 and net.place is not None:
+            if net.depth > 1 and net.place is not None and team.is_chief:
                 curves[f"{name}/penalty alone"] = _penalty_alone(model, net.place, config.passes, steps_per_epoch)
-            with ProgressReport(f"mnist_cnn, {name}", config.quiet) as progress:
+            with ProgressReport(f"mnist_cnn, {name}", config.quiet or not team.is_chief) as progress:
                 training = train(
                     model,
                     training_set,
@@ -134,10 +143,14 @@ def run(config: Config) -> RunFolder:
             curves.update({f"{name}/{title}": training.steps[key] for key, title in PER_STEP.items()})
             epochs += (own := _epochs(net, seed, training, steps_per_epoch))
             rows += [_row(own[-1], model, training)] if own else []
-            _save(folder, rows, epochs, curves)
-            if stop.signal:
+            if team.is_chief:
+                _save(folder, rows, epochs, curves)
+            if team.stopped(stop):
                 break
-            model.save(folder.path / f"{name}.keras")
+            if team.is_chief:
+                model.save(folder.path / f"{name}.keras")
+    if not team.is_chief:
+        return None
     _write_trials(folder, described, rows, epochs, curves)
     return folder
 

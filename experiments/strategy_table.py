@@ -1,11 +1,12 @@
-"""What works where, measured: our loop and Keras's `fit` under every strategy, with and without XLA.
+"""What works where, measured: our loop, a sweep, and Keras's `fit` under every strategy, with and without XLA.
 
     python -m experiments.strategy_table
 
 A small smooth CNN with momentum and an L2 penalty, 100 steps on global batches of 32, 1 to 50 steps a call. Each cell
 is the largest relative deviation of the epochs' losses from those of `fit` on one device, one step an execution, no
-XLA; and the time of a step. Strategies run in processes of their own, devices are logical CPUs, workers are processes
-on this machine.
+XLA; and the time of a step. The lines after the table are of sweeps of 100 steps: the largest deviation of any step's
+loss from that on one CPU. Strategies run in processes of their own, devices are logical CPUs, workers are processes on
+this machine.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from overparam_tf import get_strategy, train
+from overparam_tf import LpLoss, Problem, Sweep, Variant, get_strategy, train
 
 EPOCHS, BATCH, ROWS = 5, 32, 640
 STEPS_PER_CALL = (1, 10, 50)
@@ -35,6 +36,8 @@ STRATEGIES = {
     "2 workers": (1, 2),
     "3 workers": (1, 3),
 }
+# Name, batch size.
+SWEEPS = {"Sweep.run": None, "Sweep.run, batches": BATCH}
 LIMIT = 600  # seconds for a strategy
 
 
@@ -73,12 +76,36 @@ def run(loop: str, strategy: tf.distribute.Strategy, jit_compile: bool, steps: i
     return fitted.history["loss"], min(np.diff(stamps)) * BATCH / ROWS
 
 
+def sweep(strategy: tf.distribute.Strategy, batch_size: int | None) -> tuple[list[float], float]:
+    """Six runs of two variants; returns the losses of 100 steps, one run after the other, and the seconds of a step."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(ROWS, 16))
+    problem = Problem("made up", x, x @ rng.normal(size=(16, 1)) + rng.normal(size=(ROWS, 1)), "made", "none", True)
+    variants = [
+        Variant("GD, depth 2", 2, optimizer="sgd", learning_rates=(1e-3, 3e-3, 1e-2)),
+        Variant("Adam", optimizer="adam", learning_rates=(1e-3, 3e-3, 1e-2)),
+    ]
+    stamps = []
+    history = Sweep(problem, variants, LpLoss(4)).run(
+        EPOCHS * ROWS // BATCH,
+        points=1000,
+        batch_size=batch_size,
+        strategy=strategy,
+        progress=lambda progress: stamps.append((progress.step, progress.seconds)),
+    )
+    steps, seconds = np.diff(stamps, axis=0).T  # the first call compiles
+    return history.losses.T.ravel().tolist(), float(min(seconds / steps))
+
+
 def measure(devices: int) -> None:
     """Everything under the strategy of this process, one JSON line each; `fit` last, since its failures may linger."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     if devices > 1:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     strategy = get_strategy("mirrored" if devices > 1 else "auto")
+    for loop, batch_size in SWEEPS.items():
+        losses, seconds = sweep(strategy, batch_size)
+        print(json.dumps({"loop": loop, "jit": True, "steps": None, "losses": losses, "seconds": seconds}), flush=True)
     for loop in ("train", "fit"):
         for jit_compile in (False, True):
             for steps in STEPS_PER_CALL:
@@ -142,6 +169,10 @@ def main() -> None:
                 for steps in STEPS_PER_CALL
             ]
             print(f"| {name} | `{loop}` | {' | '.join(cells)} |", flush=True)
+    for name in STRATEGIES:
+        for loop in SWEEPS:
+            expected = np.array(found["one CPU", loop, True, None]["losses"])
+            print(f"{loop}, {name}: {cell(found.get((name, loop, True, None)), expected)}")
 
 
 def cell(row: dict | None, expected: np.ndarray) -> str:

@@ -14,3 +14,10 @@ class DataError(InputError):
 
 class EquivalenceError(ValueError):
     """Two models that should compute the same function do not, up to the tolerance asked for."""
+
+
+class WorkerLostError(RuntimeError):
+    """Another worker ended or cannot be reached, so that no sum over workers comes about any more.
+
+    Start all workers again: training continues from the newest checkpoint.
+    """

@@ -28,9 +28,10 @@ ORDER = [
     ("dynamics",),
     ("layers", "optimizers", "datasets"),
     ("surgery", "callbacks", "floor", "emulation"),
-    ("checkpoints", "stopping"),
+    ("checkpoints", "stopping", "progress"),
+    ("distributed",),
     ("sweep",),
-    ("runlog", "distributed"),
+    ("runlog",),
 ]
 NO_TENSORFLOW = (
     "losses",

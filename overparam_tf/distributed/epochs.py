@@ -10,13 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.distributed.agreement import any_worker
 from overparam_tf.distributed.batches import ArrayBatches, DatasetBatches
-from overparam_tf.distributed.loop import Loop, sum_over_workers
+from overparam_tf.distributed.loop import Loop
 from overparam_tf.distributed.records import Records, mean_loss
 from overparam_tf.distributed.replica import Replica
 from overparam_tf.distributed.state import State
 from overparam_tf.distributed.strategies import is_chief, worker_count
-from overparam_tf.sweep import Progress
+from overparam_tf.progress import Progress
 
 Batches = ArrayBatches | DatasetBatches
 
@@ -134,10 +135,7 @@ class Epochs:
 
     def _agreed(self, stop: bool, due: bool) -> tuple[bool, bool]:
         """Whether any worker says so."""
-        if self._alone:
-            return stop, due
-        votes = sum_over_workers(self.strategy, tf.constant([stop, due], tf.float32)).numpy()
-        return bool(votes[0]), bool(votes[1])
+        return (stop, due) if self._alone else any_worker(self.strategy, stop, due)
 
     def _save(self, checkpoints: Checkpoints | None) -> None:
         if checkpoints is None:

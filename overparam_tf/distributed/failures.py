@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from overparam_tf.distributed.strategies import worker_count
+from overparam_tf.errors import WorkerLostError
 
 # TensorFlow's heartbeats miss a worker after about ten seconds; a broken connection shows at once.
 SIGNS = (
@@ -17,13 +18,6 @@ SIGNS = (
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
-
-
-class WorkerLostError(RuntimeError):
-    """Another worker ended or cannot be reached, so that no sum over workers comes about any more.
-
-    Start all workers again: training continues from the newest checkpoint.
-    """
 
 
 @contextlib.contextmanager

@@ -78,13 +78,18 @@ def worker_count(strategy: tf.distribute.Strategy) -> int:
     return sum(len(tasks) for job, tasks in jobs.items() if job in ("chief", "worker")) or 1
 
 
+def worker_index(strategy: tf.distribute.Strategy) -> int:
+    """Return which of the processes that train together this is, counted from 0, the chief."""
+    if worker_count(strategy) == 1:
+        return 0
+    resolver = strategy.cluster_resolver
+    chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
+    return resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Return whether this process writes what only one may write: checkpoints, logs, figures."""
-    if worker_count(strategy) == 1:
-        return True
-    resolver = strategy.cluster_resolver
-    first = "chief" if "chief" in resolver.cluster_spec().as_dict() else "worker"
-    return (resolver.task_type, resolver.task_id) == (first, 0)
+    return worker_index(strategy) == 0
 
 
 def _count(names: list[str]) -> str:

@@ -18,7 +18,7 @@ from overparam_tf.distributed.failures import workers_watched
 from overparam_tf.distributed.objective import Objective, make_metrics
 from overparam_tf.distributed.replica import Replica
 from overparam_tf.distributed.requirements import check, device_of_rows
-from overparam_tf.sweep import Progress
+from overparam_tf.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def train(
             epoch's ``"loss"`` so far. ``model.stop_training`` is honoured.
         checkpoints: Where to save and to continue from: all variables, seeds, and the records below.
         checkpoint_seconds: Save at the end of each epoch, and after so many seconds within one; default 60.
-        progress: Called with an `overparam_tf.sweep.Progress` after each call.
+        progress: Called with an `overparam_tf.progress.Progress` after each call.
         should_stop: Asked after each call; training then saves and ends.
 
     Returns:

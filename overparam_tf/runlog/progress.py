@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES = 15.0
 class ProgressReport:
     """Shows steps, rate, time left and the current loss of each variant at its best rate.
 
-    Use as a context manager; call it with each `overparam_tf.sweep.Progress`.
+    Use as a context manager; call it with each `overparam_tf.progress.Progress`.
 
     Args:
         title: what is running.

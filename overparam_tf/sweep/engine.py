@@ -39,6 +39,8 @@ class Engine:
             bit, wherever they end; for others the compiler promises nothing.
     """
 
+    stride = 1
+
     def __init__(
         self,
         problem: Problem,
@@ -48,7 +50,8 @@ class Engine:
         batch_size: int | None = None,
     ):
         work = sum(len(variant.runs) for variant in variants) * (batch_size or problem.rows) * problem.features
-        self.stride = UNROLLED if len(variants) == 1 and work * problem.outputs <= SMALL_STEP else 1
+        if len(variants) == 1 and work * problem.outputs <= SMALL_STEP:
+            self.stride = UNROLLED
         self.stacks = [make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants]
         self._data_pass = (
             DataPass(problem, loss, dtype) if batch_size is None else SharedPass(problem, loss, dtype, batch_size)
@@ -94,25 +97,31 @@ class Engine:
             for j, variable in enumerate(stack.changing):
                 yield f"{i}/{j}", variable
 
-    def _forward(self, step: tf.Tensor | None = None):
+    def _end_to_end(self):
+        """Kernels and biases of all runs, and each stack's update."""
         kernels, biases, updates = zip(*(stack.forward() for stack in self.stacks), strict=True)
         bias = None
         if any(bias is not None for bias in biases):
             zeros = [tf.zeros_like(kernel[:, :1]) for kernel in kernels]
             bias = tf.concat([zero if bias is None else bias for bias, zero in zip(biases, zeros, strict=True)], 0)
-        losses, kernel_gradient, bias_gradient = self._data_pass(tf.concat(kernels, 0), bias, step)
-        return losses, kernel_gradient, bias_gradient, updates
+        return tf.concat(kernels, 0), bias, updates
 
-    def _losses(self) -> tf.Tensor:
-        return self._forward()[0]
-
-    def _step(self, step: tf.Tensor) -> tf.Tensor:
-        losses, kernel_gradient, bias_gradient, updates = self._forward(step)
+    def _update(self, updates, kernel_gradient: tf.Tensor, bias_gradient: tf.Tensor | None) -> None:
+        """Hands each stack its part of the gradients."""
         sizes = [stack.runs for stack in self.stacks]
         kernel_gradients = tf.split(kernel_gradient, sizes)
         bias_gradients = [None] * len(sizes) if bias_gradient is None else tf.split(bias_gradient, sizes)
         for update, kernel_part, bias_part in zip(updates, kernel_gradients, bias_gradients, strict=True):
             update(kernel_part, bias_part)
+
+    def _losses(self) -> tf.Tensor:
+        kernel, bias, _ = self._end_to_end()
+        return self._data_pass(kernel, bias)[0]
+
+    def _step(self, step: tf.Tensor) -> tf.Tensor:
+        kernel, bias, updates = self._end_to_end()
+        losses, *gradients = self._data_pass(kernel, bias, step)
+        self._update(updates, *gradients)
         return losses
 
     def _steps(self, steps: tf.Tensor, first: tf.Tensor) -> tf.Tensor:

@@ -34,14 +34,21 @@ class SavedSweep:
         engine: the engine, at its start; its start is one of the facts.
         recorder: the recorder, empty.
         seconds: at least so many between two checkpoints.
+        writes: whether this process saves them; of several workers only one may.
     """
 
     def __init__(
-        self, folder: str | os.PathLike, facts: Mapping[str, Any], engine: Engine, recorder: Recorder, seconds: float
+        self,
+        folder: str | os.PathLike,
+        facts: Mapping[str, Any],
+        engine: Engine,
+        recorder: Recorder,
+        seconds: float,
+        writes: bool = True,
     ):
         self._engine, self._recorder = engine, recorder
-        self._checkpoints = Checkpoints(folder, {**facts, "start": _digest(self._state())})
-        self._seconds = seconds
+        self._checkpoints = Checkpoints(folder, {**facts, "start": digest_of(self._state())})
+        self._seconds, self._writes = seconds, writes
         self._wait_until(seconds)
 
     def restore(self) -> int:
@@ -61,7 +68,9 @@ class SavedSweep:
         return saved.step
 
     def save(self, step: int) -> None:
-        """Saves the state after `step` steps."""
+        """Saves the state after `step` steps, where this process writes."""
+        if not self._writes:
+            return
         began = time.monotonic()
         self._checkpoints.save(step, self._state())
         self._wait_until(max(self._seconds, (time.monotonic() - began) / LARGEST_SHARE))
@@ -117,7 +126,8 @@ def _kind(start: Any) -> str:
     return start if isinstance(start, str) else type(start).__name__
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 (hex) over names, shapes and bytes."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())

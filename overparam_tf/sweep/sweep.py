@@ -9,39 +9,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from overparam_tf._shapes import positive_int
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import InputError
 from overparam_tf.losses import LpLoss
+from overparam_tf.progress import Progress
 from overparam_tf.stopping import deferred
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
 from overparam_tf.sweep.history import History
 from overparam_tf.sweep.recorder import NEVER, Recorder
 from overparam_tf.sweep.saving import SavedSweep, facts_of
 from overparam_tf.sweep.variant import Variant
+from overparam_tf.sweep.workers import Workers
 
 # Between calls of the compiled loop a sweep reports progress and can be interrupted.
 SECONDS_PER_CALL = 1.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a sweep has come.
-
-    Attributes:
-        step: steps done.
-        steps: steps to do in all.
-        seconds: seconds since the sweep was started, or continued.
-        losses: last loss of each variant, at its best rate.
-        steps_here: steps done in these seconds: `step`, but for those before the checkpoint it was continued from.
-    """
-
-    step: int
-    steps: int
-    seconds: float
-    losses: dict[str, float]
-    steps_here: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +58,11 @@ class Sweep:
         >>> model = history.model("GD", 1.0)  # dL/dK = (K - 1) / 4, so K = 1 - 0.75^100 but for the start
         >>> bool(abs(model.layers[0].kernel - 1).numpy().max() < 1e-6)
         True
+        >>> from overparam_tf import get_strategy
+        >>> again = sweep.run(100, strategy=get_strategy("cpu", report=print))
+        Training on one CPU.
+        >>> bool((again.losses == history.losses).all())
+        True
     """
 
     problem: Problem
@@ -101,6 +90,7 @@ class Sweep:
         checkpoints: str | os.PathLike | None = None,
         seconds_between_checkpoints: float = 30.0,
         batch_size: int | None = None,
+        strategy: tf.distribute.Strategy | None = None,
     ) -> History:
         """Trains every run from its initial factors for `steps` steps, on all rows or on one batch after the other.
 
@@ -111,6 +101,11 @@ class Sweep:
         With a folder for checkpoints, the newest one there is taken up first, be it of a sweep that was interrupted,
         killed, or finished. The outcome is that of an uninterrupted sweep, bit for bit (on the same machine: matrix
         products round as processor and number of threads have it).
+
+        Under a strategy every replica holds its share of the rows; losses and gradients are summed over replicas, and
+        all take the same steps as one device does, up to round-off. On several workers every one returns the history;
+        the first of them writes the checkpoints, to a folder that all share, and a signal to any stops all. A sweep may
+        be continued on another number of devices.
 
         Args:
             steps: number of updates, >= 1.
@@ -123,43 +118,36 @@ class Sweep:
             batch_size: rows of a step's batch: the rows in their order, from the start again after the last, which may
                 be smaller, as `fit` has them with `shuffle=False`. Losses are then those of the step's batch, but for
                 the last one, which is that of all rows. Default: all rows in every step.
+            strategy: the devices, say `overparam_tf.get_strategy("multiworker")`; a batch is one of all replicas
+                together, of which each takes a contiguous share. Default: one device, TensorFlow's choice.
 
         Returns:
             The `History`.
 
         Raises:
             InputError: if an argument is out of its range, the newest checkpoint is of another sweep (the line names
-                the first difference), or one cannot be written (the earlier ones are then as they were).
+                the first difference), or one cannot be written (the earlier ones are then as they were); if there are
+                more replicas than rows, or the workers run different sweeps.
+            WorkerLostError: if another worker ended or cannot be reached; start all again to continue.
         """
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
             raise InputError(f"Expected a whole number of steps >= 1. Received: steps={steps!r}")
         if batch_size is not None:
             batch_size = min(positive_int("batch_size", batch_size), self.problem.rows)
-        engine = Engine(self.problem, self.variants, self.loss, self.dtype, batch_size)
-        runs = sum(len(variant.runs) for variant in self.variants)
-        recorder = Recorder(runs, steps, targets or {}, points)
-        saved = None
-        if checkpoints is not None:
-            facts = {**self._facts(steps, recorder), "batch_size": batch_size}
-            saved = SavedSweep(checkpoints, facts, engine, recorder, seconds_between_checkpoints)
-        step = first = 0 if saved is None else saved.restore()
-        size, start = engine.stride, time.monotonic()
-        with deferred() as stop:
-            while step < steps and not stop.signal:
-                size = min(size, steps - step, MAX_STEPS_PER_CALL)
-                began = time.monotonic()
-                recorder.add(step, engine.advance(size, step))
-                step += size
-                if saved is not None:
-                    saved.save_if_due(step)
-                if progress is not None:
-                    seconds = time.monotonic() - start
-                    progress(Progress(step, steps, seconds, self._last_losses(recorder), step - first))
-                # At most eightfold at a time: the first call also compiles.
-                size *= int(np.clip(SECONDS_PER_CALL / (time.monotonic() - began), 1, 8))
-            if saved is not None and step > first:
-                saved.save(step)
-        recorder.add(step, engine.evaluate()[None])
+        workers = Workers(strategy, self.problem)
+        recorder = Recorder(sum(len(variant.runs) for variant in self.variants), steps, targets or {}, points)
+        with workers.together():
+            engine = workers.make_engine(self.problem, self.variants, self.loss, self.dtype, batch_size)
+            saved = None
+            if checkpoints is not None or workers.has_others:
+                facts = {**self._facts(steps, recorder), "batch_size": batch_size}
+                workers.require_alike(facts, engine)
+            if checkpoints is not None:
+                saved = SavedSweep(
+                    checkpoints, facts, engine, recorder, seconds_between_checkpoints, writes=workers.is_chief
+                )
+            step = self._train(steps, engine, recorder, saved, progress, workers)
+            recorder.add(step, engine.evaluate()[None])
         return History(
             self._table(recorder, step, "finished" if step == steps else "interrupted", engine),
             recorder.steps,
@@ -174,6 +162,38 @@ class Sweep:
                 for stack, variant in zip(engine.stacks, self.variants, strict=True)
             },
         )
+
+    def _train(
+        self,
+        steps: int,
+        engine: Engine,
+        recorder: Recorder,
+        saved: SavedSweep | None,
+        progress: Callable[[Progress], None] | None,
+        workers: Workers,
+    ) -> int:
+        """Trains, from the newest checkpoint where there is one; returns the steps done."""
+        step = first = 0 if saved is None else saved.restore()
+        workers.require_same_step(step)
+        size, start = engine.stride, time.monotonic()
+        with deferred() as stop:
+            while step < steps:
+                stopped, size = workers.agree(stop.signal is not None, min(size, steps - step, MAX_STEPS_PER_CALL))
+                if stopped:
+                    break
+                began = time.monotonic()
+                recorder.add(step, engine.advance(size, step))
+                step += size
+                if saved is not None:
+                    saved.save_if_due(step)
+                if progress is not None:
+                    seconds = time.monotonic() - start
+                    progress(Progress(step, steps, seconds, self._last_losses(recorder), step - first))
+                # At most eightfold at a time: the first call also compiles.
+                size *= int(np.clip(SECONDS_PER_CALL / (time.monotonic() - began), 1, 8))
+            if saved is not None and step > first:
+                saved.save(step)
+        return step
 
     def _facts(self, steps: int, recorder: Recorder) -> dict:
         return facts_of(

@@ -5,7 +5,9 @@ A process of its own, since logical devices come before anything else of TensorF
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import tempfile
 
 import keras
 import numpy as np
@@ -13,7 +15,9 @@ import tensorflow as tf
 from keras import layers
 
 from overparam_tf import train
+from overparam_tf.sweep import saving
 from tests.distributed.cases import trained
+from tests.distributed.sweeps import SWEEPS, swept
 
 
 def mirrored(count: int) -> tf.distribute.Strategy:
@@ -53,7 +57,25 @@ def dropout_masks() -> dict[str, np.ndarray]:
     return found
 
 
-OTHERS = {"batch normalization": batch_normalization, "dropout": dropout_masks}
+def killed_sweep() -> dict[str, np.ndarray]:
+    """A sweep on two devices that ends by an exception after nine steps, and is taken up again."""
+
+    def kill(progress):
+        if progress.step >= 9:
+            raise InterruptedError
+
+    saving.LARGEST_SHARE = np.inf  # a checkpoint after every call, however short
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"checkpoints": folder, "seconds_between_checkpoints": 0.0}
+        with contextlib.suppress(InterruptedError):
+            swept("batches", mirrored(2), progress=kill, **options)
+        seen = []
+        found = swept("batches", mirrored(2), progress=seen.append, **options)
+    assert seen[0].steps_here < seen[0].step
+    return found
+
+
+OTHERS = {"batch normalization": batch_normalization, "dropout": dropout_masks, "killed": killed_sweep}
 
 
 def main(path: str, wanted: list[str]) -> None:
@@ -62,7 +84,10 @@ def main(path: str, wanted: list[str]) -> None:
     found = {}
     for what in wanted:
         name, _, count = what.partition("/")
-        results = OTHERS[name]() if name in OTHERS else trained(name, mirrored(int(count)))
+        if name in SWEEPS:
+            results = swept(name, mirrored(int(count)) if int(count) > 1 else None)
+        else:
+            results = OTHERS[name]() if name in OTHERS else trained(name, mirrored(int(count)))
         found |= {f"{what}/{key}": value for key, value in results.items()}
     np.savez(path, **found)
 

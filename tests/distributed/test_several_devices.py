@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from tests.distributed.cases import CASES, MORE_CASES, assert_same
+from tests.distributed.sweeps import SWEEPS
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 300  # seconds
+QUICK_SWEEPS = [name for name in SWEEPS if name != "every optimizer"]
 
 
 def run(path, wanted):
@@ -29,12 +31,30 @@ def of(found, what):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     cases = [f"{name}/{count}" for name in CASES for count in (1, 2)]
-    return run(tmp_path_factory.mktemp("devices") / "a.npz", [*cases, "momentum/4", "batch normalization", "dropout"])
+    sweeps = [*(f"{name}/{count}" for name in QUICK_SWEEPS for count in (1, 2)), "batches/4", "killed/2"]
+    wanted = [*cases, "momentum/4", "batch normalization", "dropout", *sweeps]
+    return run(tmp_path_factory.mktemp("devices") / "a.npz", wanted)
 
 
 @pytest.mark.parametrize("what", [*(f"{name}/2" for name in CASES), "momentum/4"])
 def test_several_devices_train_as_one_does(found, what):
     assert_same(of(found, what), of(found, what.split("/")[0] + "/1"))
+
+
+@pytest.mark.parametrize("what", [*(f"{name}/2" for name in QUICK_SWEEPS), "batches/4"])
+def test_a_sweep_on_several_devices_is_that_of_one(found, what):
+    assert_same(of(found, what), of(found, what.split("/")[0] + "/1"))
+
+
+def test_the_sweeps_compared_learn_and_diverge(found):
+    expected = of(found, "batches/1")
+    assert expected["diverged_at"].max() > 0 and sum(name.startswith("losses") for name in expected) == 6
+    assert all(len(curve) == 101 and curve[-1] != curve[0] for name, curve in expected.items() if "losses" in name)
+
+
+def test_a_killed_sweep_continues_on_several_devices_to_the_same_bits(found):
+    for name, expected in of(found, "batches/2").items():
+        np.testing.assert_array_equal(of(found, "killed/2")[name], expected, name)
 
 
 def test_the_curves_compared_are_long_and_of_all_parts(found):
@@ -70,3 +90,9 @@ def test_every_case_on_two_devices_and_three(tmp_path):
     for name in MORE_CASES:
         assert_same(of(got, f"{name}/2"), of(got, f"{name}/1"))
     assert_same(of(got, "momentum/3"), of(got, "momentum/1"))
+
+
+@pytest.mark.slow
+def test_a_sweep_of_every_optimizer_on_two_devices(tmp_path):
+    got = run(tmp_path / "a.npz", ["every optimizer/1", "every optimizer/2"])
+    assert_same(of(got, "every optimizer/2"), of(got, "every optimizer/1"))

@@ -1,12 +1,6 @@
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,54 +8,33 @@ import tensorflow as tf
 
 from overparam_tf.checkpoints import Checkpoints
 from tests.distributed.cases import assert_same, trained
-
-ROOT = Path(__file__).parents[2]
-LIMIT = 200  # seconds
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+from tests.distributed.one_worker import FULL_BATCH, SWEEP
+from tests.distributed.sweeps import swept
+from tests.distributed.workers import ended
 
 
 def run(folder, count, fate):
-    """Start workers, wait for all; return their exit codes, error outputs, and seconds from first end to last."""
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
-    processes, ends = [], {}
-    for index in range(count):
-        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        command = [sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate]
-        with (folder / f"{fate}-{index}.log").open("wb") as log:
-            environment = {**os.environ, "TF_CONFIG": config}
-            processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
-    try:
-        deadline = time.monotonic() + LIMIT
-        while len(ends) < count and time.monotonic() < deadline:
-            time.sleep(0.05)
-            for process in processes:
-                if process.poll() is not None:
-                    ends.setdefault(process.pid, time.monotonic())
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    logs = [(folder / f"{fate}-{index}.log").read_text() for index in range(count)]
-    return [process.returncode for process in processes], logs, max(ends.values()) - min(ends.values())
+    return ended([sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate], count, folder, {})
 
 
 def load(path):
     with np.load(path) as arrays:
-        return {name.removeprefix("whole/"): value for name, value in arrays.items()}
+        return dict(arrays)
 
 
 @pytest.fixture(scope="module")
 def expected():
     return trained("momentum", tf.distribute.get_strategy())
+
+
+@pytest.fixture(scope="module")
+def expected_sweep():
+    return swept(SWEEP)
+
+
+@pytest.fixture(scope="module")
+def expected_full_batch():
+    return swept(FULL_BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +48,12 @@ def killed(folder):
 
 
 @pytest.fixture(scope="module")
-def continued(folder, killed):
+def killed_in_sweep(folder):
+    return run(folder, 2, "die-in-sweep")
+
+
+@pytest.fixture(scope="module")
+def continued(folder, killed, killed_in_sweep):
     return run(folder, 3, "live")
 
 
@@ -84,8 +62,20 @@ def test_two_workers_train_as_one_device_does(killed, folder, expected):
         assert_same(load(folder / f"die-{worker}-whole.npz"), expected)
 
 
-def test_the_other_worker_ends_with_one_clear_line_when_one_is_killed(killed):
-    codes, logs, seconds = killed
+def test_a_sweep_on_two_workers_is_that_of_one_device(killed, folder, expected_sweep, expected_full_batch):
+    for worker in range(2):
+        assert_same(load(folder / f"die-{worker}-sweep.npz"), expected_sweep)
+        assert_same(load(folder / f"die-{worker}-full-batch.npz"), expected_full_batch)
+
+
+def test_a_sweep_on_three_workers_is_that_of_one_device(continued, folder, expected_full_batch):
+    for worker in range(3):
+        assert_same(load(folder / f"live-{worker}-full-batch.npz"), expected_full_batch)
+
+
+@pytest.mark.parametrize("fate", ["killed", "killed_in_sweep"])
+def test_the_other_worker_ends_with_one_clear_line_when_one_is_killed(fate, request):
+    codes, logs, seconds = request.getfixturevalue(fate)
     assert codes == [3, -9], logs
     lines = [line for line in logs[0].splitlines() if line.startswith("WorkerLostError")]
     assert len(lines) == 1 and "start all workers again" in lines[0] and "Traceback" not in logs[0]
@@ -101,6 +91,22 @@ def test_three_workers_train_as_one_device_does(continued, folder, expected):
 def test_the_run_continues_from_its_checkpoint_on_another_number_of_workers(continued, folder, expected):
     assert_same(load(folder / "live-1-continued.npz"), expected)
     assert Checkpoints(folder / "checkpoints", {}).newest().step == 105
+
+
+def test_a_killed_sweep_continues_on_another_number_of_workers(killed_in_sweep, continued, folder, expected_sweep):
+    assert_same(load(folder / "live-2-sweep-continued.npz"), expected_sweep)
+    steps = sorted(path.stem for path in (folder / "of-sweep").iterdir())
+    assert steps[-1] == "step-000000000100" and "step-000000000001" not in steps
+
+
+def test_a_signal_to_one_worker_ends_the_sweep_on_all(continued, folder):
+    steps = [load(folder / f"live-{worker}-interrupted.npz")["steps"].tolist() for worker in range(3)]
+    assert steps[0] == steps[1] == steps[2] and 9 <= steps[0][0] < 100
+
+
+def test_workers_with_different_data_say_so_on_each(continued):
+    for log in continued[1]:
+        assert log.count("InputError: Expected the same sweep") == 1 and "sha256" in log
 
 
 def test_only_the_chief_wrote(killed, folder):

@@ -14,8 +14,8 @@ from experiments import mnist_cnn
 from experiments.convnet import convnet, momentum_sgd
 from experiments.mnist_claims import PAPER, claims_of, lower, smooth
 from experiments.mnist_cnn import main
-from overparam_tf.datasets import Digits
 from tests.event_files import events, scalars
+from tests.experiments.few_images import bars
 from tests.experiments.refusals import assert_refused
 
 FIGURES = ["batch_loss", "cross_entropy_and_penalty", "errors"]
@@ -24,15 +24,7 @@ NETS = ["plain", "depth 2, penalty on the product", "depth 2, penalty on the fir
 
 @pytest.fixture(scope="module")
 def digits():
-    """A bar in one of ten rows: learnt in a few steps."""
-    rng = np.random.default_rng(0)
-    parts = []
-    for count in (160, 40):
-        labels = rng.integers(0, 10, count).astype(np.uint8)
-        images = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
-        images[np.arange(count), 2 * labels.astype(int) + 4] = 255
-        parts += [images, labels]
-    return Digits("bars", *parts, "made here", synthetic=True)
+    return bars()
 
 
 @pytest.fixture(autouse=True)

@@ -25,13 +25,13 @@ import pandas as pd
 from rich.console import Console
 
 from experiments import late_divergence_figures
-from experiments.claims import markdown_claims, markdown_table, print_claims, print_table
+from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.late_divergence_claims import ADVICE, claims_of
 from experiments.options import DataOptions
 from experiments.recorded_descent import MAX_STEPS_PER_CALL, RecordedDescent
 from experiments.sharpness import kernel_hessian, sharpness
-from experiments.sweep_run import config_of, loss_facts
+from experiments.sweep_run import config_of, loss_facts, write_report
 from overparam_tf.datasets import Problem
 from overparam_tf.dynamics import balance_defect
 from overparam_tf.errors import DataError
@@ -248,6 +248,7 @@ def _last_steps(descent, problem, at, losses, entries, trace) -> dict[str, np.nd
 def _write_trials(folder: RunFolder, results: pd.DataFrame, trace: pd.DataFrame, curves: dict, config: dict) -> None:
     """TensorBoard: a run per method with HParams, and what was followed of each in one chart."""
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     log.declare(("method", "depth", "data", "status"), {"final_loss": "final loss", "excess_loss": "excess loss"})
     for row in results.to_dict("records"):
         hparams = {name: row[name] for name in ("method", "depth", "status")} | {"data": config["data"]["label"]}
@@ -277,8 +278,7 @@ def draw(folder: RunFolder, console: Console) -> None:
     print_table(table, f"{label}, depth {config['depth']}, {config['steps']:,} steps", console)
     print_claims(claims, console)
     console.print(ADVICE, highlight=False, markup=False)
-    texts = {"results": markdown_table(table), "claims": markdown_claims(claims), "advice": ADVICE}
-    TensorBoardLog(folder.tensorboard).report(drawn, texts)
+    write_report(folder, table, claims, drawn, advice=ADVICE)
 
 
 def method_table(results: pd.DataFrame, trace: pd.DataFrame, config: dict) -> pd.DataFrame:

@@ -114,7 +114,7 @@ def _section(section: Section) -> Markup:
         [_figure(figure) for figure in section.figures],
         [element("h3", "What it printed"), _scrolling(element("pre", outcome.printed))] if outcome.printed else None,
         [element("h3", "Claims"), _claims(outcome.claims)] if outcome.claims else None,
-        [element("h3", "Results"), _table(outcome.columns, outcome.rows)] if outcome.rows else None,
+        [[element("h3", table.title), _table(table.columns, table.rows)] for table in outcome.tables if table.rows],
         element("h3", "Run"),
         _definitions(section.facts, "facts"),
         element("details", element("summary", "All settings"), _definitions(section.settings, "facts settings"))

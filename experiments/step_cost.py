@@ -41,7 +41,7 @@ import pandas as pd
 from rich.console import Console
 
 from experiments import step_cost_figures
-from experiments.claims import markdown_claims, markdown_table, print_claims, print_table
+from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import RunOptions
 from experiments.step_cost_claims import GOALS, goal_claim, idle_claim, loss_claim, rows_claim, start_up_claim
@@ -50,6 +50,7 @@ from experiments.step_cost_contestants import cells_of, settings_of
 from experiments.step_cost_scaling import AXES, BASE, QUICK_AXES, measure
 from experiments.step_cost_tables import contest_table, exponents, not_measured, results_of, settings_table
 from experiments.step_cost_workers import peer_command, peer_environment
+from experiments.sweep_run import write_report
 from overparam_tf.datasets import load
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
@@ -155,6 +156,7 @@ def _start_up(problem, times: int, timeout: float) -> list[float]:
 def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
     """TensorBoard: a trial a contestant and setting."""
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     names = ("contestant", "kind", "optimizer", "depth", "p", "runs")
     log.declare(names, {"ms": "ms per step and run", "loss": "loss after the compared steps"})
     for row in results.dropna(subset="ms").to_dict("records"):
@@ -165,7 +167,7 @@ def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
 
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables and verdicts from a run folder alone."""
-    config, drawn, claims, texts = folder.read_config(), [], [], {}
+    config, drawn, claims, shown, remarks = folder.read_config(), [], [], {}, {}
     try:
         parts = {"contest": ["results", "rounds"], "scaling": ["scaling"], "all": ["results", "rounds", "scaling"]}
         names = parts[config["options"]["part"]]
@@ -175,24 +177,23 @@ def draw(folder: RunFolder, console: Console) -> None:
         raise DataError(f"Expected a finished run of step_cost in {folder.path}. Received: {error}") from None
     if "results" in tables:
         results, rounds = tables["results"], tables["rounds"]
-        shown = {"gradient descent, depth 1": contest_table(results), "every setting": settings_table(results)}
-        for name, table in shown.items():
-            print_table(table, f"{config['data']['label']}, {name}: ms per step and run", console)
-            texts[name] = markdown_table(table)
-        for line in not_measured(results):
-            console.print(line, style="yellow", highlight=False, markup=False)
-        texts["not measured"] = "\n\n".join(not_measured(results))
+        about = f"{config['data']['label']}: ms per step and run"
+        shown[f"{about}, gradient descent at depth 1"] = contest_table(results)
+        shown[f"{about}, every setting"] = settings_table(results)
+        remarks["not_measured"] = "\n\n".join(not_measured(results))
         claims += [loss_claim(results), *(goal_claim(goal, rounds) for goal in GOALS)]
         claims += [start_up_claim(workers["start_up_seconds"]), idle_claim(rounds)]
         drawn += step_cost_figures.draw_contest(folder, config, results)
     if "scaling" in tables:
-        table = exponents(tables["scaling"])
-        print_table(table, "How a step of the sweep scales", console)
-        texts["scaling"] = markdown_table(table)
+        shown["How a step of the sweep scales"] = exponents(tables["scaling"])
         claims.append(rows_claim(tables["scaling"]))
         drawn += step_cost_figures.draw_scaling(folder, config, tables["scaling"])
+    for title, table in shown.items():
+        print_table(table, title, console)
+    for line in filter(None, remarks.values()):
+        console.print(line, style="yellow", highlight=False, markup=False)
     print_claims(claims, console)
-    TensorBoardLog(folder.tensorboard).report(drawn, {**texts, "claims": markdown_claims(claims)})
+    write_report(folder, shown, claims, drawn, **remarks)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -38,6 +38,7 @@ from overparam_tf.errors import DataError
 from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog
+from overparam_tf.runlog.tensorboard import folder_name
 from overparam_tf.sweep import Progress, Variant, record_steps
 
 STEPS, QUICK_STEPS = 600_000, 16_000
@@ -254,7 +255,7 @@ def _write_trials(folder: RunFolder, results: pd.DataFrame, trace: pd.DataFrame,
         hparams = {name: row[name] for name in ("method", "depth", "status")} | {"data": config["data"]["label"]}
         outcome = {name: row[name] for name in ("final_loss", "excess_loss")}
         curve = curves[f"{row['method']}/steps"], curves[f"{row['method']}/losses"]
-        log.trial(row["method"], hparams, outcome, curve, row["status"] == "diverged")
+        log.trial(folder_name(row["method"]), hparams, outcome, curve, row["status"] == "diverged")
     charts = {"sharpness x rate / 2": None, "effective rate": "effective_rate", "norm of K": "norm"}
     for method, rows in trace.groupby("method"):
         for chart, column in charts.items():

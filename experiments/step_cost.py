@@ -49,11 +49,12 @@ from experiments.step_cost_contest import Contest, write_data
 from experiments.step_cost_contestants import cells_of, settings_of
 from experiments.step_cost_scaling import AXES, BASE, QUICK_AXES, measure
 from experiments.step_cost_tables import contest_table, exponents, not_measured, results_of, settings_table
+from experiments.step_cost_trials import write_trials
 from experiments.step_cost_workers import peer_command, peer_environment
 from experiments.sweep_run import write_report
 from overparam_tf.datasets import load
 from overparam_tf.errors import DataError
-from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
+from overparam_tf.runlog import RunFolder, environment
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 SECONDS, QUICK_SECONDS = 0.2, 0.05
@@ -103,7 +104,7 @@ def run(config: Config) -> RunFolder:
     data = {"name": problem.name, "label": problem.label, "synthetic": problem.synthetic}
     folder = config.create_folder("step_cost", config.part, {**facts, "data": data, **environment()})
     say = _Progress(config.quiet)
-    workers = {"start_up_seconds": [], "workers": {}}
+    workers, results, scaling = {"start_up_seconds": [], "workers": {}}, None, None
     if config.part != "scaling":
         say("start-up of optimizer_compare")
         workers["start_up_seconds"] = _start_up(problem, QUICK_START_UPS if config.quick else START_UPS, config.timeout)
@@ -114,13 +115,14 @@ def run(config: Config) -> RunFolder:
         results = results_of(contest.cells, contest.rounds)
         folder.write_table("results.csv", results)
         folder.write_table("rounds.csv", pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS))
-        _write_trials(folder, results)
     if config.part != "contest":
         rows = []
         for row in measure(QUICK_AXES if config.quick else AXES, config.burst, config.timeout):
             say(f"scaling: {row['axis']} {row['size']:,}")
             rows.append(row)
-        folder.write_table("scaling.csv", pd.DataFrame(rows, columns=SCALING_COLUMNS))
+        scaling = pd.DataFrame(rows, columns=SCALING_COLUMNS)
+        folder.write_table("scaling.csv", scaling)
+    write_trials(folder, results, scaling)
     (folder.path / "workers.json").write_text(json.dumps(workers, indent=2) + "\n", encoding="utf-8")
     return folder
 
@@ -151,18 +153,6 @@ def _start_up(problem, times: int, timeout: float) -> list[float]:
                 return []
             seconds.append(time.monotonic() - began)
     return seconds
-
-
-def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
-    """TensorBoard: a trial a contestant and setting."""
-    log = TensorBoardLog(folder.tensorboard)
-    log.clear()
-    names = ("contestant", "kind", "optimizer", "depth", "p", "runs")
-    log.declare(names, {"ms": "ms per step and run", "loss": "loss after the compared steps"})
-    for row in results.dropna(subset="ms").to_dict("records"):
-        outcome = {tag: row[tag] for tag in ("ms", "loss")}
-        run = f"{row['contestant'].replace('/', '_')}/{row['optimizer']}, depth {row['depth']}"
-        log.trial(run, {name: row[name] for name in names}, outcome, ((), ()))
 
 
 def draw(folder: RunFolder, console: Console) -> None:

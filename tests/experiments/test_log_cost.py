@@ -10,7 +10,6 @@ from experiments.log_cost import DISPLAY, FIGURES, KINDS, OWN, WATCHED, claims_o
 from experiments.stopwatch import Stopwatch
 from tests.experiments.refusals import assert_refused
 
-
 ALL = [kind for kinds in KINDS.values() for kind in kinds]
 
 

@@ -105,8 +105,10 @@ def test_addresses_filter_by_experiment(logs):
 
 @pytest.mark.parametrize(
     ("tag", "shown"),
-    [("best rates/part 1", True), ("cross-entropy", True), ("total", True), ("norm of K", True)]
-    + [("final_loss", False), ("loss", False), ("steps_to_10%", False), ("figures/run_step", False)],
+    [
+        *((tag, True) for tag in ("best rates/part 1", "cross-entropy", "total", "norm of K")),
+        *((tag, False) for tag in ("final_loss", "loss", "steps_to_10%", "figures/run_step")),
+    ],
 )
 def test_time_series_shows_the_charts(tag, shown):
     assert (re.search(CHART_TAGS, tag) is not None) == shown

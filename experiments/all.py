@@ -3,7 +3,8 @@
     python -m experiments.all --quick
 
 Each writes the run `all` (`all-quick`); one that is finished is not run again, and one that was interrupted goes on
-where it stood. One that fails does not keep the others from running. LOGDIR/report.html is written after each.
+where it stood, or begins again if it keeps no checkpoints. One that fails does not keep the others from running.
+LOGDIR/report.html is written after each. (`strategy_table` is left out: it prints, and leaves no run folder.)
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from experiments.command_line import exit_codes, option, parse
 from experiments.minimal_run import write_minimal_run
@@ -35,11 +36,11 @@ class Entry:
 
     Attributes:
         name: its name.
-        data: what its `--data` names: the gas sensor data, or nothing where it has no such option.
+        data: what its `--data` names: gas sensor data, MNIST, or nothing where it has no such option.
     """
 
     name: str
-    data: str | None = "gas"
+    data: Literal["gas", "mnist"] | None = "gas"
 
 
 # It takes no options and writes no run folder.
@@ -51,6 +52,14 @@ EXPERIMENTS = (
     Entry("emulated_update"),
     Entry("plateau", data=None),
     Entry("no_regularizer"),
+    Entry("mnist_cnn", data="mnist"),
+    Entry("speedup"),
+    Entry("when_depth_helps"),
+    Entry("late_divergence"),
+    Entry("step_cost", data=None),
+    Entry("layer_cost", data=None),
+    Entry("loop_cost", data=None),
+    Entry("log_cost", data=None),
 )
 
 
@@ -60,7 +69,7 @@ class Config:
 
     logdir: str = option("logs", "results go to LOGDIR/EXPERIMENT/all, the page to LOGDIR/report.html")
     quick: bool = option(False, "short runs to see it work; their numbers mean little")
-    data: str = option("auto", "auto (real data if they can be had, else stand-ins), synthetic, or gas, or its path")
+    data: str = option("auto", "auto (real data if they can be had, else stand-ins), synthetic, or gas or its path")
     only: tuple[str, ...] | None = option(None, "only these experiments")
     quiet: bool = option(False, "no progress, no tables")
 
@@ -80,12 +89,18 @@ class Config:
         chosen = [entry for entry in EXPERIMENTS if self.only is None or entry.name in self.only]
         return [entry for entry in chosen if entry != MINIMAL or self.data == "auto"]
 
+    def data_of(self, entry: Entry) -> str | None:
+        """What an experiment is given for `--data`: a path or a name is one of gas sensor data."""
+        if entry.data == "mnist" and self.data != "synthetic":
+            return "auto"
+        return None if entry.data is None else self.data
+
     def command(self, entry: Entry) -> list[str]:
         """The command that runs one experiment."""
         options = ["--logdir", self.logdir, "--name", self.name]
         options += ["--quick"] if self.quick else []
         options += ["--quiet"] if self.quiet else []
-        options += ["--data", self.data] if entry.data == "gas" or (entry.data and self.data == "synthetic") else []
+        options += [] if (data := self.data_of(entry)) is None else ["--data", data]
         return [sys.executable, "-m", f"experiments.{entry.name}", *(options if entry != MINIMAL else [])]
 
     def finished(self, entry: Entry) -> RunFolder | None:
@@ -99,7 +114,8 @@ class Config:
             except DataError:
                 continue
             options = config.get("options", {})
-            same = options.get("quick", self.quick) == self.quick and options.get("data", self.data) == self.data
+            data = self.data_of(entry)
+            same = options.get("quick", self.quick) == self.quick and options.get("data", data) == data
             named = run.name == self.name or run.name.startswith(f"{self.name}-")
             if same and named and config.get("status") == RunFolder.FINISHED and (run.path / OUTCOME).is_file():
                 return run

@@ -33,6 +33,8 @@ SECONDS_BETWEEN_LOOKS = 10.0
 MOST_TICKED = 500
 # A colour for each variant, whatever its rate: the part of a run's name after EXPERIMENT/NAME/ and charts/.
 COLOURS = "^[^/]+/[^/]+/(?:tb/)?(?:charts/)?([^/]+)"
+# Charts have titles, the trials' own scalars have names: final_loss.
+CHART_TAGS = "^(?!figures/|singular values/)(.*[ /-].*|total|penalty)$"
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ def addresses(base: str, runs: Sequence[RunFolder]) -> dict[str, str]:
     Of more than 40 runs TensorBoard's older dashboards show none, and Time Series of more than 500; the filter in the
     address brings up few enough for the former.
     """
-    colours, charts = quote(f"regex:{COLOURS}", safe=""), quote("^(best rates|by |excess|steps)", safe="")
+    colours, tags = (quote(pattern, safe="") for pattern in (f"regex:{COLOURS}", CHART_TAGS))
     found = {
-        "Time Series": f"{base}?runFilter=/{CHARTS}/&tagFilter={charts}&smoothing=0&runColorGroup={colours}#timeseries",
+        "Time Series": f"{base}?runFilter=/{CHARTS}/&tagFilter={tags}&smoothing=0&runColorGroup={colours}#timeseries",
         "HParams": f"{base}#hparams",
         "Images": f"{base}#images&regexInput=/{CHARTS}$",
         "Text": f"{base}#text&regexInput=/{CHARTS}$",

@@ -25,19 +25,20 @@ import pandas as pd
 from rich.console import Console
 
 from experiments import late_divergence_figures
-from experiments.claims import markdown_claims, markdown_table, print_claims, print_table
+from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.late_divergence_claims import ADVICE, claims_of
 from experiments.options import DataOptions
 from experiments.recorded_descent import MAX_STEPS_PER_CALL, RecordedDescent
 from experiments.sharpness import kernel_hessian, sharpness
-from experiments.sweep_run import config_of, loss_facts
+from experiments.sweep_run import config_of, loss_facts, write_report
 from overparam_tf.datasets import Problem
 from overparam_tf.dynamics import balance_defect
 from overparam_tf.errors import DataError
 from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog
+from overparam_tf.runlog.tensorboard import folder_name
 from overparam_tf.sweep import Progress, Variant, record_steps
 
 STEPS, QUICK_STEPS = 600_000, 16_000
@@ -248,12 +249,13 @@ def _last_steps(descent, problem, at, losses, entries, trace) -> dict[str, np.nd
 def _write_trials(folder: RunFolder, results: pd.DataFrame, trace: pd.DataFrame, curves: dict, config: dict) -> None:
     """TensorBoard: a run per method with HParams, and what was followed of each in one chart."""
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     log.declare(("method", "depth", "data", "status"), {"final_loss": "final loss", "excess_loss": "excess loss"})
     for row in results.to_dict("records"):
         hparams = {name: row[name] for name in ("method", "depth", "status")} | {"data": config["data"]["label"]}
         outcome = {name: row[name] for name in ("final_loss", "excess_loss")}
         curve = curves[f"{row['method']}/steps"], curves[f"{row['method']}/losses"]
-        log.trial(row["method"], hparams, outcome, curve, row["status"] == "diverged")
+        log.trial(folder_name(row["method"]), hparams, outcome, curve, row["status"] == "diverged")
     charts = {"sharpness x rate / 2": None, "effective rate": "effective_rate", "norm of K": "norm"}
     for method, rows in trace.groupby("method"):
         for chart, column in charts.items():
@@ -277,8 +279,7 @@ def draw(folder: RunFolder, console: Console) -> None:
     print_table(table, f"{label}, depth {config['depth']}, {config['steps']:,} steps", console)
     print_claims(claims, console)
     console.print(ADVICE, highlight=False, markup=False)
-    texts = {"results": markdown_table(table), "claims": markdown_claims(claims), "advice": ADVICE}
-    TensorBoardLog(folder.tensorboard).report(drawn, texts)
+    write_report(folder, table, claims, drawn, advice=ADVICE)
 
 
 def method_table(results: pd.DataFrame, trace: pd.DataFrame, config: dict) -> pd.DataFrame:

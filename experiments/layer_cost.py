@@ -23,13 +23,14 @@ from rich.console import Console
 from rich.progress import track
 
 from experiments import layer_cost_figures
-from experiments.claims import markdown_claims, markdown_table, print_claims, print_table
+from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.compiled_steps import call, fit_steps, model_of, training_step
 from experiments.interleaved import Contestant, Spread, interleave
 from experiments.layer_cost_tables import claims_of, tables_of
 from experiments.measured_layers import MODELS, Measured, dense
 from experiments.options import RunOptions
+from experiments.sweep_run import write_report
 from overparam_tf.errors import DataError
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
@@ -169,6 +170,7 @@ def _columns(name: str, spread: Spread) -> dict[str, float]:
 def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
     """TensorBoard: a trial for each contestant in HParams."""
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     names = ("part", "layer", "batch", "mode", "compiler", "contestant", "order")
     metrics = {"seconds": "seconds", "to_plain": "time over plain", "multiply_adds": "multiply-adds an example"}
     log.declare(names, metrics)
@@ -190,8 +192,7 @@ def draw(folder: RunFolder, console: Console) -> None:
     for title, table in tables.items():
         print_table(table, title, console)
     print_claims(claims, console)
-    texts = {title: markdown_table(table) for title, table in tables.items()}
-    TensorBoardLog(folder.tensorboard).report(drawn, {**texts, "claims": markdown_claims(claims)})
+    write_report(folder, tables, claims, drawn)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

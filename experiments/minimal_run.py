@@ -6,8 +6,6 @@ import re
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from experiments.claims import Claim
 from experiments.outcome import write_outcome
 from overparam_tf.errors import DataError
@@ -35,7 +33,7 @@ def write_minimal_run(printed: str, logdir: str, name: str) -> RunFolder:
     shutil.copyfile(figure[1], kept)
     described = {"label": data[1], "synthetic": "SYNTHETIC" in data[1]}
     claim = Claim("the product gets further than gradient descent and AdaGrad", verdict[1] == "accelerates", verdict[0])
-    write_outcome(folder, pd.DataFrame(), [claim], [kept], printed)
+    write_outcome(folder, {}, [claim], [kept], printed)
     folder.write_config(
         {
             "experiment": "minimal",

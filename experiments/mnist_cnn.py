@@ -30,6 +30,7 @@ from experiments.command_line import launch, option
 from experiments.continuing import settings
 from experiments.convnet import BATCH, WEIGHT_DECAY, convnet, momentum_sgd
 from experiments.mnist_claims import claims_of, results_table
+from experiments.mnist_spectra import RANKS, Spectra, write_distributions
 from experiments.options import RunOptions
 from experiments.penalty_alone import penalty_alone
 from experiments.sweep_run import write_report
@@ -135,6 +136,7 @@ def run(config: Config) -> RunFolder | None:
                     epochs=config.passes,
                     validation={"val": split.validation, "test": split.test},
                     metrics=["sparse_categorical_accuracy", cross_entropy],
+                    callbacks=[Spectra(folder, name)] if team.is_chief else [],
                     progress=progress,
                     checkpoints=Checkpoints(folder.checkpoints / name, {"net": name, **settings(described)}),
                     checkpoint_seconds=30.0,
@@ -231,7 +233,8 @@ def _write_trials(folder: RunFolder, config: dict, rows: list[dict], epochs: lis
         own = table[(table["net"] == row["net"]) & (table["seed"] == row["seed"])]
         for column, title in PER_EPOCH.items():
             log.line(name, title, (own["epoch"], own[column]))
-    charts = [*PER_STEP.values(), *PER_EPOCH.values()]
+    write_distributions(log, folder)
+    charts = [*PER_STEP.values(), *PER_EPOCH.values(), *RANKS]
     log.layout({f"mnist_cnn, {config['data']['label']}": {title: [f"^{title}$"] for title in charts}})
 
 

@@ -1,4 +1,4 @@
-"""What a run came to, on disk: its table, its claims and its figures' names, for a report without drawing again."""
+"""What a run came to, on disk: its tables, its claims and its figures' names, for a report without drawing again."""
 
 from __future__ import annotations
 
@@ -20,31 +20,48 @@ OUTCOME = "report.json"
 
 
 @dataclass(frozen=True)
+class ResultTable:
+    """A table as it is shown: title, heads of the columns, and rows of cells as text."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A run's results as they are shown.
 
     Attributes:
-        columns: heads of the results table.
-        rows: its cells, as text.
+        tables: the results.
         claims: the claims with their verdicts.
         figures: paths of the figures, in order.
         printed: what it printed, of an experiment that has no table.
     """
 
-    columns: list[str]
-    rows: list[list[str]]
+    tables: list[ResultTable]
     claims: list[Claim]
     figures: list[Path]
     printed: str = ""
 
 
 def write_outcome(
-    folder: RunFolder, table: pd.DataFrame, claims: Sequence[Claim], figures: Sequence[Path], printed: str = ""
+    folder: RunFolder,
+    tables: Mapping[str, pd.DataFrame],
+    claims: Sequence[Claim],
+    figures: Sequence[Path],
+    printed: str = "",
 ) -> None:
-    """Writes report.json, whole or not at all."""
+    """Writes report.json, whole or not at all; tables by title."""
     content = {
-        "columns": [str(column) for column in table],
-        "rows": [[cell(value) for value in row] for row in table.itertuples(index=False)],
+        "tables": [
+            {
+                "title": title,
+                "columns": [str(column) for column in table],
+                "rows": [[cell(value) for value in row] for row in table.itertuples(index=False)],
+            }
+            for title, table in tables.items()
+        ],
         "claims": [dataclasses.asdict(claim) for claim in claims],
         "figures": [path.name for path in figures],
         "printed": printed,
@@ -61,8 +78,10 @@ def read_outcome(folder: RunFolder) -> Outcome:
     try:
         content = json.loads((folder.path / OUTCOME).read_text(encoding="utf-8"))
         return Outcome(
-            [str(column) for column in content["columns"]],
-            [[str(value) for value in row] for row in content["rows"]],
+            [
+                ResultTable(str(t["title"]), list(map(str, t["columns"])), [list(map(str, row)) for row in t["rows"]])
+                for t in content["tables"]
+            ],
             [
                 Claim(str(c["text"]), {True: True, False: False}.get(c["held"]), str(c["numbers"]))
                 for c in content["claims"]

@@ -20,7 +20,22 @@ from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder
 
 # As the paper tells the story; experiments that are not listed come last, by name.
-ORDER = ("minimal", "optimizer_compare", "depth_compare", "emulated_update", "plateau", "no_regularizer")
+ORDER = (
+    "minimal",
+    "optimizer_compare",
+    "depth_compare",
+    "emulated_update",
+    "plateau",
+    "no_regularizer",
+    "mnist_cnn",
+    "speedup",
+    "when_depth_helps",
+    "late_divergence",
+    "step_cost",
+    "layer_cost",
+    "loop_cost",
+    "log_cost",
+)
 REPORT = "report.html"
 
 

@@ -17,6 +17,8 @@ STYLE = Path(__file__).with_name("report.css")
 SIGNS = {True: ("✓", "held"), False: ("✗", "failed"), None: ("?", "open")}
 # CSS pixels a pixel of a figure: its letters are then as large as the page's, however many columns it has.
 SCALE = 0.75
+# Width over height from which on a figure has several panels side by side.
+WIDE = 1.7
 PAPER = "https://arxiv.org/abs/1802.06509"
 
 
@@ -114,7 +116,7 @@ def _section(section: Section) -> Markup:
         [_figure(figure) for figure in section.figures],
         [element("h3", "What it printed"), _scrolling(element("pre", outcome.printed))] if outcome.printed else None,
         [element("h3", "Claims"), _claims(outcome.claims)] if outcome.claims else None,
-        [element("h3", "Results"), _table(outcome.columns, outcome.rows)] if outcome.rows else None,
+        [[element("h3", table.title), _table(table.columns, table.rows)] for table in outcome.tables if table.rows],
         element("h3", "Run"),
         _definitions(section.facts, "facts"),
         element("details", element("summary", "All settings"), _definitions(section.settings, "facts settings"))
@@ -134,9 +136,15 @@ def _figure(figure: Figure) -> Markup:
     content = base64.b64encode(figure.path.read_bytes()).decode("ascii")
     width, height = figure.size
     alt = f"Figure: {figure.title}. {figure.note}".strip()
-    source, style = f"data:image/png;base64,{content}", f"max-width:{SCALE * width:.0f}px"
+    source, style = f"data:image/png;base64,{content}", f"max-width:min(100%, {SCALE * width:.0f}px)"
     image = element("img", src=source, alt=alt, width=width, height=height, style=style)
-    return element("figure", image, element("figcaption", figure.title))
+    return element("figure", element("div", image, class_=shape_of(figure)), element("figcaption", figure.title))
+
+
+def shape_of(figure: Figure) -> str:
+    """`"wide"` for several panels side by side, which a phone shows one at a time; else `"single"`."""
+    width, height = figure.size
+    return "wide" if width > WIDE * height else "single"
 
 
 def _claims(claims: Iterable[Claim], with_numbers: bool = True) -> Markup:

@@ -26,6 +26,7 @@ from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
 from experiments.speedup_ratios import claims_of, ratio_table, ratios_of
+from experiments.speedup_trials import SpeedupLog
 from experiments.sweep_run import Part, config_of, lp_part, write_report
 from overparam_tf.errors import DataError
 from overparam_tf.optimizers import legacy_2019
@@ -114,8 +115,7 @@ def run(config: Config) -> RunFolder:
     more = {"losses": [part.facts for part in parts.values()], "steps": config.all_steps, "seeds": config.all_seeds}
     described = config_of("speedup", config, problem, [], **more)
     folder = config.create_data_folder("speedup", f"{config.init}-{config.all_steps}", problem, described)
-    log, tables = TensorBoardLog(folder.tensorboard), []
-    log.clear()
+    log, tables = SpeedupLog(TensorBoardLog(folder.tensorboard), problem.label, list(SHARES)), []
     with deferred() as stop:
         for p, optimizer in itertools.product(config.powers, config.optimizers):
             variants = config.variants(optimizer, lambda _: COARSE, config.all_seeds[:1])
@@ -126,10 +126,12 @@ def run(config: Config) -> RunFolder:
                 variants = config.variants(optimizer, windows.__getitem__, config.all_seeds)
                 fine = _train(config, folder, replace(parts[p], variants=variants), f"L{p} {optimizer} fine")
                 tables.append(fine.runs.assign(p=p, group=optimizer, grid="fine"))
-                _log_best(log, fine, f"L{p}, {optimizer}, best rates")
+                log.fine(fine, p, optimizer)
             folder.write_table("results.csv", pd.concat(tables, ignore_index=True))
             if stop.signal:
                 break
+    if any("fine" in set(table["grid"]) for table in tables):
+        log.ratios(ratios_of(pd.concat(tables), list(SHARES), {}, config.all_steps))
     return folder
 
 
@@ -143,12 +145,6 @@ def _train(config: Config, folder: RunFolder, part: Part, title: str) -> History
             progress=progress,
             checkpoints=folder.checkpoints / title,
         )
-
-
-def _log_best(log: TensorBoardLog, history: History, chart: str) -> None:
-    for name in history.variants:
-        if (curve := history.best_curve(name)) is not None:
-            log.line(name, chart, curve)
 
 
 def fine_rates(coarse: pd.DataFrame) -> list[int]:

@@ -41,7 +41,7 @@ import pandas as pd
 from rich.console import Console
 
 from experiments import step_cost_figures
-from experiments.claims import markdown_claims, markdown_table, print_claims, print_table
+from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import RunOptions
 from experiments.step_cost_claims import GOALS, goal_claim, idle_claim, loss_claim, rows_claim, start_up_claim
@@ -49,10 +49,12 @@ from experiments.step_cost_contest import Contest, write_data
 from experiments.step_cost_contestants import cells_of, settings_of
 from experiments.step_cost_scaling import AXES, BASE, QUICK_AXES, measure
 from experiments.step_cost_tables import contest_table, exponents, not_measured, results_of, settings_table
+from experiments.step_cost_trials import write_trials
 from experiments.step_cost_workers import peer_command, peer_environment
+from experiments.sweep_run import write_report
 from overparam_tf.datasets import load
 from overparam_tf.errors import DataError
-from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
+from overparam_tf.runlog import RunFolder, environment
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 SECONDS, QUICK_SECONDS = 0.2, 0.05
@@ -102,7 +104,7 @@ def run(config: Config) -> RunFolder:
     data = {"name": problem.name, "label": problem.label, "synthetic": problem.synthetic}
     folder = config.create_folder("step_cost", config.part, {**facts, "data": data, **environment()})
     say = _Progress(config.quiet)
-    workers = {"start_up_seconds": [], "workers": {}}
+    workers, results, scaling = {"start_up_seconds": [], "workers": {}}, None, None
     if config.part != "scaling":
         say("start-up of optimizer_compare")
         workers["start_up_seconds"] = _start_up(problem, QUICK_START_UPS if config.quick else START_UPS, config.timeout)
@@ -113,13 +115,14 @@ def run(config: Config) -> RunFolder:
         results = results_of(contest.cells, contest.rounds)
         folder.write_table("results.csv", results)
         folder.write_table("rounds.csv", pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS))
-        _write_trials(folder, results)
     if config.part != "contest":
         rows = []
         for row in measure(QUICK_AXES if config.quick else AXES, config.burst, config.timeout):
             say(f"scaling: {row['axis']} {row['size']:,}")
             rows.append(row)
-        folder.write_table("scaling.csv", pd.DataFrame(rows, columns=SCALING_COLUMNS))
+        scaling = pd.DataFrame(rows, columns=SCALING_COLUMNS)
+        folder.write_table("scaling.csv", scaling)
+    write_trials(folder, results, scaling)
     (folder.path / "workers.json").write_text(json.dumps(workers, indent=2) + "\n", encoding="utf-8")
     return folder
 
@@ -152,20 +155,9 @@ def _start_up(problem, times: int, timeout: float) -> list[float]:
     return seconds
 
 
-def _write_trials(folder: RunFolder, results: pd.DataFrame) -> None:
-    """TensorBoard: a trial a contestant and setting."""
-    log = TensorBoardLog(folder.tensorboard)
-    names = ("contestant", "kind", "optimizer", "depth", "p", "runs")
-    log.declare(names, {"ms": "ms per step and run", "loss": "loss after the compared steps"})
-    for row in results.dropna(subset="ms").to_dict("records"):
-        outcome = {tag: row[tag] for tag in ("ms", "loss")}
-        run = f"{row['contestant'].replace('/', '_')}/{row['optimizer']}, depth {row['depth']}"
-        log.trial(run, {name: row[name] for name in names}, outcome, ((), ()))
-
-
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables and verdicts from a run folder alone."""
-    config, drawn, claims, texts = folder.read_config(), [], [], {}
+    config, drawn, claims, shown, remarks = folder.read_config(), [], [], {}, {}
     try:
         parts = {"contest": ["results", "rounds"], "scaling": ["scaling"], "all": ["results", "rounds", "scaling"]}
         names = parts[config["options"]["part"]]
@@ -175,24 +167,23 @@ def draw(folder: RunFolder, console: Console) -> None:
         raise DataError(f"Expected a finished run of step_cost in {folder.path}. Received: {error}") from None
     if "results" in tables:
         results, rounds = tables["results"], tables["rounds"]
-        shown = {"gradient descent, depth 1": contest_table(results), "every setting": settings_table(results)}
-        for name, table in shown.items():
-            print_table(table, f"{config['data']['label']}, {name}: ms per step and run", console)
-            texts[name] = markdown_table(table)
-        for line in not_measured(results):
-            console.print(line, style="yellow", highlight=False, markup=False)
-        texts["not measured"] = "\n\n".join(not_measured(results))
+        about = f"{config['data']['label']}: ms per step and run"
+        shown[f"{about}, gradient descent at depth 1"] = contest_table(results)
+        shown[f"{about}, every setting"] = settings_table(results)
+        remarks["not_measured"] = "\n\n".join(not_measured(results))
         claims += [loss_claim(results), *(goal_claim(goal, rounds) for goal in GOALS)]
         claims += [start_up_claim(workers["start_up_seconds"]), idle_claim(rounds)]
         drawn += step_cost_figures.draw_contest(folder, config, results)
     if "scaling" in tables:
-        table = exponents(tables["scaling"])
-        print_table(table, "How a step of the sweep scales", console)
-        texts["scaling"] = markdown_table(table)
+        shown["How a step of the sweep scales"] = exponents(tables["scaling"])
         claims.append(rows_claim(tables["scaling"]))
         drawn += step_cost_figures.draw_scaling(folder, config, tables["scaling"])
+    for title, table in shown.items():
+        print_table(table, title, console)
+    for line in filter(None, remarks.values()):
+        console.print(line, style="yellow", highlight=False, markup=False)
     print_claims(claims, console)
-    TensorBoardLog(folder.tensorboard).report(drawn, {**texts, "claims": markdown_claims(claims)})
+    write_report(folder, shown, claims, drawn, **remarks)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

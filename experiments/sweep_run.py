@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -200,10 +200,26 @@ def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> H
     return history
 
 
-def write_report(folder: RunFolder, table: pd.DataFrame, claims: Sequence[Claim], figures: Sequence[Path]) -> None:
-    """report.json; TensorBoard: the figures in Images, the results table, the claims and the settings in Text."""
-    write_outcome(folder, table, claims, figures)
-    texts = {"results": markdown_table(table), "claims": markdown_claims(claims)}
+def write_report(
+    folder: RunFolder,
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame],
+    claims: Sequence[Claim],
+    figures: Sequence[Path],
+    **remarks: str,
+) -> None:
+    """report.json; TensorBoard: the figures in Images; the tables, claims, settings and remarks in Text.
+
+    Args:
+        folder: the run folder.
+        tables: the results: one table, or several by title.
+        claims: the claims.
+        figures: the figures' files.
+        **remarks: further texts by name, in Markdown.
+    """
+    tables = {"Results": tables} if isinstance(tables, pd.DataFrame) else tables
+    write_outcome(folder, tables, claims, figures)
+    texts = {title.lower(): markdown_table(table) for title, table in tables.items()}
+    texts |= {**remarks, "claims": markdown_claims(claims)}
     texts["settings"] = markdown_table(settings_table(folder.read_config()))
     TensorBoardLog(folder.tensorboard).report(figures, texts)
 

@@ -205,6 +205,7 @@ def theory(powers: Sequence[int], per_decade: int) -> pd.DataFrame:
 def _write_trials(folder: RunFolder, cells: pd.DataFrame) -> None:
     """TensorBoard: a trial a cell in HParams, and the speed-up against the exponent of the condition number."""
     log = TensorBoardLog(folder.tensorboard)
+    log.clear()
     metrics = {"speed_up": "speed-up", "steps_1": "steps, depth 1", "steps_2": "steps, depth 2"}
     log.declare(("problem", *CELL), metrics)
     for row in cells.to_dict("records"):

@@ -59,7 +59,42 @@ COMMAND_LINES = {
     "radii the wrong way round": ("no_regularizer", ["--inner-radius", "1", "--outer-radius", "0.1"]),
     "an unknown optimizer": ("speedup", ["--optimizers", "LBFGS"]),
     "an unknown penalty": ("mnist_cnn", ["--regularize", "last"]),
+    "a fraction of an epoch": ("mnist_cnn", ["--epochs", "0.5"]),
+    "a folder without images": ("mnist_cnn", ["--data", "no/such/folder"]),
+    "gas where digits are due": ("mnist_cnn", ["--data", "gas"]),
+    "a depth of the rule below 1": ("speedup", ["--rule-depths", "0.5"]),
+    "an infinite depth of the rule": ("speedup", ["--rule-depths", "inf"]),
+    "a power of zero": ("speedup", ["--powers", "0"]),
+    "a condition number of NaN": ("when_depth_helps", ["--conditions", "nan"]),
+    "an infinite condition number": ("when_depth_helps", ["--conditions", "inf"]),
+    "a target above the start": ("when_depth_helps", ["--targets", "2"]),
+    "fewer rows than features": ("when_depth_helps", ["--rows", "4", "--features", "8"]),
+    "no features": ("when_depth_helps", ["--features", "0"]),
+    "a rate that cannot be": ("late_divergence", ["--learning-rate", "inf"]),
+    "a depth that is no number": ("late_divergence", ["--depth", "deep"]),
+    "a clip of NaN": ("late_divergence", ["--clips", "nan"]),
+    "fewer steps than are drawn": ("late_divergence", ["--steps", "1"]),
+    "a burst without end": ("step_cost", ["--seconds", "inf"]),
+    "a timeout of NaN": ("step_cost", ["--timeout", "nan"]),
+    "data for a benchmark that makes its own": ("step_cost", ["--data", "gas"]),
+    "a size below zero": ("layer_cost", ["--inputs", "-8"]),
+    "a comparison of no length": ("layer_cost", ["--seconds", "0"]),
+    "a layer that the net has not": ("layer_cost", ["--layers", "fc3"]),
+    "a turn of no steps": ("loop_cost", ["--steps", "0"]),
+    "an experiment that keeps no log": ("log_cost", ["--runs", "minimal"]),
+    "every experiment but none known": ("all", ["--only", "imagenet"]),
+    "every experiment on a name of its own": ("all", ["--name", "mine"]),
+    "every experiment without a choice": ("all", ["--only"]),
+    "a page about nothing": ("report", []),
+    "a page about an experiment without runs": ("report", ["--experiments", "speedup"]),
+    "a page with an option of another program": ("report", ["--quick"]),
+    "a board of nothing": ("board", []),
+    "a board on a port beyond all": ("board", ["--port", "65536"]),
+    "a board on a port of letters": ("board", ["--port", "http"]),
+    "a board of fewer than one run": ("board", ["--newest", "-1"]),
 }
+# These have no option --data, or it names something else.
+NO_GAS = ("plateau", "mnist_cnn", "step_cost", "layer_cost", "loop_cost", "log_cost", "all", "report", "board")
 
 X, Y = np.eye(3), np.ones((3, 1))
 PROBLEM = op.Problem("toy", X, Y, "made here", "none", synthetic=True)
@@ -136,7 +171,7 @@ CONSTRUCTORS = {
 @pytest.mark.parametrize("case", COMMAND_LINES)
 def test_command_lines(case, tmp_path, capsys):
     name, arguments = COMMAND_LINES[case]
-    data = [] if "--data" in arguments or name in ("plateau", "mnist_cnn") else ["--data", "synthetic"]
+    data = [] if "--data" in arguments or name in NO_GAS else ["--data", "synthetic"]
     main = importlib.import_module(f"experiments.{name}").main
     assert_refused(name, main, [*data, *arguments], tmp_path / "logs", capsys)
 
@@ -150,4 +185,4 @@ def test_constructors(case):
 
 
 def test_there_are_enough_of_them():
-    assert len(COMMAND_LINES) + len(CONSTRUCTORS) >= 90
+    assert len(COMMAND_LINES) + len(CONSTRUCTORS) >= 120

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 15.0
+# Drawing the live display takes 3 ms of a processor each time: .6 % of one.
+REFRESHES_A_SECOND = 2
 
 
 class ProgressReport:
@@ -36,7 +38,7 @@ class ProgressReport:
             columns = TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[facts]}")
             self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console)
             self._task = self._bar.add_task(title, total=None, facts="compiling")
-            self._live = Live(self._bar, console=self._console)
+            self._live = Live(self._bar, console=self._console, refresh_per_second=REFRESHES_A_SECOND)
 
     def __enter__(self):
         if self._live is not None:

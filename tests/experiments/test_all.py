@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from experiments import all as every
 from experiments.minimal_run import write_minimal_run
 from experiments.outcome import read_outcome
+from experiments.report import ORDER
 from overparam_tf import DataError
 from tests.experiments.refusals import assert_refused
 from tests.experiments.run_folders import make_run
@@ -74,9 +75,8 @@ def test_a_failure_takes_no_other_down(scripts, tmp_path, capsys):
 @pytest.mark.parametrize("change", [{"status": "interrupted"}, {"options": {"quick": True, "data": "auto"}}])
 def test_only_finished_runs_of_the_same_options_count(change, scripts, tmp_path):
     make_run(tmp_path / "logs", "plateau", "all", **change)
-    (entry,) = [entry for entry in every.EXPERIMENTS if entry.name == "plateau"]
-    assert every.Config(logdir=str(tmp_path / "logs")).finished(entry) is None
-    assert every.Config(logdir=str(tmp_path / "templates")).finished(entry) is not None
+    assert every.Config(logdir=str(tmp_path / "logs")).finished(entry_of("plateau")) is None
+    assert every.Config(logdir=str(tmp_path / "templates")).finished(entry_of("plateau")) is not None
 
 
 def test_a_stop_signal_reaches_the_experiment_which_saves(scripts, tmp_path):
@@ -96,18 +96,43 @@ def test_a_stop_signal_reaches_the_experiment_which_saves(scripts, tmp_path):
     assert "<b>depth_compare</b>: interrupted" in page and '<section id="plateau"' not in page
 
 
-COMMANDS = {
-    "optimizer_compare": "--logdir logs --name all-quick --quick --quiet --data synthetic",
-    "plateau": "--logdir logs --name all-quick --quick --quiet",
-    "minimal": "",
-}
+COMMANDS = [
+    ("optimizer_compare", "synthetic", "--data synthetic"),
+    ("optimizer_compare", "some/folder", "--data some/folder"),
+    ("mnist_cnn", "synthetic", "--data synthetic"),
+    ("mnist_cnn", "auto", "--data auto"),
+    ("mnist_cnn", "some/folder", "--data auto"),  # that is one of gas sensor data
+    ("mnist_cnn", "gas", "--data auto"),
+    ("plateau", "synthetic", ""),
+    ("step_cost", "auto", ""),
+]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_commands(name):
+def entry_of(name):
     (entry,) = [entry for entry in every.EXPERIMENTS if entry.name == name]
-    command = every.Config(quick=True, quiet=True, data="synthetic").command(entry)
-    assert command == [sys.executable, "-m", f"experiments.{name}", *COMMANDS[name].split()]
+    return entry
+
+
+@pytest.mark.parametrize(("name", "data", "options"), COMMANDS)
+def test_commands(name, data, options):
+    command = every.Config(quick=True, quiet=True, data=data).command(entry_of(name))
+    common = "--logdir logs --name all-quick --quick --quiet"
+    assert command == [sys.executable, "-m", f"experiments.{name}", *common.split(), *options.split()]
+
+
+def test_minimal_takes_no_options():
+    assert every.Config(quick=True).command(every.MINIMAL) == [sys.executable, "-m", "experiments.minimal"]
+
+
+@pytest.mark.parametrize(("data", "given", "counts"), [("some/folder", "auto", True), ("synthetic", "auto", False)])
+def test_a_run_on_mnist_counts_whatever_the_gas_sensor_data(data, given, counts, tmp_path):
+    make_run(tmp_path, "mnist_cnn", "all", options={"quick": False, "data": given})
+    config = every.Config(logdir=str(tmp_path), data=data)
+    assert (config.finished(entry_of("mnist_cnn")) is not None) == counts
+
+
+def test_the_page_has_the_order_of_the_runs():
+    assert tuple(entry.name for entry in every.EXPERIMENTS) == ORDER
 
 
 @pytest.mark.parametrize("entry", every.EXPERIMENTS, ids=lambda entry: entry.name)

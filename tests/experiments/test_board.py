@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import urllib.request
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from experiments.board import Config, addresses, main
+from experiments.board import CHART_TAGS, Config, addresses, main
 from experiments.board_tree import BoardTree, merge_dashboards
 from tests.board_process import board
 from tests.event_files import events
@@ -100,6 +101,17 @@ def test_addresses_filter_by_experiment(logs):
     assert found["HParams"] == "http://localhost:6006/#hparams"
     assert "regexInput=depth_compare/.*/charts/" in found["Custom Scalars, depth_compare"]
     assert "Distributions, depth_compare" not in found  # it has none
+
+
+@pytest.mark.parametrize(
+    ("tag", "shown"),
+    [
+        *((tag, True) for tag in ("best rates/part 1", "cross-entropy", "total", "norm of K")),
+        *((tag, False) for tag in ("final_loss", "loss", "steps_to_10%", "figures/run_step")),
+    ],
+)
+def test_time_series_shows_the_charts(tag, shown):
+    assert (re.search(CHART_TAGS, tag) is not None) == shown
 
 
 def test_print_starts_nothing(logs, capsys):

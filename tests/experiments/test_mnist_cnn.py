@@ -14,6 +14,7 @@ from experiments import mnist_cnn
 from experiments.convnet import convnet, momentum_sgd
 from experiments.mnist_claims import PAPER, claims_of, lower, smooth
 from experiments.mnist_cnn import main
+from experiments.mnist_spectra import singular_values
 from tests.event_files import events, scalars
 from tests.experiments.few_images import bars
 from tests.experiments.refusals import assert_refused
@@ -72,12 +73,29 @@ def test_the_folder_explains_itself_and_redraws(finished, capsys):
     assert [net["name"] for net in config["nets"]] == NETS
     assert pd.read_csv(finished / "results.csv")["parameters"].tolist() == [1_663_370, 1_925_614, 1_925_614]
     trial = events(finished / "tb" / "charts" / f"{NETS[1]}, seed 0")
-    assert len(scalars(trial, "test error")) == 3
+    assert len(scalars(trial, "test error")) == 3 and len(scalars(trial, "effective rank of fc1")) == 4
+    assert len(events(finished / "tb" / "distributions" / f"{NETS[1]}, seed 0")["singular values/fc2"]) == 4
     for path in (finished / "figures").iterdir():
         path.unlink()
     main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert "SYNTHETIC" in capsys.readouterr().out
+
+
+def test_singular_values_are_those_of_the_trained_products(finished):
+    with np.load(finished / "spectra.npz") as spectra:
+        assert {key.rpartition("/")[2] for key in spectra} == {"fc1", "fc2"} and len(spectra) == 6
+        net = keras.models.load_model(finished / f"{NETS[1]}, seed 0.keras")
+        for layer, count in (("fc1", 512), ("fc2", 10)):
+            rows = spectra[f"{NETS[1]}, seed 0/{layer}"]
+            kernel = keras.ops.convert_to_numpy(net.get_layer(layer).kernel)
+            exact = np.linalg.svd(kernel.astype("float64"), compute_uv=False)
+            assert rows.shape == (4, count) and (np.diff(rows) <= 0).all()
+            np.testing.assert_allclose(rows[-1], exact, rtol=1e-9, atol=1e-7 * exact[0])
+
+
+def test_a_kernel_that_is_lost_has_no_singular_values():
+    assert np.isnan(singular_values(np.full((2, 3), np.inf, np.float32))).tolist() == [True, True]
 
 
 def test_the_saved_net_computes_what_was_measured(finished, digits):
@@ -103,10 +121,11 @@ def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monke
     folder = tmp_path / "mnist_cnn" / "run-bars"
     assert len(pd.read_csv(folder / "epochs.csv")) == 2 and list((folder / "figures").iterdir())
     main(arguments)
-    with np.load(folder / "curves.npz") as ours, np.load(finished / "curves.npz") as theirs:
-        assert set(ours) == set(theirs)
-        for name in ours:
-            np.testing.assert_array_equal(ours[name], theirs[name])
+    for file in ("curves.npz", "spectra.npz"):
+        with np.load(folder / file) as ours, np.load(finished / file) as theirs:
+            assert set(ours) == set(theirs)
+            for name in ours:
+                np.testing.assert_array_equal(ours[name], theirs[name])
 
 
 def test_a_net_that_was_stopped_in_its_first_epoch_has_no_rows():

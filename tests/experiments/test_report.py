@@ -9,6 +9,8 @@ import pytest
 
 from experiments.markup import VOID, element
 from experiments.report import main
+from experiments.report_page import shape_of
+from experiments.report_section import Figure
 from tests.experiments.refusals import assert_refused
 from tests.experiments.run_folders import CLAIMS, NASTY, make_run
 
@@ -82,6 +84,12 @@ def test_contents_lead_to_every_section(page):
     assert {link[1:] for link in page.all("a", "href") if link.startswith("#")} == set(ids) - {"claims"}
     assert "can depth alone beat optimizers made for acceleration?" in page.text
     assert "python -m experiments.optimizer_compare --name run" in page.text
+
+
+@pytest.mark.parametrize(("size", "shape"), [((1600, 700), "wide"), ((800, 600), "single")])
+def test_figures_fit_paper_and_those_of_several_panels_a_phone(size, shape, tmp_path, page):
+    assert all(style.startswith("max-width:min(100%, ") for style in page.all("img", "style"))
+    assert shape_of(Figure(tmp_path, "", "", size)) == shape
 
 
 def test_the_newest_run_of_each_is_shown(tmp_path):

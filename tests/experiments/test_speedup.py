@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.board_tree import merge_dashboards
 from experiments.speedup import COARSE, OPTIMIZERS, REACH, Config, fine_rates, main
 from experiments.speedup_ratios import ratios_of, steps_to
 from experiments.speedup_statistics import speed_up
@@ -17,6 +18,7 @@ from overparam_tf.floor import convex_floor
 from overparam_tf.initializers import NearZero
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.losses import LpLoss
+from tests.event_files import events, scalars
 from tests.experiments.refusals import assert_refused
 
 STEPS = 60
@@ -126,6 +128,21 @@ def test_the_folder_tells_it_all_and_redraws(finished, results, capsys):
     main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
     shown = capsys.readouterr().out
     assert "L4, Adam" in shown and "SYNTHETIC" in shown
+
+
+def test_tensorboard_has_the_best_runs_and_the_ratios(finished, results):
+    fine = results[results["grid"] == "fine"]
+    for p, variant in (("L2", "Adam, depth 2"), ("L4", "rule, depth 1.5")):
+        assert scalars(events(finished / "tb" / p / variant), "loss")
+    for name, tags in {
+        "Adam, depth 2": {"best rates/L2, Adam", "best rates/L4, Adam"},
+        "Adam by depth": {"by depth/speed-up to 50%, L2"},
+    }.items():
+        assert tags <= set(events(finished / "tb" / "charts" / name))
+    trials = [path for path in (finished / "tb").glob("L*/*") if path.is_dir()]
+    assert len(trials) <= len(fine.drop_duplicates(["p", "variant"]))
+    *_, categories = merge_dashboards([finished / "tb" / "dashboard"])
+    assert [category.title.rpartition(": ")[2] for category in categories] == ["best rates", "by depth"]
 
 
 BAD = {

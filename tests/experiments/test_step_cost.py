@@ -10,10 +10,13 @@ import pandas as pd
 import pytest
 
 from experiments import step_cost, step_cost_contest, step_cost_scaling
+from experiments.report_page import page
+from experiments.report_section import section_of
 from experiments.step_cost import main
 from experiments.step_cost_claims import Goal, goal_claim, idle_claim, loss_claim, ratios, rows_claim, start_up_claim
 from experiments.step_cost_contestants import CONTESTANTS, cells_of, settings_of
 from experiments.step_cost_scaling import AXES, COMPRESSED, fit_exponent
+from overparam_tf.runlog import RunFolder
 from tests.event_files import events
 from tests.experiments.refusals import assert_refused
 
@@ -75,7 +78,10 @@ def test_the_run_folder_explains_itself(fakes, tmp_path, capsys):
     assert len(figures) == 2 + 2 and "missing: jax: JAX scan, JAX vmap" in first
     main(["--logdir", str(tmp_path), "--redraw", "run"])
     assert capsys.readouterr().out == first
-    assert {"claims", "scaling", "figures/run_step"} <= set(events(folder / "tb" / "charts"))
+    said = {"claims", "settings", "how a step of the sweep scales", "not_measured", "figures/run_step"}
+    assert said <= set(events(folder / "tb" / "charts"))
+    assert "by size/ms a step" in events(folder / "tb" / "charts" / COMPRESSED)
+    assert "<h3>How a step of the sweep scales</h3>" in page([section_of(RunFolder(folder))])
 
 
 def test_every_worker_dead_is_a_result(monkeypatch, fakes, tmp_path, capsys):

@@ -62,7 +62,10 @@ def write_outcome(
             }
             for title, table in tables.items()
         ],
-        "claims": [dataclasses.asdict(claim) for claim in claims],
+        # (A verdict from numpy is no bool of JSON's.)
+        "claims": [
+            {**dataclasses.asdict(claim), "held": None if claim.held is None else bool(claim.held)} for claim in claims
+        ],
         "figures": [path.name for path in figures],
         "printed": printed,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from experiments import figures
@@ -11,7 +12,7 @@ from overparam_tf.runlog import RunFolder, TensorBoardLog
 
 NASTY = '<script>alert("&amp;")</script>'
 CLAIMS = [
-    Claim("depth accelerates: 1 < 2 & 3 > 2", True, "0.25 < 0.5"),
+    Claim("depth accelerates: 1 < 2 & 3 > 2", np.True_, "0.25 < 0.5"),
     Claim("it beats AdaGrad", False, NASTY),
     Claim("nobody knows", None, ""),
 ]

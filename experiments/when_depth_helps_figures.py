@@ -15,14 +15,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
 from experiments import figures
+from experiments.when_depth_helps_cells import FEW
 from overparam_tf.runlog import RunFolder
 
 MARKERS = "osD^vP*X"
 # Colours saturate at a speed-up of 2^3; white is 1.
 LARGEST = 3.0
-NORM, MAP = Normalize(-LARGEST, LARGEST), "RdBu_r"
-# With fewer steps at depth 1 the first leap decides.
-FEW = 10
+NORM, MAP = Normalize(-LARGEST, LARGEST), "RdBu"
 
 
 def draw_all(folder: RunFolder, config: dict, cells: pd.DataFrame, theory: pd.DataFrame) -> list[Path]:
@@ -71,7 +70,7 @@ def _phase_diagram(folder: RunFolder, config: dict, cells: pd.DataFrame, target:
     bar = figure.colorbar(image, ax=axes, shrink=0.7, extend="both", pad=0.01, ticks=ticks)
     bar.ax.set_yticklabels([f"{2.0**tick:g}" for tick in ticks])
     bar.set_label(
-        "speed-up (red: depth 2 is faster)\n>, <: a bound, one depth did not get there; hatched: neither did\n"
+        "speed-up (blue: depth 2 is faster)\n>, <: a bound, one depth did not get there; hatched: neither did\n"
         f"grey italics: fewer than {FEW} steps at depth 1"
     )
     return _save(figure, folder, f"phase_diagram_{target:g}".replace(".", "_"), config)

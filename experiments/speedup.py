@@ -27,7 +27,7 @@ from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
 from experiments.speedup_prices import read_prices, write_prices
-from experiments.speedup_ratios import claims_of, ratio_table, ratios_of
+from experiments.speedup_ratios import MAIN_TARGET, PRICED, claims_of, ratio_table, ratios_of, verdict_table
 from experiments.sweep_run import Part, config_of, lp_part, write_report
 from overparam_tf.errors import DataError
 from overparam_tf.optimizers import legacy_2019
@@ -203,7 +203,18 @@ def draw(folder: RunFolder, console: Console) -> None:
     table, claims = ratio_table(ratios), claims_of(ratios)
     drawn = speedup_figures.draw_all(folder, config, ratios)
     title = "steps of depth 1 over steps of depth N, best rate each [95 % interval over seeds]"
-    print_table(table, f"{config['data']['label']}: {title}", console)
+    # In two halves, each as wide as a terminal.
+    print_table(
+        table.drop(columns=PRICED), f"{config['data']['label']}: {title}; lost: diverged + never there", console
+    )
+    print_table(
+        table[["loss", "variant", f"to {MAIN_TARGET}", *PRICED]],
+        f"the same to {MAIN_TARGET}, at the price of a step in time [least, most]",
+        console,
+    )
+    print_table(
+        verdict_table(ratios), "+N: depth N helps, -N: it hurts, ?N: cannot tell (fractional: the rule)", console
+    )
     print_claims(claims, console)
     write_report(folder, table, claims, drawn)
 

@@ -9,10 +9,12 @@ import pandas as pd
 
 from experiments.claims import Claim
 from experiments.speedup_prices import Price
-from experiments.speedup_statistics import best_rate, fewest_steps, good_range, speed_up
+from experiments.speedup_statistics import SpeedUp, best_rate, fewest_steps, good_range, speed_up
 
 # The target by which the verdicts are given.
 MAIN_TARGET = "10%"
+# Columns of the ratio table: price of a step, ratio at that price, and the verdict by steps.
+PRICED = ["price", f"in time to {MAIN_TARGET}", "verdict"]
 UNKNOWN = Price(np.nan, np.nan, np.nan)
 
 
@@ -97,14 +99,16 @@ def shown(row: pd.Series) -> str:
     return f"{mark}{value:.2g} [{_end(row['low'])}, {_end(row['high'])}]"
 
 
-def shown_in_time(row: pd.Series) -> str:
-    """The ratio of times with its interval, as `shown`; empty where no price was measured."""
-    if np.isnan(row["price"]):
-        return ""
-    named = {"ratio": "ratio_of_times", "low": "time_low", "high": "time_high"}
-    return shown(
-        pd.Series({name: row[column] for name, column in named.items()} | {"bound": row["bound"] / row["price"]})
-    )
+def in_time(ratios: pd.DataFrame) -> pd.DataFrame:
+    """The rows of known price with times in place of steps: ratio, interval, bound and `helps` at that price.
+
+    The interval is that of the seeds; how far the price itself is known is left to `price_least` and `price_most`.
+    """
+    known = ratios[ratios["price"].notna()]
+    timed = {"ratio": "ratio_of_times", "low": "time_low", "high": "time_high"}
+    known = known.assign(**{name: known[column] for name, column in timed.items()})
+    helps = [SpeedUp(*row).helps for row in known[["ratio", "low", "high"]].itertuples(index=False)]
+    return known.assign(bound=known["bound"] / known["price"], helps=pd.Series(helps, known.index, dtype=object))
 
 
 def _end(value: float) -> str:
@@ -113,20 +117,40 @@ def _end(value: float) -> str:
 
 def ratio_table(ratios: pd.DataFrame) -> pd.DataFrame:
     """A row per loss and variant beyond depth 1: speed-up at every target, what was censored, price, verdict."""
-    rows = []
+    rows, timed = [], in_time(ratios)
     for (p, variant), group in ratios.groupby(["p", "variant"], sort=False):
         if group["depth"].iloc[0] == 1:
             continue
         row = {"loss": f"L{p}", "variant": variant}
         row |= {f"to {line['target']}": shown(line) for _, line in group.iterrows()}
         last, main = group.iloc[-1], group[group["target"] == MAIN_TARGET].iloc[0]
-        row[f"diverged + not at {last['target']}"] = f"{last['diverged']} + {last['never']} of {last['runs']}"
+        row[f"lost at {last['target']}"] = f"{last['diverged']}+{last['never']} of {last['runs']}"
         priced = not np.isnan(main["price"])
         row["price"] = f"{main['price']:.2f} [{main['price_least']:.2f}, {main['price_most']:.2f}]" if priced else ""
-        row[f"in time to {MAIN_TARGET}"] = shown_in_time(main)
+        row[f"in time to {MAIN_TARGET}"] = shown(timed.loc[main.name]) if priced else ""
         row["verdict"] = {True: "helps", False: "hurts", None: "cannot tell"}[main["helps"]]
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def verdict_table(ratios: pd.DataFrame) -> pd.DataFrame:
+    """A row per loss and optimizer, a column a target, and the main one in time: `+N` depth N helps, `-N` it hurts.
+
+    `?N` where nothing can be said. At the fractional depths it is the end-to-end rule.
+    """
+    rows, timed = [], in_time(ratios)
+    for (p, group), own in ratios[ratios["depth"] > 1].groupby(["p", "group"], sort=False):
+        row = {"loss": f"L{p}", "optimizer": group}
+        for target, some in own.groupby("target", sort=False):
+            row[f"to {target}"] = _signs(some)
+        main = own.index[(own["target"] == MAIN_TARGET) & own["price"].notna()]
+        rows.append({**row, f"in time to {MAIN_TARGET}": _signs(timed.loc[main])})
+    return pd.DataFrame(rows)
+
+
+def _signs(rows: pd.DataFrame) -> str:
+    signs = {True: "+", False: "-", None: "?"}
+    return " ".join(f"{signs[row.helps]}{row.depth:g}" for row in rows.sort_values("depth").itertuples())
 
 
 def claims_of(ratios: pd.DataFrame) -> list[Claim]:

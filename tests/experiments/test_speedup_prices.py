@@ -11,7 +11,7 @@ import pytest
 from experiments import speedup_prices
 from experiments.interleaved import Times
 from experiments.speedup_prices import RATES, STEPS_PER_CALL, Price, price_rows, read_prices, time_steps, write_prices
-from experiments.speedup_ratios import ratio_table, ratios_of
+from experiments.speedup_ratios import in_time, ratio_table, ratios_of, verdict_table
 from experiments.sweep_run import lp_part
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import DataError
@@ -96,3 +96,11 @@ def test_without_prices_the_table_leaves_them_blank():
     shown = ratio_table(ratios_of(RUNS, ["10%"], {}, limit=100))
     assert shown[["price", "in time to 10%"]].eq("").all(axis=None) and shown["verdict"].tolist() == ["helps", "hurts"]
     assert not pd.isna(shown["to 10%"]).any()
+    assert in_time(ratios_of(RUNS, ["10%"], {}, limit=100)).empty
+
+
+def test_the_verdict_at_the_price_of_a_step():
+    # Half the steps, each twice as dear and more.
+    ratios = ratios_of(RUNS, ["10%"], {(4, "SGD, depth 2"): Price(2.5, 2.4, 2.6)}, limit=100)
+    (row,) = verdict_table(ratios).to_dict("records")
+    assert row == {"loss": "L4", "optimizer": "SGD", "to 10%": "+2 -3", "in time to 10%": "-2"}

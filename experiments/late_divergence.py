@@ -157,7 +157,8 @@ def draw(folder: RunFolder, console: Console) -> None:
         results, trace = (pd.read_csv(folder.path / name) for name in ("results.csv", "trace.csv"))
         with np.load(folder.path / "curves.npz", allow_pickle=False) as arrays:
             curves = dict(arrays)
-    except (OSError, ValueError, BadZipFile) as error:
+        trace["squared_steps"]  # the youngest column
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(f"Expected results.csv, trace.csv, curves.npz in {folder.path}. Received: {error}") from None
     drawn = late_divergence_figures.draw_all(folder, config, results, trace, curves)
     table, claims = method_table(results, trace, config), claims_of(config, results, trace, curves)

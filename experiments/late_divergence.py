@@ -12,8 +12,6 @@ gradient's norm clipped, and with the rate capped by the sharpness.
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,29 +25,22 @@ from rich.console import Console
 from experiments import late_divergence_figures
 from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
-from experiments.late_divergence_claims import ADVICE, claims_of
+from experiments.followed_descent import CAP, Method, P, Plan, follow
+from experiments.late_divergence_claims import ADVICE, claims_of, method_table
 from experiments.options import DataOptions
-from experiments.recorded_descent import MAX_STEPS_PER_CALL, RecordedDescent
-from experiments.sharpness import kernel_hessian, sharpness
+from experiments.sharpness import kernel_hessian
 from experiments.sweep_run import config_of, loss_facts, write_report
 from overparam_tf.datasets import Problem
-from overparam_tf.dynamics import balance_defect
 from overparam_tf.errors import DataError
 from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
-from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog
+from overparam_tf.runlog import RunFolder, TensorBoardLog
 from overparam_tf.runlog.tensorboard import folder_name
-from overparam_tf.sweep import Progress, Variant, record_steps
 
 STEPS, QUICK_STEPS = 600_000, 16_000
 RATE, QUICK_RATE = 1e-3, 4e-3
-# Steps kept one by one before the end, to see a blow-up from the crossing on; and every how many of them, and how many
-# times over the whole run, the Hessian is taken.
-TAIL, TAIL_STRIDE, SNAPSHOTS, QUICK_SNAPSHOTS = 8192, 64, 150, 30
-# The cap: the rate is kept below this over the sharpness, which is measured so many times over the run.
-CAP, CAP_CHECKS = 1.8, 200
+SNAPSHOTS, QUICK_SNAPSHOTS = 150, 30
 PLAIN = "constant rate"
-P = 4
 
 
 @dataclass(frozen=True)
@@ -97,15 +88,10 @@ class Config(DataOptions):
             Method(f"capped at {CAP:g} / sharpness", self.depth, sgd(rate), capped=True),
         ]
 
-
-@dataclass(frozen=True)
-class Method:
-    """A depth and a plain Keras optimizer; `capped` lowers its rate to `CAP` / sharpness between calls."""
-
-    name: str
-    depth: int
-    optimizer: keras.Optimizer
-    capped: bool = False
+    def plan(self, problem: Problem) -> Plan:
+        """What all methods have in common."""
+        snapshots = QUICK_SNAPSHOTS if self.quick else SNAPSHOTS
+        return Plan(problem, self.length, snapshots, self.init, self.seed, self.dtype, self.quiet)
 
 
 def run(config: Config) -> RunFolder:
@@ -116,9 +102,10 @@ def run(config: Config) -> RunFolder:
     more = {**settings, "losses": [facts], "at_floor": sharpness_at_floor(problem, config)}
     written = config_of("late_divergence", config, problem, [], **more)
     folder = config.create_data_folder("late_divergence", f"depth-{config.depth}-{config.rate:g}", problem, written)
+    plan = config.plan(problem)
     results, traces, curves = [], [], {}
     for method in config.methods():
-        row, trace, arrays = follow(config, problem, method)
+        row, trace, arrays = follow(plan, method)
         results.append({**row, "excess_loss": row["final_loss"] - facts["floor"]})
         traces.append(trace)
         curves.update({f"{method.name}/{name}": values for name, values in arrays.items()})
@@ -146,106 +133,6 @@ def sharpness_at_floor(problem: Problem, config: Config) -> dict[str, float]:
     return found
 
 
-def follow(config: Config, problem: Problem, method: Method) -> tuple[dict, pd.DataFrame, dict[str, np.ndarray]]:
-    """One run: its row of results.csv, its snapshots (trace.csv), and its curve and last steps (curves.npz)."""
-    variant = Variant(method.name, depth=method.depth, seeds=(config.seed,), initial_factors=config.init)
-    descent = RecordedDescent(problem, variant, method.optimizer, LpLoss(P), config.dtype)
-    recorded = record_steps(config.length)
-    wanted = np.linspace(0, config.length, (QUICK_SNAPSHOTS if config.quick else SNAPSHOTS) + 1).astype(int)
-    most = max(config.length // CAP_CHECKS, 1) if method.capped else MAX_STEPS_PER_CALL
-    most, tail = min(most, MAX_STEPS_PER_CALL), deque(maxlen=-(-TAIL // MAX_STEPS_PER_CALL) + 1)
-    curve, snapshots, rates, step, diverged_at, began = [], {}, {}, 0, None, time.monotonic()
-    with ProgressReport(f"late_divergence, {method.name}", config.quiet) as progress:
-        while step <= config.length and diverged_at is None:
-            # The factors after the last step are the entries before one more.
-            size = min(most, config.length + 1 - step)
-            rates[step] = float(np.asarray(method.optimizer.learning_rate))
-            losses, entries = descent.advance(size)
-            finite = np.isfinite(losses)
-            alive = size if finite.all() else int(finite.argmin())
-            diverged_at = None if alive == size else step + alive
-            now, seen = (chosen[(chosen >= step) & (chosen < step + alive)] for chosen in (recorded, wanted))
-            curve += zip(now, losses[now - step], strict=True)
-            snapshots |= {at: (losses[at - step], entries[at - step]) for at in seen.tolist()}
-            tail.append((np.arange(step, step + alive), losses[:alive], entries[:alive]))
-            step += size
-            if method.capped and diverged_at is None:
-                found = sharpness(descent.factors(entries[-1]), problem.x, problem.y, P)
-                method.optimizer.learning_rate = min(config.rate, CAP / found.value)
-            done, lowest = min(step, config.length), {method.name: float(losses[alive - 1]) if alive else np.nan}
-            progress(Progress(done, config.length, time.monotonic() - began, lowest, done))
-    last = [np.concatenate(parts)[-TAIL:] for parts in zip(*tail, strict=True)]
-    explained = diverged_at is not None and method.name == PLAIN
-    if explained:
-        snapshots |= {int(at): (loss, row) for at, loss, row in zip(*last, strict=True) if at % TAIL_STRIDE == 0}
-    trace = pd.DataFrame(
-        _measured(method, descent, problem, at, *snapshots[at], _rate_at(method, rates, at)) for at in sorted(snapshots)
-    )
-    at, losses = (np.array(values) for values in zip(*curve, strict=True))
-    arrays = {"steps": at, "losses": losses}
-    if explained:
-        arrays |= _last_steps(descent, problem, *last, trace)
-    row = {
-        "method": method.name,
-        "depth": method.depth,
-        "status": "finished" if diverged_at is None else "diverged",
-        "steps": config.length if diverged_at is None else diverged_at,
-        "crossed_at": crossing(trace),
-        "loss_at_third": np.interp(config.length // 3, at, losses, right=np.nan),
-        "final_loss": losses[-1] if diverged_at is None else np.nan,
-    }
-    return row, trace, arrays
-
-
-def _rate_at(method: Method, rates: dict[int, float], step: int) -> float:
-    """The rate of one step: a schedule's own, or what it was set to when the call began."""
-    schedule = method.optimizer._learning_rate
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return float(np.asarray(schedule(step)))
-    return rates[max(begin for begin in rates if begin <= step)]
-
-
-def _measured(method, descent, problem, step, loss, entries, rate) -> dict[str, float]:
-    """A snapshot's row of trace.csv."""
-    factors = descent.factors(entries.astype(np.float64))
-    found = sharpness(factors, problem.x, problem.y, P)
-    norm = float(np.linalg.norm(factors[0]) * abs(np.prod([factor.item() for factor in factors[1:]])))
-    return {
-        "method": method.name,
-        "step": step,
-        "loss": loss,
-        "rate": rate,
-        "threshold": 2 / rate if rate > 0 else np.inf,
-        "sharpness": found.value,
-        "norm": norm,
-        "effective_rate": norm ** (2 - 2 / method.depth),
-        "curvature": found.curvature,
-        "balance_defect": float(balance_defect(factors).relative),
-    }
-
-
-def crossing(trace: pd.DataFrame) -> float | None:
-    """The step, by linear interpolation between snapshots, at which sharpness / threshold first rises through 1."""
-    quotient = (trace["sharpness"] / trace["threshold"]).to_numpy()
-    steps = trace["step"].to_numpy()
-    rises = np.flatnonzero((quotient[:-1] < 1) & (quotient[1:] >= 1))
-    if not rises.size:
-        return None
-    i = rises[0]
-    return float(steps[i] + (1 - quotient[i]) / (quotient[i + 1] - quotient[i]) * (steps[i + 1] - steps[i]))
-
-
-def _last_steps(descent, problem, at, losses, entries, trace) -> dict[str, np.ndarray]:
-    """Loss and oscillation along the top eigenvector (at the crossing) over the last steps before a blow-up."""
-    crossed = crossing(trace)
-    begin = 0 if crossed is None else int(np.clip(crossed - at[0], 0, len(at) - 1))
-    direction = sharpness(descent.factors(entries[begin].astype(np.float64)), problem.x, problem.y, P).direction
-    along = entries.astype(np.float64) @ direction
-    # What alternates from step to step, the drift taken out.
-    swing = np.abs(along[2:] - 2 * along[1:-1] + along[:-2]) / 4
-    return {"tail_steps": at[1:-1], "tail_losses": losses[1:-1], "swing": swing}
-
-
 def _write_trials(folder: RunFolder, results: pd.DataFrame, trace: pd.DataFrame, curves: dict, config: dict) -> None:
     """TensorBoard: a run per method with HParams, and what was followed of each in one chart."""
     log = TensorBoardLog(folder.tensorboard)
@@ -271,33 +158,16 @@ def draw(folder: RunFolder, console: Console) -> None:
         results, trace = (pd.read_csv(folder.path / name) for name in ("results.csv", "trace.csv"))
         with np.load(folder.path / "curves.npz", allow_pickle=False) as arrays:
             curves = dict(arrays)
-    except (OSError, ValueError, BadZipFile) as error:
+        trace["squared_steps"]  # the youngest column
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(f"Expected results.csv, trace.csv, curves.npz in {folder.path}. Received: {error}") from None
     drawn = late_divergence_figures.draw_all(folder, config, results, trace, curves)
     table, claims = method_table(results, trace, config), claims_of(config, results, trace, curves)
     label = f"{config['data']['label']}, {config['losses'][0]['label']}, rate {config['rate']:g}"
-    print_table(table, f"{label}, depth {config['depth']}, {config['steps']:,} steps", console)
+    print_table(table, f"{label}, depth {config['depth']}, {config['steps']:,} steps; λ: sharpness", console)
     print_claims(claims, console)
     console.print(ADVICE, highlight=False, markup=False)
     write_report(folder, table, claims, drawn, advice=ADVICE)
-
-
-def method_table(results: pd.DataFrame, trace: pd.DataFrame, config: dict) -> pd.DataFrame:
-    """A row per method: where it crossed, where it blew up, what it read at a third of the way and at the end."""
-    last = trace.groupby("method", sort=False).last().loc[results["method"]]
-    steps = [results[name].round().astype("Int64") for name in ("crossed_at", "steps")]
-    return pd.DataFrame(
-        {
-            "method": results["method"],
-            "passes 2/rate": steps[0].to_numpy(),
-            "blew up": steps[1].where(results["status"] == "diverged").to_numpy(),
-            f"loss at {config['steps'] // 3:,}": results["loss_at_third"],
-            "final loss": results["final_loss"],
-            "excess": results["excess_loss"],
-            "|K|": last["norm"].to_numpy(),
-            "rate x sharpness / 2": (last["sharpness"] / last["threshold"]).to_numpy(),
-        }
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments import figures
-from experiments.late_divergence_claims import followed, predicted_growth
+from experiments.late_divergence_claims import followed, over_the_swing, predicted_growth
 from experiments.sweep_run import describe_run
 from overparam_tf.runlog import RunFolder
 
@@ -81,10 +81,9 @@ def _last_steps(folder: RunFolder, config: dict, plain: pd.Series, trace: pd.Dat
     part, growth = followed(steps, swing, crossed), predicted_growth(steps, trace[trace["method"] == name])
     title = f"Depth {config['depth']}, rate {config['rate']:g}: the last {shown.sum():,} steps, one by one"
     figure, (left, middle, right) = figures.new_figure(3, title, height=5)
-    sane = run[run["sharpness"] < 1.1 * run["threshold"]]
-    left.plot(sane["step"], sane["sharpness"] / sane["threshold"], ".-", color=figures.colour(0))
+    left.plot(*over_the_swing(run), ".-", color=figures.colour(0))
     left.axhline(1, color="#888888", linestyle="--")
-    left.set(title="sharpness over 2 / rate")
+    left.set(title="sharpness over 2 / rate, mean of two steps")
     look = {"color": figures.colour(1), "markersize": 2, "linestyle": ""}
     middle.plot(steps[shown], np.maximum(swing[shown], 1e-12), "o", label="measured", **look)
     if part.stop > part.start:

@@ -4,7 +4,7 @@ The question that the 2019 team left open. Every optimizer at depth 1 to 4 (and 
 depths) on the ethanol data under l_p: a coarse grid of learning rates finds the neighbourhood of the best one, a fine
 grid of ten rates a decade is then trained from several seeds. Reported is the number of steps until the excess loss
 over the convex floor has fallen to a share of its start, at the best rate, as a ratio to depth 1 of the same optimizer,
-with an interval over seeds.
+with an interval over seeds. Last, the time of a step is measured, and the ratio given at that price too.
 
     python -m experiments.speedup
 """
@@ -20,12 +20,14 @@ import keras
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.progress import track
 
 from experiments import speedup_figures
 from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
-from experiments.speedup_ratios import claims_of, ratio_table, ratios_of
+from experiments.speedup_prices import read_prices, write_prices
+from experiments.speedup_ratios import MAIN_TARGET, PRICED, claims_of, ratio_table, ratios_of, verdict_table
 from experiments.speedup_trials import SpeedupLog
 from experiments.sweep_run import Part, config_of, lp_part, write_report
 from overparam_tf.errors import DataError
@@ -34,13 +36,15 @@ from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog
 from overparam_tf.stopping import deferred
 from overparam_tf.sweep import History, Sweep, Variant
 
-STEPS, QUICK_STEPS = 40_000, 1_500
+STEPS, QUICK_STEPS = 30_000, 1_500
 SEEDS, QUICK_SEEDS = (0, 1, 2, 3, 4), (0, 1)
 # Of the excess loss over the floor that the zero kernel has.
 SHARES = {"50%": 0.5, "10%": 0.1, "3%": 0.03, "1%": 0.01}
 # Rates are 10^(i/10), i a whole number: the coarse grid takes every fifth of them, the fine grid every one.
 COARSE = range(-60, 16, 5)
-REACH = 5  # of the fine grid, to either side of the best coarse rates
+REACH = 4  # of the fine grid, to either side of the best coarse rates; the next ones are coarse rates, tried already
+# Spent on timing the steps of an optimizer's variants, without compiling them.
+PRICE_SECONDS, QUICK_PRICE_SECONDS = 0.8, 0.2
 OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
     "SGD": lambda: keras.optimizers.SGD(),
     "momentum": lambda: keras.optimizers.SGD(momentum=0.9),
@@ -109,7 +113,10 @@ class Config(DataOptions):
 
 
 def run(config: Config) -> RunFolder:
-    """Trains coarse, then fine grids; writes config.json, results.csv (a row a run) and TensorBoard's best curves."""
+    """Trains coarse, then fine grids, then times steps.
+
+    Writes config.json, results.csv (a row a run), prices.csv (a row a variant) and TensorBoard's best curves.
+    """
     problem = config.load_problem()
     parts = {p: lp_part(problem, p, (), config.all_steps) for p in config.powers}
     more = {"losses": [part.facts for part in parts.values()], "steps": config.all_steps, "seeds": config.all_seeds}
@@ -130,9 +137,22 @@ def run(config: Config) -> RunFolder:
             folder.write_table("results.csv", pd.concat(tables, ignore_index=True))
             if stop.signal:
                 break
+        _price(config, folder, parts, lambda: stop.signal)
     if any("fine" in set(table["grid"]) for table in tables):
-        log.ratios(ratios_of(pd.concat(tables), list(SHARES), {}, config.all_steps))
+        log.ratios(ratios_of(pd.concat(tables), list(SHARES), read_prices(folder), config.all_steps))
     return folder
+
+
+def _price(config: Config, folder: RunFolder, parts: dict[int, Part], stopped: Callable[[], object]) -> None:
+    """Times the steps of every optimizer's variants; with --quick those of the first alone (each is compiled anew)."""
+    cells = [
+        (optimizer, replace(part, variants=config.variants(optimizer, lambda _: COARSE, config.all_seeds)))
+        for part, optimizer in itertools.product(parts.values(), config.optimizers)
+    ]
+    seconds = QUICK_PRICE_SECONDS if config.quick else PRICE_SECONDS
+    cells = cells[:1] if config.quick else cells
+    shown = track(cells, "speedup, prices of a step", console=Console(stderr=True), disable=config.quiet)
+    write_prices(folder, shown, config.dtype, seconds, stopped)
 
 
 def _train(config: Config, folder: RunFolder, part: Part, title: str) -> History:
@@ -174,14 +194,25 @@ def draw(folder: RunFolder, console: Console) -> None:
         raise DataError(f"Expected results.csv in {folder.path}. Received: {error}") from None
     if "fine" not in set(results["grid"]):
         return console.print("No fine grid was trained yet.")
-    ratios = ratios_of(results, list(SHARES), {}, config["steps"])
+    ratios = ratios_of(results, list(SHARES), read_prices(folder), config["steps"])
     folder.write_table("ratios.csv", ratios)
     table, claims = ratio_table(ratios), claims_of(ratios)
     drawn = speedup_figures.draw_all(folder, config, ratios)
     title = "steps of depth 1 over steps of depth N, best rate each [95 % interval over seeds]"
-    print_table(table, f"{config['data']['label']}: {title}", console)
+    # In two halves, each as wide as a terminal.
+    print_table(
+        table.drop(columns=PRICED), f"{config['data']['label']}: {title}; lost: diverged + never there", console
+    )
+    print_table(
+        table[["loss", "variant", f"to {MAIN_TARGET}", *PRICED]],
+        f"the same to {MAIN_TARGET}, at the price of a step in time [least, most]",
+        console,
+    )
+    print_table(
+        verdict_table(ratios), "+N: depth N helps, -N: it hurts, ?N: cannot tell (fractional: the rule)", console
+    )
     print_claims(claims, console)
-    write_report(folder, table, claims, drawn)
+    write_report(folder, {"ratios": table, "verdicts": verdict_table(ratios)}, claims, drawn)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

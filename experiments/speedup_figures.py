@@ -12,16 +12,22 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from experiments import figures
-from experiments.speedup_ratios import MAIN_TARGET
+from experiments.speedup_ratios import MAIN_TARGET, in_time
 from overparam_tf.runlog import RunFolder
 
 LARGEST = 16.0  # ratios beyond it, or its inverse, are drawn at the edge of the scale
 
 
 def draw_all(folder: RunFolder, config: dict, ratios: pd.DataFrame) -> list[Path]:
-    """Ratio against target per optimizer (a figure a loss), optimizer x depth, and the sensitivity to the rate."""
+    """Ratio against target per optimizer (a figure a loss), optimizer x depth, and the sensitivity to the rate.
+
+    Optimizer x depth once more at the price of a step, if that is known.
+    """
     drawn = [_against_target(folder, config, p, rows) for p, rows in ratios.groupby("p")]
-    return [*drawn, _heat_map(folder, config, ratios), _sensitivity(folder, config, ratios)]
+    drawn.append(_heat_map(folder, config, ratios, "optimizer_by_depth", "Speed-up in steps"))
+    if len(timed := in_time(ratios)):
+        drawn.append(_heat_map(folder, config, timed, "optimizer_by_depth_in_time", "Speed-up in time"))
+    return [*drawn, _sensitivity(folder, config, ratios)]
 
 
 def _save(figure: Figure, folder: RunFolder, config: dict, name: str) -> Path:
@@ -49,7 +55,9 @@ def _against_target(folder: RunFolder, config: dict, p: int, ratios: pd.DataFram
     """A panel an optimizer; triangles are bounds, where one of the two never got to the target."""
     groups, targets = list(ratios["group"].unique()), list(ratios["target"].unique())
     depths, columns = sorted(ratios.loc[ratios["depth"] > 1, "depth"].unique()), min(4, len(groups))
-    figure, axes = _grid(-(-len(groups) // columns), columns, f"L{p}: steps of depth 1 over steps of depth N")
+    figure, axes = _grid(
+        -(-len(groups) // columns), columns, f"L{p}: steps of depth 1 over steps of depth N (triangles: bounds)"
+    )
     for ax, group in zip(axes, groups, strict=False):
         deeper = ratios[(ratios["group"] == group) & (ratios["depth"] > 1)]
         for depth, rows in deeper.groupby("depth"):
@@ -58,8 +66,8 @@ def _against_target(folder: RunFolder, config: dict, p: int, ratios: pd.DataFram
             value, colour = _shown(rows["ratio"], rows["bound"]), figures.colour(index)
             low, high = (np.clip(rows[end].to_numpy(float), 1 / LARGEST, LARGEST) for end in ("low", "high"))
             bars = np.maximum([value - low, high - value], 0)
-            style = "--" if depth != int(depth) else "-"
-            ax.errorbar(place, value, bars, fmt=style, color=colour, linewidth=1, capsize=2, label=f"depth {depth:g}")
+            style, name = ("--", "rule, depth") if depth != int(depth) else ("-", "depth")
+            ax.errorbar(place, value, bars, fmt=style, color=colour, linewidth=1, capsize=2, label=f"{name} {depth:g}")
             for marker, some in (
                 ("o", np.isfinite(rows["ratio"]) & (rows["ratio"] > 0)),
                 ("^", np.isinf(rows["ratio"])),
@@ -84,11 +92,12 @@ def _grid(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _heat_map(folder: RunFolder, config: dict, ratios: pd.DataFrame) -> Path:
+def _heat_map(folder: RunFolder, config: dict, ratios: pd.DataFrame, name: str, what: str) -> Path:
     """Optimizer x depth at the main target: blue helps, red hurts; a star where the interval leaves out 1."""
     main = ratios[(ratios["target"] == MAIN_TARGET) & (ratios["depth"] > 1)]
     scale = TwoSlopeNorm(0, -np.log2(LARGEST), np.log2(LARGEST))
-    figure, axes = _maps(main, f"Speed-up to {MAIN_TARGET} of the excess loss")
+    key = "* interval leaves out 1; >, < bounds; ? neither got there"
+    figure, axes = _maps(main, f"{what}, down to {MAIN_TARGET} of the excess loss ({key})")
     for ax, (_, rows) in zip(axes, main.groupby("p"), strict=True):
         cells = rows.assign(shown=np.log2(_shown(rows["ratio"], rows["bound"])))
         table = _table(ax, cells, "shown")
@@ -96,13 +105,13 @@ def _heat_map(folder: RunFolder, config: dict, ratios: pd.DataFrame) -> Path:
         for _, row in cells.iterrows():
             mark = ">" if np.isinf(row["ratio"]) else "<" if row["ratio"] == 0 else ""
             text = (
-                "?" if np.isnan(row["ratio"]) else f"{mark}{2 ** row['shown']:.2g}{'' if row['helps'] is None else '*'}"
+                "?" if np.isnan(row["ratio"]) else f"{mark}{2 ** row['shown']:.3g}{'' if row['helps'] is None else '*'}"
             )
             dark = abs(row["shown"]) > 2.5
             _write(ax, table, row, text, "white" if dark else "black")
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=range(-4, 5, 2), label="speed-up")
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=range(-4, 5, 2), label="speed-up (blue: depth helps)")
     bar.ax.set_yticklabels(["1/16", "1/4", "1", "4", "16"])
-    return _save(figure, folder, config, "optimizer_by_depth")
+    return _save(figure, folder, config, name)
 
 
 def _sensitivity(folder: RunFolder, config: dict, ratios: pd.DataFrame) -> Path:

@@ -27,23 +27,20 @@ from rich.console import Console
 from rich.progress import track
 
 from experiments import when_depth_helps_figures
-from experiments.claims import Claim, print_claims, print_table
+from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.depth_scan import Task, fewest_steps
 from experiments.options import DataOptions
 from experiments.sweep_run import write_report
-from experiments.two_examples import learning_rates, scan
-from experiments.when_depth_helps_figures import FEW
+from experiments.when_depth_helps_cells import CELL, cell_table, with_speed_up
+from experiments.when_depth_helps_claims import claims_of, speed_up_table
+from experiments.when_depth_helps_theory import theory
 from overparam_tf.datasets import Problem, measure_regression, synthetic_regression
 from overparam_tf.errors import DataError
 from overparam_tf.losses import check_exponent
 from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
 
 LIMIT, QUICK_LIMIT = 20_000, 1_000
-CELL = ["target", "p", "alignment", "condition", "kurtosis"]
-# Labels (y, 1) of the two-example toy; see `label_kurtosis`.
-THEORY_RATIOS = (1, 1.25, 1.5, 2, 2.5, 3, 5, 10, 30)
-THEORY_LIMIT = 10**6
 
 
 @dataclass(frozen=True)
@@ -145,63 +142,6 @@ def measure(config: Config, problem: Problem, p: int, targets: Sequence[float], 
     return list(rows.values())
 
 
-def with_speed_up(results: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Adds `speed_up`, steps of depth 1 over those of depth 2, and `bound`: `">"`, `"<"` where it is only a bound.
-
-    Where a depth never gets there within `limit`, that is what its steps are bounded by. Where neither does, the
-    speed-up is NaN and the bound `"?"`. A target passed at step 0 counts as step 1.
-    """
-    results = results.astype({"steps_1": "Int64", "steps_2": "Int64"})
-    shallow, deep = (results[name].astype(float) for name in ("steps_1", "steps_2"))
-    speed_up = shallow.fillna(limit).clip(lower=1) / deep.fillna(limit).clip(lower=1)
-    bound = np.select([shallow.isna() & deep.isna(), shallow.isna(), deep.isna()], ["?", ">", "<"], "")
-    return results.assign(speed_up=speed_up.mask(bound == "?"), bound=bound)
-
-
-def cell_table(results: pd.DataFrame) -> pd.DataFrame:
-    """A row per cell and problem: the median of its seeds, their spread, and what is known of it.
-
-    `bound` is that of the seeds if they share one; `"?"` if for any seed neither depth gets there, or if seeds are
-    bounded from different sides.
-    """
-    rows = []
-    for key, seeds in results.groupby(["problem", *CELL], sort=True):
-        bounds = set(seeds["bound"]) - {""}
-        bound = "" if not bounds else bounds.pop() if len(bounds) == 1 else "?"
-        known = seeds["speed_up"] if bound != "?" else seeds["speed_up"].mask(seeds["bound"] != "", np.nan)
-        row = dict(zip(["problem", *CELL], key, strict=True))
-        row |= {"speed_up": known.median() if bound != "?" else np.nan, "low": known.min(), "high": known.max()}
-        row |= {"bound": bound, **{name: seeds[name].astype(float).median() for name in ("steps_1", "steps_2")}}
-        rows.append({**row, "seeds": len(seeds)})
-    return pd.DataFrame(rows)
-
-
-def label_kurtosis(ratio: float) -> float:
-    """mean y^4 / (mean y^2)^2 of the labels (ratio, 1): from 1 for equal ones to 2."""
-    return 2 * (ratio**4 + 1) / (ratio**2 + 1) ** 2
-
-
-def theory(powers: Sequence[int], per_decade: int) -> pd.DataFrame:
-    """The two-example toy's speed-up of depth 2 among rates at which the loss never rises, by p and labels (y, 1)."""
-    rows = []
-    for p, ratio in itertools.product(powers, THEORY_RATIOS):
-        limit = 10 * max(ratio ** (p - 2), 100)
-        counts = []
-        for depth in (1, 2):
-            found = scan(ratio, p, depth, learning_rates(ratio, p, depth, per_decade, 4), min(limit, 10**6)).stable()
-            counts.append(None if found.best() is None else int(found.reached[found.best()]))
-        if None not in counts:
-            row = {
-                "p": p,
-                "ratio": ratio,
-                "kurtosis": label_kurtosis(ratio),
-                "steps_1": counts[0],
-                "steps_2": counts[1],
-            }
-            rows.append({**row, "speed_up": max(counts[0], 1) / max(counts[1], 1)})
-    return pd.DataFrame(rows)
-
-
 def _write_trials(folder: RunFolder, cells: pd.DataFrame) -> None:
     """TensorBoard: a trial a cell in HParams, and the speed-up against the exponent of the condition number."""
     log = TensorBoardLog(folder.tensorboard)
@@ -235,96 +175,6 @@ def draw(folder: RunFolder, console: Console) -> None:
     print_table(table, "Speed-up of depth 2: steps of depth 1 / depth 2, median (range) over cells and seeds", console)
     print_claims(claims, console)
     write_report(folder, table, claims, drawn)
-
-
-def speed_up_table(cells: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """A row per target, p and condition number over all tails and alignments, and one per target and p of the data."""
-    rows = []
-    for (problem, target, p, condition), group in cells.groupby(["problem", "target", "p", "condition"]):
-        known = group[group["bound"] == ""]["speed_up"]
-        rows.append(
-            {
-                "problem": problem,
-                "target": target,
-                "p": p,
-                "condition": f"{condition:.0e}",
-                "speed-up": f"{known.median():.3g} ({known.min():.2g}-{known.max():.2g})" if len(known) else "-",
-                "cells": len(group),
-                "at least / most": f"{(group['bound'] == '>').sum()} / {(group['bound'] == '<').sum()}",
-                f"neither in {limit:,}": int((group["bound"] == "?").sum()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def ceiling(target: float, p: int) -> float:
-    """About the most that a better rate can gain: target^-((p-2)/p).
-
-    Above a negligible floor the errors fall by target^(1/p), and curvature, (p-1) times their power p - 2, with them. A
-    fixed rate has to suit the start's; one that grew along would gain no more than their quotient.
-    """
-    return target ** -((p - 2) / p)
-
-
-def claims_of(results: pd.DataFrame, cells: pd.DataFrame) -> list[Claim]:
-    """What the paper leads one to expect, what decides, and how far the diagram can be trusted."""
-    claims = []
-    generated = cells[(cells["problem"] == "generated") & (cells["bound"] != "?")]
-    worthwhile = generated[generated["steps_1"].fillna(np.inf) >= FEW]
-    for p, group in worthwhile.groupby("p"):
-        helps = group["speed_up"] > 1
-        text = "no fewer steps" if p == 2 else "fewer steps wherever that is worth while"
-        numbers = f"fewer in {helps.sum()} of {len(group)} cells of {FEW} steps or more, median x"
-        held = not helps.any() if p == 2 else bool(helps.all())
-        claims.append(Claim(f"L{p}: depth 2 takes {text}", held, f"{numbers}{group['speed_up'].median():.3g}"))
-    trends = (
-        ("a larger condition number", "condition", 1),
-        ("a heavier tail", "kurtosis", 1),
-        ("less alignment", "alignment", -1),
-    )
-    for (text, axis, sign), p in itertools.product(trends, sorted(set(generated["p"]) - {2})):
-        claims.append(_trend(f"L{p}: {text} makes the speed-up larger", generated[generated["p"] == p], axis, sign))
-    for p, group in worthwhile[worthwhile["p"] > 2].groupby("p"):
-        limits = {target: ceiling(target, p) for target in sorted(group["target"].unique())}
-        above = group["speed_up"] > group["target"].map(limits)
-        numbers = [
-            f"target {target:g}: largest {group.loc[group['target'] == target, 'speed_up'].max():.3g} of {limit:.3g}"
-            for target, limit in limits.items()
-        ]
-        text = f"L{p}: no speed-up is above what the curvature loses on the way, target^-(p-2)/p"
-        claims.append(Claim(text, not above.any(), ", ".join(numbers)))
-    for data in cells[(cells["problem"] != "generated") & (cells["bound"] != "?")].to_dict("records"):
-        claims.append(_like_generated(data, generated[generated["p"] == data["p"]]))
-    edges = results[["at_edge_1", "at_edge_2"]].to_numpy(bool)
-    return [*claims, Claim("no best rate lies at an edge of its grid", not edges.any(), f"{edges.sum()} do")]
-
-
-def _like_generated(data: dict, generated: pd.DataFrame) -> Claim:
-    """The claim that the three numbers of the diagram tell a measured problem's speed-up, within a factor of 1.5."""
-    text = f"L{data['p']}: {data['problem']} has the speed-up of the generated cell nearest to it, within a half"
-    near = generated[generated["target"] == data["target"]]
-    if near.empty:
-        return Claim(text, None, "no such cell")
-    distance = sum(
-        (np.log(near[axis] / data[axis]) / np.log(near[axis].max() / near[axis].min() + 1)) ** 2
-        for axis in ("condition", "kurtosis", "alignment")
-    )
-    cell = near.loc[distance.idxmin()]
-    quotient = data["speed_up"] / cell["speed_up"]
-    numbers = [f"{row['speed_up']:.3g} ({row['steps_1']:,.0f} steps at depth 1)" for row in (data, cell)]
-    return Claim(text, bool(1 / 1.5 < quotient < 1.5), f"measured {numbers[0]}, generated {numbers[1]}")
-
-
-def _trend(text: str, cells: pd.DataFrame, axis: str, sign: int) -> Claim:
-    """The claim that the speed-up rises along `axis` (falls, if `sign` is -1), all else equal."""
-    others = [name for name in CELL if name != axis]
-    rises = falls = 0
-    for _, line in cells[cells["bound"] == ""].sort_values(axis).groupby(others):
-        line = line[line["steps_1"] >= FEW]
-        change = sign * np.diff(np.log(line["speed_up"]))
-        rises, falls = rises + int((change > 0).sum()), falls + int((change < 0).sum())
-    numbers = f"in {rises} of {rises + falls} pairs of neighbouring cells"
-    return Claim(text, rises > 2 * falls if rises + falls else None, f"{numbers} (held: two thirds)")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

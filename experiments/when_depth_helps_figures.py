@@ -15,14 +15,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
 from experiments import figures
+from experiments.when_depth_helps_cells import FEW
 from overparam_tf.runlog import RunFolder
 
-MARKERS = "osD^vP*X"
+MARKERS = "osDPX*ph"  # no triangles: those mark bounds
 # Colours saturate at a speed-up of 2^3; white is 1.
 LARGEST = 3.0
-NORM, MAP = Normalize(-LARGEST, LARGEST), "RdBu_r"
-# With fewer steps at depth 1 the first leap decides.
-FEW = 10
+NORM, MAP = Normalize(-LARGEST, LARGEST), "RdBu"
 
 
 def draw_all(folder: RunFolder, config: dict, cells: pd.DataFrame, theory: pd.DataFrame) -> list[Path]:
@@ -71,8 +70,8 @@ def _phase_diagram(folder: RunFolder, config: dict, cells: pd.DataFrame, target:
     bar = figure.colorbar(image, ax=axes, shrink=0.7, extend="both", pad=0.01, ticks=ticks)
     bar.ax.set_yticklabels([f"{2.0**tick:g}" for tick in ticks])
     bar.set_label(
-        "speed-up (red: depth 2 is faster)\n>, <: a bound, one depth did not get there; hatched: neither did\n"
-        f"grey italics: fewer than {FEW} steps at depth 1"
+        "speed-up (blue: depth 2 is faster)\n>, <: a bound, one depth did not get there; hatched: neither did\n"
+        f"italics: fewer than {FEW} steps at depth 1"
     )
     return _save(figure, folder, f"phase_diagram_{target:g}".replace(".", "_"), config)
 
@@ -89,7 +88,7 @@ def _panel(ax: Axes, cells: pd.DataFrame) -> AxesImage:
             continue
         look = {"color": "white" if abs(values[i, j]) > 0.65 * LARGEST else "black"}
         if cell.steps_1 < FEW:
-            look |= {"color": "#777777", "style": "italic"}
+            look |= {"color": "#444444", "style": "italic"}
         # Low in its cell: the circle of a measured problem is to leave it legible.
         ax.text(j, i - 0.3, f"{cell.bound}{cell.speed_up:.2g}", ha="center", va="center", fontsize=8, **look)
     image = ax.imshow(values, norm=NORM, cmap=MAP, origin="lower", aspect="auto")
@@ -116,11 +115,13 @@ def _against_kurtosis(
     """Speed-up against kurtosis, a curve per condition number, and the two-example theory where it applies."""
     generated = cells[(cells["problem"] == "generated") & (cells["target"] == target) & (cells["p"] > 2)]
     powers, alignment = sorted(generated["p"].unique()), generated["alignment"].min()
+    conditions = sorted(generated["condition"].unique())
     title = f"Speed-up against the label's tail: alignment {alignment:g}, target {target:g}"
     figure, axes = figures.new_figure(max(len(powers), 1), title, height=5)
     for ax, p in zip(axes, powers, strict=False):
         chosen = generated[(generated["p"] == p) & (generated["alignment"] == alignment) & (generated["bound"] != "?")]
-        for index, (condition, line) in enumerate(chosen.groupby("condition")):
+        for condition, line in chosen.groupby("condition"):
+            index = conditions.index(condition)
             look = {"color": figures.colour(index), "marker": MARKERS[index % len(MARKERS)], "markersize": 5}
             spread = np.abs(line[["low", "high"]].to_numpy() - line[["speed_up"]].to_numpy()).T
             label = f"condition number {condition:.0e}"
@@ -142,7 +143,9 @@ def _against_kurtosis(
         ticks = sorted({1.0, *chosen["kurtosis"]})
         ax.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.legend(fontsize=7)
+    # One for all panels, outside: the curves leave no room.
+    labelled = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(labelled.values(), labelled.keys(), loc="outside right upper", fontsize=8)
     return _save(figure, folder, "speed_up_against_kurtosis", config)
 
 

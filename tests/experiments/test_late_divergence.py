@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from experiments.late_divergence import crossing, main, sharpness_at_floor
-from experiments.late_divergence_claims import followed
+from experiments.followed_descent import crossing
+from experiments.late_divergence import main, sharpness_at_floor
+from experiments.late_divergence_claims import followed, over_the_swing
 from experiments.recorded_descent import RecordedDescent
 from experiments.sharpness import hessian, kernel_hessian, sharpness
 from overparam_tf import LpLoss, Problem, Sweep, Variant, convex_floor
@@ -130,6 +131,19 @@ def test_clipping_is_by_the_norm_of_all_factors():
     np.testing.assert_allclose(np.linalg.norm(np.diff(entries, axis=0), axis=1), 0.1 * 0.5)
 
 
+@pytest.mark.parametrize("depth", [2, 3])
+def test_the_balance_moves_by_differences_of_squared_steps(depth):
+    x, y = data()
+    problem = Problem("small", x, y, "random", "none", synthetic=True)
+    variant = Variant("GD", depth=depth, initial_factors=factors(depth))
+    descent = RecordedDescent(problem, variant, keras.optimizers.SGD(0.01), LpLoss(4), "float64")
+    _, entries = descent.advance(50)
+    squares = np.array([[np.sum(factor**2) for factor in descent.factors(row)] for row in entries])
+    steps = np.array([[np.sum(step**2) for step in descent.factors(row)] for row in np.diff(entries, axis=0)])
+    moved, added = np.diff(squares[-1] - squares[0]), np.diff(steps.sum(0))
+    np.testing.assert_allclose(moved, added, rtol=1e-9)
+
+
 def test_a_crossing_by_hand():
     trace = pd.DataFrame({"step": [0, 10, 20, 30], "sharpness": [1.0, 1.5, 2.5, 1.0], "threshold": 2.0})
     assert crossing(trace) == 15
@@ -140,6 +154,15 @@ def test_the_stretch_to_follow_is_above_the_noise_and_still_small():
     swing = np.concatenate([np.full(50, 1e-9), 1e-9 * np.exp(0.5 * np.arange(50))])
     part = followed(np.arange(100), swing, 50.0)
     assert swing[part.start] > 30e-9 and swing[part.stop - 1] < 1e-3 and part.stop - part.start > 15
+
+
+def test_the_sharpness_is_taken_on_both_sides_of_a_swing():
+    sharpness = [1.0, 1.5, 2.1, 1.9, 2.12, 2.0, 9.0]
+    run = pd.DataFrame({"step": [0, 10, 64, 65, 128, 129, 192], "sharpness": sharpness, "threshold": 2.0})
+    steps, quotient = over_the_swing(run)
+    assert steps.tolist() == [0, 10, 64.5, 128.5] and quotient.tolist() == pytest.approx([0.5, 0.75, 1, 1.03])
+    steps, quotient = over_the_swing(run[:3])
+    assert steps.tolist() == [0, 10, 64] and quotient.tolist() == pytest.approx([0.5, 0.75, 1.05])
 
 
 def test_the_mechanism_on_a_small_run(finished):

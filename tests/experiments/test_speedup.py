@@ -121,6 +121,7 @@ def test_the_folder_tells_it_all_and_redraws(finished, results, capsys):
     names = sorted(path.name for path in (finished / "figures").iterdir())
     assert names == [
         "optimizer_by_depth.png",
+        "optimizer_by_depth_in_time.png",
         "rate_sensitivity.png",
         "ratio_against_target_l2.png",
         "ratio_against_target_l4.png",

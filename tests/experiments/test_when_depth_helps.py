@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from experiments.depth_scan import Task, balanced_start, fewest_steps
-from experiments.when_depth_helps import ceiling, cell_table, claims_of, label_kurtosis, main, theory, with_speed_up
+from experiments.when_depth_helps import main
+from experiments.when_depth_helps_cells import cell_table, with_speed_up
+from experiments.when_depth_helps_claims import ceiling, claims_of
+from experiments.when_depth_helps_theory import label_kurtosis, theory
 from overparam_tf import FactorizedDense, LpLoss, Problem, Sweep, Variant
 from overparam_tf.datasets import synthetic_regression
 from tests.event_files import events

@@ -23,13 +23,9 @@ on one device; TensorFlow 2.21, Keras 3.15, logical CPUs and processes of one ma
 
 alike for 1, 10 and 50 steps a call. Several GPUs have not been tried.
 
-A sweep, ``Sweep.run(steps, strategy=strategy)``, of 100 steps, against the same on one device (largest relative
-deviation of any step's loss; float32):
-
-| strategy | all rows in a step | batches |
-|---|---|---|
-| mirrored, 2 and 4 CPUs | @@ | @@ |
-| 2 and 3 workers | @@ | @@ |
+A sweep, ``Sweep.run(steps, strategy=strategy)``, takes the steps of one device, with a batch size or without: the
+losses of 100 steps of Adam on all rows, in float32, deviate by 2e-7 on 2 CPUs (with the end-to-end rule beside it) and
+by 3e-7 on 3 workers, the largest relative deviation of any step.
 
 Each replica keeps its share of the rows on its device (a `Problem` is whole in the memory of every host) and compiles
 its pass over them by XLA; losses and dL/dK are summed once a step, and every process makes the same update of it. The

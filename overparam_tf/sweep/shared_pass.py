@@ -57,11 +57,13 @@ class SharedPass(DataPass):
         if step is None or self._batches == 1:
             return self._all
         batch = step % self._batches
-        begin, block = batch * self._block, self._block
+        features, outputs = self._all.x.shape[1], self._all.y.shape[0]
+        # Never `tf.slice`: it makes the compiler take the number of a call's first step for a constant, and compile
+        # the loop anew in every call.
         return Rows(
-            x=tf.slice(self._all.x, (begin, 0), (block, self._all.x.shape[1])),
+            x=tf.gather(tf.reshape(self._all.x, (self._batches, self._block, features)), batch),
             x_transposed=None,
-            y=tf.slice(self._all.y, (0, begin), (self._all.y.shape[0], block)),
-            is_row=tf.slice(self._all.is_row, (0, begin), (1, block)),
-            loss_scale=self._scales[batch],
+            y=tf.gather(tf.reshape(self._all.y, (outputs, self._batches, self._block)), batch, axis=1),
+            is_row=tf.gather(tf.reshape(self._all.is_row, (1, self._batches, self._block)), batch, axis=1),
+            loss_scale=tf.gather(self._scales, batch),
         )

@@ -80,3 +80,11 @@ def test_an_interrupted_sweep_in_batches_is_of_its_batch_size(problem, tmp_path)
 def test_bad_batch_sizes(problem, batch_size):
     with pytest.raises(InputError, match="batch_size"):
         Sweep(problem, [Variant("v", learning_rates=(0.01,))]).run(1, batch_size=batch_size)
+
+
+def test_the_number_of_a_step_is_no_constant_to_the_compiler(problem):
+    # XLA wants the operands of these constant, and would compile the loop anew in every call, for seconds each.
+    engine = Engine(problem, (Variant("v"),), LpLoss(2), "float32", batch_size=20)
+    nodes = [node for function in engine._advance.graph.as_graph_def().library.function for node in function.node_def]
+    on_rows = [node.op for node in nodes if node.op in ("Slice", "StridedSlice") and "Shape" not in node.input[0]]
+    assert nodes and not on_rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator, Mapping
 
 import keras
@@ -21,6 +22,8 @@ MAX_STEPS_PER_CALL = 2048
 # So many steps stand in one iteration of the compiled loop where starting an iteration (condition, counters) takes a
 # noticeable part of a step: below this many multiply-adds in a single variant. Each is compiled once more.
 UNROLLED, SMALL_STEP = 4, 2**20
+# Fewer rows than this are not worth a block of their own, see `DataPass`.
+LEAST_BLOCK = 512
 
 
 class Engine:
@@ -49,13 +52,15 @@ class Engine:
         dtype: str,
         batch_size: int | None = None,
     ):
-        work = sum(len(variant.runs) for variant in variants) * (batch_size or problem.rows) * problem.features
-        if len(variants) == 1 and work * problem.outputs <= SMALL_STEP:
+        vectors = sum(len(variant.runs) for variant in variants) * problem.outputs
+        if len(variants) == 1 and vectors * (batch_size or problem.rows) * problem.features <= SMALL_STEP:
             self.stride = UNROLLED
         self.stacks = [make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants]
-        self._data_pass = (
-            DataPass(problem, loss, dtype) if batch_size is None else SharedPass(problem, loss, dtype, batch_size)
-        )
+        if batch_size is None:
+            blocks = 1 if vectors == 1 else min(cores(), max(1, problem.rows // LEAST_BLOCK))
+            self._data_pass = DataPass(problem, loss, dtype, blocks)
+        else:
+            self._data_pass = SharedPass(problem, loss, dtype, batch_size)
         self._compile(variants, dtype, jit_compile=True)
 
     def _compile(self, variants: tuple[Variant, ...], dtype: str, jit_compile: bool) -> None:
@@ -139,3 +144,9 @@ class Engine:
         for _ in range(stride):
             losses, step = losses.write(step, self._step(first + step)), step + 1
         return step, losses
+
+
+def cores() -> int:
+    """How many cores TensorFlow computes on."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return tf.config.threading.get_intra_op_parallelism_threads() or allowed

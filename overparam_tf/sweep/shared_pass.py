@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -52,18 +54,19 @@ class SharedPass(DataPass):
             tf.constant(x), None, tf.constant(y.T.copy()), tf.constant(is_row.T.copy()), factor / problem.rows
         )
 
-    def _rows(self, step: tf.Tensor | None) -> Rows:
+    def _rows(self, step: tf.Tensor | None) -> Sequence[Rows]:
         """The batch of a step; all batches where there is none."""
         if step is None or self._batches == 1:
-            return self._all
+            return [self._all]
         batch = step % self._batches
         features, outputs = self._all.x.shape[1], self._all.y.shape[0]
         # Never `tf.slice`: it makes the compiler take the number of a call's first step for a constant, and compile
         # the loop anew in every call.
-        return Rows(
+        own = Rows(
             x=tf.gather(tf.reshape(self._all.x, (self._batches, self._block, features)), batch),
             x_transposed=None,
             y=tf.gather(tf.reshape(self._all.y, (outputs, self._batches, self._block)), batch, axis=1),
             is_row=tf.gather(tf.reshape(self._all.is_row, (1, self._batches, self._block)), batch, axis=1),
             loss_scale=tf.gather(self._scales, batch),
         )
+        return [own]

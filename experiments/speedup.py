@@ -38,6 +38,7 @@ from overparam_tf.sweep import History, Sweep, Variant
 
 STEPS, QUICK_STEPS = 30_000, 1_500
 SEEDS, QUICK_SEEDS = (0, 1, 2, 3, 4), (0, 1)
+POWERS, QUICK_POWERS = (2, 4, 6), (2, 4)
 # Of the excess loss over the floor that the zero kernel has.
 SHARES = {"50%": 0.5, "10%": 0.1, "3%": 0.03, "1%": 0.01}
 # Rates are 10^(i/10), i a whole number: the coarse grid takes every fifth of them, the fine grid every one.
@@ -62,7 +63,7 @@ NAMES = ("SGD", "momentum", "Nesterov", "AdaGrad", "RMSprop", "AdaDelta", "Adam"
 class Config(DataOptions):
     """Measures the speed-up by depth for every optimizer, with intervals over seeds."""
 
-    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p losses, with 1/p")
+    powers: tuple[int, ...] | None = option(None, "p of the l_p losses, with 1/p (default: 2 4 6, with --quick 2 4)")
     optimizers: tuple[
         Literal["SGD", "momentum", "Nesterov", "AdaGrad", "RMSprop", "AdaDelta", "Adam", "AdamW"], ...
     ] = option(NAMES, "optimizers to compare")
@@ -78,7 +79,7 @@ class Config(DataOptions):
         self.require(all(1 <= depth <= 16 for depth in self.depths), "depths from 1 to 16", depths=self.depths)
         valid = all(1 < depth <= 16 for depth in self.rule_depths)
         self.require(valid, "depths of the rule above 1, at most 16", rule_depths=self.rule_depths)
-        self.require(all(p >= 2 and p % 2 == 0 for p in self.powers), "even powers", powers=self.powers)
+        self.require(all(p >= 2 and p % 2 == 0 for p in self.all_powers), "even powers", powers=self.powers)
         for name in ("powers", "optimizers", "depths", "rule_depths", "seeds"):
             values = getattr(self, name) or ()
             self.require(len(set(values)) == len(values), "nothing twice", **{name: values})
@@ -87,6 +88,11 @@ class Config(DataOptions):
     def all_steps(self) -> int:
         """The number of steps."""
         return self.steps or (QUICK_STEPS if self.quick else STEPS)
+
+    @property
+    def all_powers(self) -> tuple[int, ...]:
+        """The powers."""
+        return self.powers or (QUICK_POWERS if self.quick else POWERS)
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
@@ -118,13 +124,13 @@ def run(config: Config) -> RunFolder:
     Writes config.json, results.csv (a row a run), prices.csv (a row a variant) and TensorBoard's best curves.
     """
     problem = config.load_problem()
-    parts = {p: lp_part(problem, p, (), config.all_steps) for p in config.powers}
+    parts = {p: lp_part(problem, p, (), config.all_steps) for p in config.all_powers}
     more = {"losses": [part.facts for part in parts.values()], "steps": config.all_steps, "seeds": config.all_seeds}
     described = config_of("speedup", config, problem, [], **more)
     folder = config.create_data_folder("speedup", f"{config.init}-{config.all_steps}", problem, described)
     log, tables = SpeedupLog(TensorBoardLog(folder.tensorboard), problem.label, list(SHARES)), []
     with deferred() as stop:
-        for p, optimizer in itertools.product(config.powers, config.optimizers):
+        for p, optimizer in itertools.product(config.all_powers, config.optimizers):
             variants = config.variants(optimizer, lambda _: COARSE, config.all_seeds[:1])
             coarse = _train(config, folder, replace(parts[p], variants=variants), f"L{p} {optimizer} coarse")
             tables.append(coarse.runs.assign(p=p, group=optimizer, grid="coarse"))

@@ -127,8 +127,8 @@ class DataPass:
 
 def _inner_products(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     """(R,) of two tensors (R, k, n)."""
-    # The compiler sums in a tree of windows, which for a single run costs 1 us of 32 more than a product of two vectors;
-    # at thirty runs such products cost a fifth of a step more than the sums.
+    # The compiler sums in a tree of windows, which for a single run costs 1 us of 32 more than a product of two
+    # vectors; at thirty runs such products cost a fifth of a step more than the sums.
     if left.shape[0] == 1:
         return tf.tensordot(tf.reshape(left, (1, -1)), tf.reshape(right, (-1,)), 1)
     return tf.reduce_sum(left * right, (1, 2))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -43,7 +44,7 @@ from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, envir
 from overparam_tf.stopping import deferred
 
 VALIDATION = 5_000
-QUICK_IMAGES, QUICK_EPOCHS = 6_400, 2
+QUICK_IMAGES, QUICK_EPOCHS = 3_200, 2
 # The curves of every step, and what is measured after every epoch.
 PER_STEP = {"loss": "total", "data_loss": "cross-entropy", "penalty": "penalty"}
 PENALTIES = {
@@ -106,10 +107,12 @@ def run(config: Config) -> RunFolder | None:
 
     On several workers the first of them writes, and the others return None.
     """
-    strategy = get_strategy(config.strategy)
+    devices = []  # told once the data are there: until then there may be an error, which is one line
+    strategy = get_strategy(config.strategy, report=devices.append)
     team = Team(strategy)
     digits = team.chief_first(lambda: load_mnist(config.data))
     team.require_alike("checksum of the data", digits.checksum)
+    print(*devices, file=sys.stderr, flush=True)
     split = digits.split(VALIDATION)
     training_set = tuple(part[:QUICK_IMAGES] for part in split.train) if config.quick else split.train
     steps_per_epoch = -(-len(training_set[0]) // BATCH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import traceback
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -34,6 +35,9 @@ def workers_watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
         lost = isinstance(error, SIGNS) or "Collective ops is aborted" in error.message
         if worker_count(strategy) == 1 or not lost:
             raise
+        # A sum that fails leaves its pool of threads open in these frames, and an open pool may print a traceback
+        # when the interpreter ends.
+        traceback.clear_frames(error.__traceback__)
         reason = re.sub(r"\{\{.*?\}\}", "", error.message).split("\n")[0].strip()
         raise WorkerLostError(
             f"expected an answer from every worker. Received: {reason[:200]!r}; "

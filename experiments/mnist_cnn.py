@@ -44,6 +44,7 @@ from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, envir
 from overparam_tf.stopping import deferred
 
 VALIDATION = 5_000
+EVALUATED_AT_ONCE = 500  # images: the penalty on a product is computed once a batch, and costs more than the images
 QUICK_IMAGES, QUICK_EPOCHS = 3_200, 2
 # The curves of every step, and what is measured after every epoch.
 PER_STEP = {"loss": "total", "data_loss": "cross-entropy", "penalty": "penalty"}
@@ -138,6 +139,7 @@ def run(config: Config) -> RunFolder | None:
                     batch_size=BATCH,
                     epochs=config.passes,
                     validation={"val": split.validation, "test": split.test},
+                    validation_batch_size=EVALUATED_AT_ONCE,
                     metrics=["sparse_categorical_accuracy", cross_entropy],
                     callbacks=[Spectra(folder, name)] if team.is_chief else [],
                     progress=progress,

@@ -48,6 +48,7 @@ def train(
     batch_size: int | None = None,
     epochs: int = 10,
     validation: Any = None,
+    validation_batch_size: int | None = None,
     metrics: Sequence = (),
     steps_per_call: int = 50,
     jit_compile: bool = False,
@@ -79,6 +80,8 @@ def train(
         epochs: How often to go through the data, those of the checkpoint included; default 10.
         validation: Like `dataset`, or several by name; evaluated after each epoch. The names are the prefixes of the
             logs; that of a single one is ``"val"``.
+        validation_batch_size: Rows of a batch of `validation`, where that is arrays; default None, `batch_size`.
+            ``model.losses`` are computed once a batch: with a penalty on a product, larger ones pay.
         metrics: Keras metrics made under the scope, or names.
         steps_per_call: The most steps in one call of the compiled loop; default 50. Callbacks, checkpoints and
             `should_stop` come between calls.
@@ -112,8 +115,10 @@ def train(
     device = device_of_rows(strategy)
     batches = make_batches(dataset, batch_size, device)
     validations = validation if isinstance(validation, Mapping) else {} if validation is None else {"val": validation}
+    rows = validation_batch_size
+    rows = batch_size if rows is None else positive_int("validation_batch_size", rows)
     evaluated = {
-        name: make_batches(data, None if isinstance(data, tf.data.Dataset) else batch_size, device)
+        name: make_batches(data, None if isinstance(data, tf.data.Dataset) else rows, device)
         for name, data in validations.items()
     }
     objective = Objective(loss, strategy.num_replicas_in_sync)

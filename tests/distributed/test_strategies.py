@@ -60,6 +60,10 @@ DATA = np.eye(2, dtype="float32"), np.ones((2, 1), "float32")
 BATCHED = tf.data.Dataset.from_tensor_slices(DATA).batch(2)
 REFUSED = {
     "no batch size": ({}, "positive integer for batch_size"),
+    "no rows to validate on": (
+        {"batch_size": 2, "validation": DATA, "validation_batch_size": 0},
+        "positive integer for validation_batch_size",
+    ),
     "a batch size beside batches": ({"dataset": BATCHED, "batch_size": 2}, "no batch_size beside"),
     "endless data": ({"dataset": BATCHED.repeat()}, "finite dataset of known length"),
     "rows that do not match": ({"dataset": (DATA[0], DATA[1][:1]), "batch_size": 2}, "same number of rows"),

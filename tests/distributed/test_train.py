@@ -58,6 +58,7 @@ def test_one_device_trains_as_fit_does(name):
         cross_entropy(reduction),
         rule,
         validation=(x[:37], y[:37]),
+        validation_batch_size=15,
         metrics=["accuracy"],
         steps_per_call=3,
         **FIT,
@@ -72,7 +73,7 @@ def test_one_device_trains_as_fit_does(name):
         shuffle=False,
         verbose=0,
         validation_data=(x[:37], y[:37]),
-        validation_batch_size=BATCH,
+        validation_batch_size=15,
         **FIT,
     ).history
     names = set(history) - ({"loss", "val_loss"} if reduction == "sum" else set())  # `fit` weights sums with rows too

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from overparam_tf.checkpoints import first_difference
+from overparam_tf._difference import first_difference
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.runlog import RunFolder
 

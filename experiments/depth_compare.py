@@ -24,16 +24,10 @@ from experiments import figures
 from experiments.claims import Claim, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
+from experiments.outcome import write_report
 from experiments.sweep_figures import draw_best_curves, draw_excess_loss, draw_loss_against_rate
-from experiments.sweep_run import (
-    RATES_2019,
-    best_runs,
-    describe_run,
-    lp_part,
-    read_run,
-    run_parts,
-    write_report,
-)
+from experiments.sweep_parts import RATES_2019, lp_part
+from experiments.sweep_run import best_runs, describe_run, read_run, run_parts
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History, Variant
 

@@ -15,19 +15,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import keras
-import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from experiments import figures
-from experiments.claims import Claim, print_claims, print_table
+from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
+from experiments.emulated_update_figures import gap_against_rate, overlay
+from experiments.emulated_update_gaps import claims_of, gaps_of, slopes_of
 from experiments.options import DataOptions
-from experiments.sweep_run import describe_run, lp_part, read_run, run_parts, write_report
+from experiments.outcome import write_report
+from experiments.sweep_parts import lp_part
+from experiments.sweep_run import read_run, run_parts
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History, Variant
 
@@ -126,77 +127,6 @@ def trained(pairs: Sequence[dict], history: History) -> list[dict]:
     return [pair for pair in pairs if pair["factors"] in history.variants]
 
 
-def gaps_of(pairs: Sequence[dict], history: History) -> pd.DataFrame:
-    """A row per pair, rate and seed: the largest relative gap between the two loss curves, NaN where one diverged.
-
-    `gap` is over the whole run. The error of the rule is a rate times a function of the time rate x steps, so
-    that rates can be compared over the same time: `gap_same_time` is up to where the smallest rate ends.
-    """
-    rows = []
-    for pair in pairs:
-        runs = history.runs[history.runs["variant"] == pair["factors"]]
-        smallest_rate = min(min(other["rates"]) for other in pairs if other["p"] == pair["p"])
-        same_time = smallest_rate * runs["steps"].max()
-        for key in zip(runs["learning_rate"], runs["seed"], strict=True):
-            (steps, real), (_, rule) = (history.curve(pair[kind], *key) for kind in ("factors", "rule"))
-            diverged = any(history.run(pair[kind], *key)["status"] == "diverged" for kind in ("factors", "rule"))
-            gap = np.full(1, np.nan) if diverged else np.abs(real / rule - 1)
-            rows.append(
-                {
-                    **{name: pair[name] for name in ("p", "N", "width", "start", "decay")},
-                    "rate": key[0],
-                    "seed": key[1],
-                    "gap": gap.max(),
-                    "gap_same_time": gap.max() if diverged else gap[steps * key[0] <= same_time * (1 + 1e-9)].max(),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def slopes_of(gaps: pd.DataFrame) -> pd.DataFrame:
-    """A row per setting: the gap at the largest rate, and the slope of log gap against log rate (worst seed)."""
-    rows = []
-    for key, group in gaps.groupby(["p", "N", "width", "start", "decay"], sort=False):
-        worst = group.groupby("rate")[["gap", "gap_same_time"]].max()
-        slope = np.nan
-        if len(worst) > 1 and (worst["gap_same_time"] > 0).all():
-            slope = np.polyfit(np.log(worst.index), np.log(worst["gap_same_time"]), 1)[0]
-        rows.append((*key, f"{worst.index[-1]:g}", worst["gap"].iloc[-1], slope))
-    return pd.DataFrame(rows, columns=["p", "N", "width", "start", "decay", "rate", "gap", "slope"])
-
-
-def claims_of(slopes: pd.DataFrame, history: History, pairs: Sequence[dict]) -> list[Claim]:
-    """Theorem 1's claims: the gap vanishes in proportion to the rate, and widths make no difference."""
-    claims = []
-    for (p, start, decay), group in slopes.groupby(["p", "start", "decay"], sort=False):
-        setting = f"L{p}, {start.replace('_', ' ')}" + (f", decay {decay:g}" if decay else "")
-        known, gap, rate = group["slope"].dropna(), group["gap"].max(), group["rate"].iloc[0]
-        if start == "balanced":
-            held = None if known.empty or np.isnan(gap) else bool(known.between(0.9, 1.1).all())
-            numbers = f"slopes {known.min():.3f} to {known.max():.3f}, gap at most {gap:.1e} at rate {rate}"
-            claims.append(Claim(f"the gap is proportional to the rate ({setting})", held, numbers))
-        else:
-            numbers = f"gap at most {gap:.1e} at rate {rate}"
-            claims.append(Claim(f"near zero is balanced enough: gap below 10 % ({setting})", bool(gap < 0.1), numbers))
-    for (p, depth), group in slopes[slopes["start"] == "balanced"].groupby(["p", "N"], sort=False):
-        if group["width"].nunique() > 1:
-            spread = _spread_over_widths([pair for pair in pairs if (pair["p"], pair["N"]) == (p, depth)], history)
-            numbers = f"curves of widths {group['width'].unique().tolist()} differ by at most {spread:.1e}"
-            held = bool(spread <= group["gap"].max())
-            claims.append(Claim(f"the width does not matter (L{p}, N={depth}, balanced)", held, numbers))
-    return claims
-
-
-def _spread_over_widths(pairs: Sequence[dict], history: History) -> float:
-    """Largest relative difference between the curves of balanced factors of different widths, at the largest rate."""
-    spread = 0.0
-    for seed in history.runs["seed"].unique():
-        names = [pair["factors"] for pair in pairs if pair["start"] == "balanced" and not pair["decay"]]
-        curves = np.stack([history.curve(name, max(pairs[0]["rates"]), seed)[1] for name in names])
-        spread = max(spread, float(np.max(np.ptp(curves, axis=0) / curves.min(axis=0))))
-    return spread
-
-
 def draw(folder: RunFolder, console: Console) -> None:
     """Draws figures and prints tables from a run folder alone."""
     config, history = read_run(folder)
@@ -204,70 +134,10 @@ def draw(folder: RunFolder, console: Console) -> None:
     gaps = pd.read_csv(folder.path / GAPS)
     slopes = slopes_of(gaps)
     claims = claims_of(slopes, history, config["pairs"])
-    drawn = [_overlay(folder, config, history), _gap_against_rate(folder, config, gaps)]
+    drawn = [overlay(folder, config, history), gap_against_rate(folder, config, gaps)]
     print_table(slopes, f"{config['data']['label']}: gap between real factors and the rule", console)
     print_claims(claims, console)
     write_report(folder, slopes, claims, drawn)
-
-
-def _overlay(folder: RunFolder, config: dict, history: History) -> Path:
-    """Loss curves of real factors (broad) under those of the rule (dashed), at the largest rate."""
-    facts = {loss["p"]: loss for loss in config["losses"]}
-    figure, axes = figures.new_figure(len(facts), "Real factors (broad) and the end-to-end rule (dashed)", height=5)
-    for ax, p in zip(axes, facts, strict=True):
-        pairs = [pair for pair in config["pairs"] if pair["p"] == p and not pair["decay"]]
-        for index, pair in enumerate(pairs):
-            key = max(pair["rates"]), config["options"]["seeds"][0]
-            colour = figures.colour(index)
-            label = f"N={pair['N']}, width {pair['width']}, {pair['start'].replace('_', ' ')}"
-            top = 2 * facts[p]["at_zero"]
-            real, rule = (history.curve(pair[kind], *key) for kind in ("factors", "rule"))
-            figures.plot_losses(ax, real, top, color=colour, linewidth=4, alpha=0.35, label=label)
-            figures.plot_losses(ax, rule, top, color=colour, linewidth=1, linestyle="--")
-        ax.set(xscale="symlog", xlabel="step (full batch)", ylabel=facts[p]["label"], title=f"rate {key[0]:g}")
-        figures.log_loss_axis(ax)
-        ax.legend(fontsize=6.5)
-    return _save(figure, folder, config, "real_and_emulated")
-
-
-def _gap_against_rate(folder: RunFolder, config: dict, gaps: pd.DataFrame) -> Path:
-    """Largest relative gap against the rate, on logarithmic axes; dotted, proportional to the rate."""
-    powers = [loss["p"] for loss in config["losses"]]
-    figure, axes = figures.new_figure(len(powers), "Largest relative gap between the loss curves", height=5)
-    for ax, p in zip(axes, powers, strict=True):
-        settings = gaps[gaps["p"] == p].groupby(["N", "start", "decay"], sort=False)
-        for index, ((depth, start, decay), group) in enumerate(settings):
-            for width, one in group.groupby("width"):
-                label = (
-                    f"N={depth}, {start.replace('_', ' ')}, decay {decay:g}" if width == group["width"].min() else None
-                )
-                ax.plot(
-                    one["rate"],
-                    one["gap_same_time"],
-                    "o-",
-                    color=figures.colour(index),
-                    markersize=3 + 2 * np.log10(width),
-                    fillstyle="none",
-                    label=label,
-                )
-            rates = np.sort(group["rate"].unique())
-            ax.plot(
-                rates, group["gap_same_time"].max() * rates / rates[-1], ":", color=figures.colour(index), linewidth=0.8
-            )
-        ax.set(
-            xscale="log",
-            yscale="log",
-            xlabel="learning rate",
-            ylabel="relative gap over the same time",
-            title=f"L{p} (larger circle: wider)",
-        )
-        ax.legend(fontsize=7)
-    return _save(figure, folder, config, "gap_against_rate")
-
-
-def _save(figure, folder: RunFolder, config: dict, name: str) -> Path:
-    note = describe_run(config, config["losses"][0])
-    return figures.save_figure(figure, folder.figures / f"{name}.png", note, config["data"]["synthetic"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

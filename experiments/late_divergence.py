@@ -28,8 +28,10 @@ from experiments.command_line import launch, option
 from experiments.followed_descent import CAP, Method, P, Plan, follow
 from experiments.late_divergence_claims import ADVICE, claims_of, method_table
 from experiments.options import DataOptions
+from experiments.outcome import write_report
 from experiments.sharpness import kernel_hessian
-from experiments.sweep_run import config_of, loss_facts, write_report
+from experiments.sweep_parts import loss_facts
+from experiments.sweep_run import config_of
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import DataError
 from overparam_tf.floor import convex_floor

@@ -30,7 +30,7 @@ from experiments.interleaved import Contestant, Spread, interleave
 from experiments.layer_cost_tables import claims_of, tables_of
 from experiments.measured_layers import MODELS, Measured, dense
 from experiments.options import RunOptions
-from experiments.sweep_run import write_report
+from experiments.outcome import write_report
 from overparam_tf.errors import DataError
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.runlog import RunFolder, TensorBoardLog, environment

@@ -27,8 +27,8 @@ from experiments import mnist_cnn, optimizer_compare, sweep_run
 from experiments.claims import Claim, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import RunOptions
+from experiments.outcome import write_report
 from experiments.stopwatch import Stopwatch
-from experiments.sweep_run import write_report
 from overparam_tf.distributed.epochs import Epochs
 from overparam_tf.distributed.records import Records
 from overparam_tf.errors import DataError

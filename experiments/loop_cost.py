@@ -23,7 +23,7 @@ from experiments.command_line import launch, option
 from experiments.convnet import BATCH, convnet, momentum_sgd
 from experiments.interleaved import Times
 from experiments.options import RunOptions
-from experiments.sweep_run import write_report
+from experiments.outcome import write_report
 from overparam_tf.distributed import train
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder, environment

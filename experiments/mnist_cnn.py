@@ -31,30 +31,28 @@ from experiments.command_line import launch, option
 from experiments.continuing import settings
 from experiments.convnet import BATCH, WEIGHT_DECAY, convnet, momentum_sgd
 from experiments.mnist_claims import claims_of, results_table
-from experiments.mnist_spectra import RANKS, Spectra, write_distributions
+from experiments.mnist_records import PER_STEP, epoch_rows, net_row, save, write_trials
+from experiments.mnist_spectra import Spectra
 from experiments.options import RunOptions
+from experiments.outcome import write_report
 from experiments.penalty_alone import penalty_alone
-from experiments.sweep_run import write_report
 from experiments.team import Team
 from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.datasets import Digits, load_mnist
-from overparam_tf.distributed import Training, get_strategy, train
+from overparam_tf.distributed import get_strategy, train
 from overparam_tf.errors import DataError
-from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, environment
+from overparam_tf.runlog import ProgressReport, RunFolder, environment
 from overparam_tf.stopping import deferred
 
 VALIDATION = 5_000
 EVALUATED_AT_ONCE = 500  # images: the penalty on a product is computed once a batch, and costs more than the images
 QUICK_IMAGES, QUICK_EPOCHS = 3_200, 2
-# The curves of every step, and what is measured after every epoch.
-PER_STEP = {"loss": "total", "data_loss": "cross-entropy", "penalty": "penalty"}
 PENALTIES = {
     "product": "penalty on the product",
     "factors": "penalty on every factor",
     "first": "penalty on the first factor",
     "none": "no penalty",
 }
-PER_EPOCH = {"val_error": "validation error", "test_error": "test error"}
 
 
 @dataclass(frozen=True)
@@ -148,17 +146,17 @@ def run(config: Config) -> RunFolder | None:
                     should_stop=lambda: stop.signal is not None,
                 )
             curves.update({f"{name}/{title}": training.steps[key] for key, title in PER_STEP.items()})
-            epochs += (own := _epochs(net, seed, training, steps_per_epoch))
-            rows += [_row(own[-1], model, training)] if own else []
+            epochs += (own := epoch_rows(net.name, seed, training, steps_per_epoch))
+            rows += [net_row(own[-1], model, training)] if own else []
             if team.is_chief:
-                _save(folder, rows, epochs, curves)
+                save(folder, rows, epochs, curves)
             if team.stopped(stop):
                 break
             if team.is_chief:
                 model.save(folder.path / f"{name}.keras")
     if not team.is_chief:
         return None
-    _write_trials(folder, described, rows, epochs, curves)
+    write_trials(folder, described, rows, epochs, curves)
     return folder
 
 
@@ -189,58 +187,6 @@ def _penalty_alone(model: keras.Model, place: str, epochs: int, steps_per_epoch:
         for layer in map(model.get_layer, ("fc1", "fc2"))
     ]
     return penalty_alone(layers, WEIGHT_DECAY, place, momentum_sgd(steps_per_epoch), epochs * steps_per_epoch)
-
-
-def _epochs(net: Net, seed: int, training: Training, steps_per_epoch: int) -> list[dict]:
-    """A row an epoch: means over its steps, cross-entropies and errors after it."""
-    rows = []
-    for epoch in range(len(training.epochs.get("loss", ()))):
-        own = slice(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch)
-        row = {"net": net.name, "seed": seed, "epoch": epoch + 1}
-        for key, title in (("loss", "total"), ("data_loss", "cross_entropy"), ("penalty", "penalty")):
-            row[title] = float(training.steps[key][own].mean())
-        for images in ("val", "test"):
-            row[f"{images}_cross_entropy"] = float(training.epochs[f"{images}_cross_entropy"][epoch])
-            row[f"{images}_error"] = 1 - float(training.epochs[f"{images}_sparse_categorical_accuracy"][epoch])
-        rows.append(row)
-    return rows
-
-
-def _row(last_epoch: dict, model: keras.Model, training: Training) -> dict:
-    seconds = float(training.epochs["seconds"].sum())
-    cost = {"parameters": model.count_params(), "seconds": seconds}
-    return {**last_epoch, **cost, "ms_per_step": 1000 * seconds / len(training.steps["loss"])}
-
-
-def _save(folder: RunFolder, rows: list[dict], epochs: list[dict], curves: dict[str, np.ndarray]) -> None:
-    folder.write_table("results.csv", pd.DataFrame(rows, columns=None if rows else ["net"]))
-    folder.write_table("epochs.csv", pd.DataFrame(epochs, columns=None if epochs else ["net"]))
-    folder.write_arrays("curves.npz", curves)
-
-
-def _write_trials(folder: RunFolder, config: dict, rows: list[dict], epochs: list[dict], curves: dict) -> None:
-    """TensorBoard: a run per net and seed with HParams, every tenth step's losses, and the errors by epoch."""
-    log = TensorBoardLog(folder.tensorboard)
-    log.clear()
-    metrics = {name: name.replace("_", " ") for name in ("total", "cross_entropy", "penalty", "test_error")}
-    log.declare(("net", "seed", "depth", "parameters", "data"), metrics)
-    depths = {net["name"]: net["depth"] for net in config["nets"]}
-    table = pd.DataFrame(epochs)
-    for row in rows:
-        name = f"{row['net']}, seed {row['seed']}"
-        hparams = {"net": row["net"], "seed": row["seed"], "depth": depths[row["net"]]}
-        hparams |= {"parameters": row["parameters"], "data": config["data"]["label"]}
-        total = curves[f"{name}/total"]
-        steps = np.arange(0, len(total), 10)
-        log.trial(name, hparams, {tag: row[tag] for tag in metrics}, (steps, total[steps]))
-        for title in PER_STEP.values():
-            log.line(name, title, (steps, curves[f"{name}/{title}"][steps]))
-        own = table[(table["net"] == row["net"]) & (table["seed"] == row["seed"])]
-        for column, title in PER_EPOCH.items():
-            log.line(name, title, (own["epoch"], own[column]))
-    write_distributions(log, folder)
-    charts = [*PER_STEP.values(), *PER_EPOCH.values(), *RANKS]
-    log.layout({f"mnist_cnn, {config['data']['label']}": {title: [f"^{title}$"] for title in charts}})
 
 
 def draw(folder: RunFolder, console: Console) -> None:

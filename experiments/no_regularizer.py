@@ -38,7 +38,7 @@ from experiments.claims import Claim, print_claims, print_table
 from experiments.closed_curve import curls, integrals, losses
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
-from experiments.sweep_run import write_report
+from experiments.outcome import write_report
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder, TensorBoardLog, environment
 

@@ -18,8 +18,10 @@ from rich.console import Console
 from experiments.claims import Claim, ordering, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
+from experiments.outcome import write_report
 from experiments.sweep_figures import draw_best_curves, draw_excess_loss, draw_loss_against_rate
-from experiments.sweep_run import RATES_2019, Part, best_runs, loss_facts, read_run, run_parts, write_report
+from experiments.sweep_parts import RATES_2019, Part, loss_facts
+from experiments.sweep_run import best_runs, read_run, run_parts
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers import legacy_2019
 from overparam_tf.runlog import RunFolder

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.claims import Claim, cell
+from experiments.claims import Claim, cell, markdown_claims, markdown_table
 from overparam_tf._files import save_text
 from overparam_tf.errors import DataError
-from overparam_tf.runlog import RunFolder
+from overparam_tf.runlog import RunFolder, TensorBoardLog
 
 OUTCOME = "report.json"
 
@@ -111,3 +111,27 @@ def _entries(config: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, 
             yield from _entries(value, f"{outer}{name}.")
         else:
             yield f"{outer}{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def write_report(
+    folder: RunFolder,
+    tables: pd.DataFrame | Mapping[str, pd.DataFrame],
+    claims: Sequence[Claim],
+    figures: Sequence[Path],
+    **remarks: str,
+) -> None:
+    """report.json; TensorBoard: the figures in Images; the tables, claims, settings and remarks in Text.
+
+    Args:
+        folder: the run folder.
+        tables: the results: one table, or several by title.
+        claims: the claims.
+        figures: the figures' files.
+        **remarks: further texts by name, in Markdown.
+    """
+    tables = {"Results": tables} if isinstance(tables, pd.DataFrame) else tables
+    write_outcome(folder, tables, claims, figures)
+    texts = {title.lower(): markdown_table(table) for title, table in tables.items()}
+    texts |= {**remarks, "claims": markdown_claims(claims)}
+    texts["settings"] = markdown_table(settings_table(folder.read_config()))
+    TensorBoardLog(folder.tensorboard).report(figures, texts)

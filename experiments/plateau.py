@@ -25,7 +25,7 @@ from experiments import plateau_figures
 from experiments.claims import Claim, print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import RunOptions
-from experiments.sweep_run import write_report
+from experiments.outcome import write_report
 from experiments.two_examples import learning_rates, path, scan
 from overparam_tf.errors import DataError
 from overparam_tf.losses import check_exponent

@@ -26,10 +26,12 @@ from experiments import speedup_figures
 from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import DataOptions
+from experiments.outcome import write_report
 from experiments.speedup_prices import read_prices, write_prices
 from experiments.speedup_ratios import MAIN_TARGET, PRICED, claims_of, ratio_table, ratios_of, verdict_table
 from experiments.speedup_trials import SpeedupLog
-from experiments.sweep_run import Part, config_of, lp_part, write_report
+from experiments.sweep_parts import Part, lp_part
+from experiments.sweep_run import config_of
 from overparam_tf.errors import DataError
 from overparam_tf.optimizers import legacy_2019
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from experiments.interleaved import Contestant, Times, interleave, timed
-from experiments.sweep_run import Part
+from experiments.sweep_parts import Part
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import Variant

@@ -57,6 +57,7 @@ from experiments import step_cost_figures
 from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.options import RunOptions
+from experiments.outcome import write_report
 from experiments.step_cost_claims import GOALS, goal_claim, idle_claim, loss_claim, rows_claim, start_up_claim
 from experiments.step_cost_contest import Contest, write_data
 from experiments.step_cost_contestants import cells_of, settings_of
@@ -64,7 +65,6 @@ from experiments.step_cost_scaling import AXES, BASE, QUICK_AXES, measure
 from experiments.step_cost_tables import contest_table, exponents, not_measured, results_of, settings_table
 from experiments.step_cost_trials import write_trials
 from experiments.step_cost_workers import peer_command, peer_environment
-from experiments.sweep_run import write_report
 from overparam_tf.datasets import load
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder, environment

@@ -31,7 +31,7 @@ from experiments.claims import print_claims, print_table
 from experiments.command_line import launch, option
 from experiments.depth_scan import Task, fewest_steps
 from experiments.options import DataOptions
-from experiments.sweep_run import write_report
+from experiments.outcome import write_report
 from experiments.when_depth_helps_cells import CELL, cell_table, with_speed_up
 from experiments.when_depth_helps_claims import claims_of, speed_up_table
 from experiments.when_depth_helps_theory import theory

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from overparam_tf._shapes import positive_int
-from overparam_tf.dynamics.balance import balance_defect
+from overparam_tf._watched import chosen_layers, kernel_blocks, largest_balance_defect
 from overparam_tf.dynamics.spectrum import null_eigenvalues
 from overparam_tf.errors import InputError
 from overparam_tf.spectral import effective_rank, singular_values
@@ -170,7 +168,7 @@ class EndToEndMonitor(keras.callbacks.Callback):
             raise InputError("expected a model: call set_model(model) first. Received: no model")
         rate = self._learning_rate()
         row: dict[str, Any] = {"step": self._step}
-        for path, layer in _chosen(self.model, self.layers).items():
+        for path, layer in chosen_layers(self.model, self.layers).items():
             row |= {f"{path}/{name}": value for name, value in self._measured(layer, rate).items()}
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
@@ -189,11 +187,11 @@ class EndToEndMonitor(keras.callbacks.Callback):
 
     def _measured(self, layer: keras.layers.Layer, rate: float) -> dict[str, Any]:
         factors = [ops.convert_to_numpy(factor).astype("float64") for factor in layer.factors]
-        blocks = _blocks(layer, factors)
+        blocks = kernel_blocks(layer, factors)
         if np.isfinite(blocks).all():
             values = singular_values(blocks, self.top, self.max_exact, self.seed)
             scale = null_eigenvalues(ops.convert_to_tensor(values[0]), len(factors))
-            defect = _balance_defect(factors)
+            defect = largest_balance_defect(factors)
         else:
             values = np.full(len(blocks) * min(blocks.shape[1:]), np.nan)
             scale = defect = np.nan
@@ -215,66 +213,3 @@ class EndToEndMonitor(keras.callbacks.Callback):
                 if name != "step" and np.isfinite(value).all():
                     write = tf.summary.histogram if isinstance(value, list) else tf.summary.scalar
                     write(name, value)
-
-
-def _factorised(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yield path and layer for every factorised layer inside ``model``."""
-    is_model = isinstance(model, keras.Model)
-    for layer in model.layers if is_model else model._flatten_layers(include_self=False, recursive=False):
-        # The class is asked first: as properties, both raise on a layer that is not built.
-        if all(hasattr(type(layer), name) or hasattr(layer, name) for name in ("factors", "kernel")):
-            yield prefix + layer.name, layer
-        else:
-            yield from _factorised(layer, f"{prefix}{layer.name}/")
-
-
-def _chosen(model: keras.Model, patterns: Sequence[str] | None) -> dict[str, keras.layers.Layer]:
-    """Return the factorised layers by path, a shared one once."""
-    found: dict[str, keras.layers.Layer] = {}
-    for path, layer in _factorised(model):
-        if not layer.built:
-            raise InputError(f"expected a built model: call it on data first. Received: unbuilt layer {path!r}")
-        if not any(layer is other for other in found.values()):
-            # In a subclassed model, two layers can have the same name.
-            found[f"{path}_{len(found)}" if path in found else path] = layer
-    if not found:
-        raise InputError(
-            "expected a model with a factorised layer, such as FactorizedDense or those that overparameterize(model) "
-            f"puts in. Received: model {model.name!r} without any"
-        )
-    if patterns is None:
-        return found
-    chosen = set()
-    for pattern in patterns:
-        matches = {p for p, layer in found.items() if fnmatchcase(p, pattern) or fnmatchcase(layer.name, pattern)}
-        if not matches:
-            raise InputError(
-                f"expected names or patterns of factorised layers, here {', '.join(found)}. "
-                f"Received: layers={list(patterns)}, where {pattern!r} matches none"
-            )
-        chosen |= matches
-    return {path: layer for path, layer in found.items() if path in chosen}
-
-
-def _blocks(layer: keras.layers.Layer, factors: list[np.ndarray]) -> np.ndarray:
-    """Return the kernel as its diagonal blocks (groups, in, out): a single one, but for a grouped convolution."""
-    if all(factor.ndim == 2 for factor in factors):
-        with np.errstate(over="ignore", invalid="ignore"):
-            return (np.linalg.multi_dot(factors) if len(factors) > 1 else factors[0])[None]
-    kernel = ops.convert_to_numpy(layer.kernel).astype("float64")
-    groups = getattr(layer, "groups", 1)
-    return kernel.reshape(-1, groups, kernel.shape[-1] // groups).swapaxes(0, 1)
-
-
-def _balance_defect(factors: list[np.ndarray]) -> float:
-    """Return the largest relative defect of neighbouring factors, (in, out) or (height, width, in, out)."""
-    defects = [0.0]
-    for this, following in pairwise(factors):
-        # Group g of the first sends its channels to group g of the second.
-        channels, across = following.shape[-2], this.shape[-1]
-        groups = across // channels
-        into = this.reshape(-1, groups, channels).swapaxes(0, 1)
-        out_of = following.reshape(-1, channels, groups, following.shape[-1] // groups)
-        out_of = out_of.transpose(2, 1, 0, 3).reshape(groups, channels, -1)
-        defects.append(np.max(ops.convert_to_numpy(balance_defect([into, out_of]).relative)))
-    return max(defects)

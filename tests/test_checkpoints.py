@@ -14,8 +14,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from overparam_tf import checkpoints as module
-from overparam_tf.checkpoints import Checkpoints, first_difference
+from overparam_tf import _sealed
+from overparam_tf._difference import first_difference
+from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.errors import InputError
 
 FACTS = {"options": {"rates": (0.1, 0.2), "steps": 100, "name": None}, "data": "a0b1", "versions": {"numpy": "2"}}
@@ -155,7 +156,7 @@ BAD = {
     "objects": lambda c: c.save(1, {"a": np.array([None])}),
     "records": lambda c: c.save(1, {"a": np.zeros(1, "i4,i4")}),
     "dates": lambda c: c.save(1, {"a": np.array("2018-07-10", "M8")}),
-    "its own name": lambda c: c.save(1, {module.ABOUT: np.array(1)}),
+    "its own name": lambda c: c.save(1, {_sealed.ABOUT: np.array(1)}),
     "a name with a zero": lambda c: c.save(1, {"a\0b": np.array(1)}),
     "negative step": lambda c: c.save(-1, {}),
     "fractional step": lambda c: c.save(1.5, {}),
@@ -212,15 +213,15 @@ def sealed(members):
     """A checkpoint with a right checksum around the given bytes, as an adversary could make one."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.comment = b"0" * module.SEAL_BYTES
+        archive.comment = b"0" * _sealed.SEAL_BYTES
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name), content)
-    content = file.getvalue()[: -module.SEAL_BYTES]
+    content = file.getvalue()[: -_sealed.SEAL_BYTES]
     return resealed(content)
 
 
 def resealed(content):
-    return content + module._sha256(io.BytesIO(content), len(content))
+    return content + _sealed._sha256(io.BytesIO(content), len(content))
 
 
 def npy(header):
@@ -286,7 +287,7 @@ def mutants(path, count):
         if index % 3 == 0:
             yield mutated(original, generator), index
         elif index % 3 == 1:
-            yield resealed(mutated(original[: -module.SEAL_BYTES], generator)), index
+            yield resealed(mutated(original[: -_sealed.SEAL_BYTES], generator)), index
         else:
             name = generator.choice(list(members))
             yield sealed({**members, name: mutated(members[name], generator)}), index

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.emulated_update import Config, gaps_of, main, slopes_of
+from experiments.emulated_update import Config, main
+from experiments.emulated_update_gaps import gaps_of, slopes_of
 from overparam_tf import History
 from tests.experiments.refusals import assert_refused
 

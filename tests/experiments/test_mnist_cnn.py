@@ -14,7 +14,9 @@ from experiments import mnist_cnn
 from experiments.convnet import convnet, momentum_sgd
 from experiments.mnist_claims import PAPER, claims_of, lower, smooth
 from experiments.mnist_cnn import main
+from experiments.mnist_records import epoch_rows
 from experiments.mnist_spectra import singular_values
+from overparam_tf.distributed import Training
 from tests.event_files import events, scalars
 from tests.experiments.few_images import bars
 from tests.experiments.refusals import assert_refused
@@ -129,8 +131,8 @@ def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monke
 
 
 def test_a_net_that_was_stopped_in_its_first_epoch_has_no_rows():
-    stopped = mnist_cnn.Training({"loss": np.ones(3)}, {}, "stopped")
-    assert mnist_cnn._epochs(mnist_cnn.Net("plain", 1, "product"), 0, stopped, 10) == []
+    stopped = Training({"loss": np.ones(3)}, {}, "stopped")
+    assert epoch_rows("plain", 0, stopped, 10) == []
 
 
 def test_verdicts_follow_the_numbers():

@@ -12,7 +12,7 @@ from experiments import speedup_prices
 from experiments.interleaved import Times
 from experiments.speedup_prices import RATES, STEPS_PER_CALL, Price, price_rows, read_prices, time_steps, write_prices
 from experiments.speedup_ratios import in_time, ratio_table, ratios_of, verdict_table
-from experiments.sweep_run import lp_part
+from experiments.sweep_parts import lp_part
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder

@@ -130,9 +130,9 @@ def run(config: Config) -> RunFolder:
         folder.write_table("rounds.csv", pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS))
     if config.part != "contest":
         rows = []
-        for row in measure(QUICK_AXES if config.quick else AXES, config.burst, config.timeout):
-            say(f"scaling: {row['axis']} {row['size']:,}")
-            rows.append(row)
+        for axis in QUICK_AXES if config.quick else AXES:
+            say(f"scaling: {axis.name}")
+            rows += measure(axis, config.burst, config.timeout)
         scaling = pd.DataFrame(rows, columns=SCALING_COLUMNS)
         folder.write_table("scaling.csv", scaling)
     write_trials(folder, results, scaling)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from experiments.step_cost_workers import Worker, WorkerError, peer_command
 
 BASE = {"runs": 10, "rows": 2565, "features": 128, "outputs": 1, "depth": 2, "width": 1, "p": 4, "compressed": False}
 RATE = 1e-4
-BURSTS = 3
+BURSTS = 5
 
 
 @dataclass(frozen=True)
@@ -41,61 +41,94 @@ COMPRESSED = AXES[2].name
 QUICK_AXES = (Axis(COMPRESSED, "rows", (1000, 10_000), AXES[2].task),)
 
 
-def measure(axes: Sequence[Axis], seconds: float, timeout: float) -> Iterator[dict[str, Any]]:
+def measure(axis: Axis, seconds: float, timeout: float) -> list[dict[str, Any]]:
     """A row a cell, each in a worker of its own, since a process gives little memory back.
 
+    The cells take turns: a machine is now slower, now faster by a fifth, and all of them have to see that.
+
     Args:
-        axes: what to vary.
-        seconds: length of a burst; the cost is the median of three.
+        axis: what to vary.
+        seconds: length of a burst; the cost is the median of five.
         timeout: seconds that a worker may take to start, to prepare, and for a burst; then the cell has failed.
 
-    Yields:
+    Returns:
         The axis, the sizes, `status`, `ms` per step of all runs, `peak_bytes`, and `growth_bytes`: the peak over
         what the imports alone take.
     """
-    for axis in axes:
+    cells = [_Cell({**BASE, **dict(axis.task), axis.size: value}) for value in axis.values]
+    try:
         # Imports take seconds and disturb nobody yet: as many at a time as there are cores.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            workers = list(pool.map(lambda _: _start(timeout), axis.values))
-        try:
-            for value, worker in zip(axis.values, workers, strict=True):
-                sizes = {**BASE, **dict(axis.task), axis.size: value}
-                row = {"axis": axis.name, "size": value, **sizes}
-                try:
-                    if isinstance(worker, WorkerError):
-                        raise worker
-                    yield {**row, "status": "measured", **_cost(worker, sizes, seconds)}
-                    worker.close()
-                except WorkerError as error:
-                    yield {**row, "status": status_of(str(error))}
-        finally:
-            for worker in workers:
-                if isinstance(worker, Worker):
-                    worker.close()
+            list(pool.map(lambda cell: cell.attempt(cell.start, timeout), cells))
+        for cell in cells:
+            cell.attempt(cell.prepare, seconds)
+        for cell in cells * BURSTS:
+            cell.attempt(cell.burst)
+        for cell in cells:
+            cell.attempt(cell.finish)
+    finally:
+        for cell in cells:
+            cell.close()
+    return [
+        {"axis": axis.name, "size": value, **cell.sizes, "status": cell.status, **cell.cost}
+        for value, cell in zip(axis.values, cells, strict=True)
+    ]
 
 
-def _start(timeout: float) -> Worker | WorkerError:
-    try:
-        return Worker(peer_command("with_sweep"), timeout)
-    except WorkerError as error:
-        return error
+class _Cell:
+    """Our sweep at one size, in a worker of its own.
 
+    Attributes:
+        sizes: those of the problem.
+        status: `"measured"`, or why it is not.
+        cost: what `measure` says of it, once it is finished.
+    """
 
-def _cost(worker: Worker, sizes: dict[str, Any], seconds: float) -> dict[str, Any]:
-    data = {name: sizes[name] for name in ("rows", "features", "outputs")}
-    task = {"data": data, "rate": RATE, **{name: value for name, value in sizes.items() if name not in data}}
-    worker.ask("prepare", name="cell", entry="sweep", task=task, steps=2)
-    steps, bursts = 1, []
-    while not bursts or (bursts[-1]["seconds"] < seconds / 4 and len(bursts) < 12):
-        bursts.append(worker.ask("burst", name="cell", steps=steps))
-        steps = max(1, int(steps * np.clip(seconds / bursts[-1]["seconds"], 0.1, 10)))
-    measured = [worker.ask("burst", name="cell", steps=steps) for _ in range(BURSTS)]
-    if not measured[-1]["finite"]:
-        raise WorkerError("blew up")
-    peak = worker.ask("memory")["peak_bytes"]
-    growth = None if peak is None else peak - worker.hello["peak_bytes"]
-    ms = float(np.median([1e3 * burst["seconds"] / burst["steps"] for burst in measured]))
-    return {"ms": ms, "peak_bytes": peak, "growth_bytes": growth}
+    def __init__(self, sizes: dict[str, Any]):
+        self.sizes, self.status, self.cost = sizes, "measured", {}
+        self._worker: Worker | None = None
+        self._steps, self._bursts = 1, []
+
+    def attempt(self, act: Callable[..., None], *arguments: Any) -> None:
+        """Do the next thing, unless one before has failed."""
+        if self.status == "measured":
+            try:
+                act(*arguments)
+            except WorkerError as error:
+                self.status = status_of(str(error))
+
+    def start(self, timeout: float) -> None:
+        """Start the worker."""
+        self._worker = Worker(peer_command("with_sweep"), timeout)
+
+    def prepare(self, seconds: float) -> None:
+        """Make the data, compile, and find out how many steps take so many seconds."""
+        data = {name: self.sizes[name] for name in ("rows", "features", "outputs")}
+        task = {"data": data, "rate": RATE, **{name: value for name, value in self.sizes.items() if name not in data}}
+        self._worker.ask("prepare", name="cell", entry="sweep", task=task, steps=2)
+        for _ in range(12):
+            took = self._worker.ask("burst", name="cell", steps=self._steps)["seconds"]
+            self._steps = max(1, int(self._steps * np.clip(seconds / took, 0.1, 10)))
+            if took >= seconds / 4:
+                break
+
+    def burst(self) -> None:
+        """Measure once."""
+        self._bursts.append(self._worker.ask("burst", name="cell", steps=self._steps))
+
+    def finish(self) -> None:
+        """Tell what it cost."""
+        if not self._bursts[-1]["finite"]:
+            raise WorkerError("blew up")
+        peak = self._worker.ask("memory")["peak_bytes"]
+        growth = None if peak is None else peak - self._worker.hello["peak_bytes"]
+        ms = float(np.median([1e3 * burst["seconds"] / burst["steps"] for burst in self._bursts]))
+        self.cost = {"ms": ms, "peak_bytes": peak, "growth_bytes": growth}
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
 
 
 def fit_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:

@@ -49,7 +49,7 @@ WATCHED = (
     (keras.Model, "save", "results"),
     *((RunFolder, name, "results") for name in ("write_config", "write_table", "write_arrays")),
     (sweep_run, "write_trials", "TensorBoard"),
-    (mnist_cnn, "_write_trials", "TensorBoard"),
+    (mnist_cnn, "write_trials", "TensorBoard"),
     *((experiment, "write_report", "TensorBoard") for experiment in (optimizer_compare, mnist_cnn)),
     *((SavedSweep, name, "checkpoints") for name in ("__init__", "restore", "save")),
     *((Epochs, name, "checkpoints") for name in ("_restore", "_save")),

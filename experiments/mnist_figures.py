@@ -43,22 +43,23 @@ def _of(config: dict, curves: Mapping[str, np.ndarray], title: str) -> list[tupl
     return found
 
 
-def _plot(ax, curve: np.ndarray, index: int, **style) -> None:
-    """A curve of every step, faint, and its means over 50 steps."""
-    ax.plot(curve, color=figures.colour(index), alpha=0.15, linewidth=0.6)
-    ax.plot(*smooth(curve), color=figures.colour(index), **style)
+def _width(index: int, config: dict) -> float:
+    """Curves that lie upon each other, as those of the plain net and of the first factor do, are all seen."""
+    return 1.8 * (len(config["nets"]) - index)
 
 
 def _batch_loss(folder: RunFolder, config: dict, curves: Mapping[str, np.ndarray]) -> Path:
     figure, (ax,) = figures.new_figure(1, "Batch loss, cross-entropy and penalty together", height=5)
-    for index, name, curve in _of(config, curves, "total"):
-        _plot(ax, curve, index, label=name)
+    totals = _of(config, curves, "total")
+    for index, name, curve in totals:
+        ax.plot(curve, color=figures.colour(index), alpha=0.15, linewidth=0.6)
+        ax.plot(*smooth(curve), color=figures.colour(index), linewidth=_width(index, config), label=name)
     for marker, (which, points) in zip("ox", PAPER.items(), strict=True):
         ax.plot(
             points.keys(), points.values(), marker, color="#444444", markersize=5, label=f"paper's figure, {which} net"
         )
     figures.step_axis(ax)
-    longest = max(len(curve) for _, _, curve in _of(config, curves, "total"))
+    longest = max(len(curve) for _, _, curve in totals)
     ax.set(xlabel="step", ylabel="batch loss", ylim=(0, None), xlim=(-0.02 * longest, 1.02 * longest))
     ax.legend(fontsize=8)
     return _save(figure, folder, config, "batch_loss")
@@ -66,19 +67,19 @@ def _batch_loss(folder: RunFolder, config: dict, curves: Mapping[str, np.ndarray
 
 def _taken_apart(folder: RunFolder, config: dict, curves: Mapping[str, np.ndarray]) -> Path:
     figure, (left, right) = figures.new_figure(2, "The same loss taken apart", height=5)
-    for index, name, curve in _of(config, curves, "cross-entropy"):
-        _plot(left, curve, index, label=name)
+    cross_entropies = [(index, name, *smooth(curve)) for index, name, curve in _of(config, curves, "cross-entropy")]
+    for index, name, steps, means in cross_entropies:
+        left.plot(steps, means, color=figures.colour(index), label=name)
     for index, name, curve in _of(config, curves, "penalty"):
-        right.plot(curve, color=figures.colour(index), label=name)
+        right.plot(curve, color=figures.colour(index), linewidth=_width(index, config), label=name)
     for index, name, curve in _of(config, curves, "penalty alone"):
-        right.plot(curve, color=figures.colour(index), linestyle="--", label=f"{name}, without any data")
-    for ax, title in ((left, "cross-entropy of the batch"), (right, "penalty")):
+        line = ("--", ":", "-.")[index % 3]
+        right.plot(curve, color="#222222", linestyle=line, linewidth=0.8, label=f"{name}, without any data")
+    for ax, title in ((left, "cross-entropy of the batches, means over 50 steps"), (right, "penalty")):
         figures.log_loss_axis(ax)
         figures.step_axis(ax)
         ax.set(title=title, xlabel="step")
         ax.legend(fontsize=8)
-    lowest = min(smooth(curve)[1].min() for _, _, curve in _of(config, curves, "cross-entropy"))
-    left.set_ylim(lowest / 3, None)
     return _save(figure, folder, config, "cross_entropy_and_penalty")
 
 

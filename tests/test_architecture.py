@@ -23,10 +23,10 @@ MODULES = {
 # The flow of the design, early to late: a part imports only parts before it.
 ORDER = [
     ("errors", "_version"),
-    ("_shapes", "_files"),
-    ("losses", "initializers", "regularizers", "spectral"),
+    ("_shapes", "_files", "_difference"),
+    ("losses", "initializers", "regularizers", "spectral", "_sealed"),
     ("dynamics",),
-    ("layers", "optimizers", "datasets"),
+    ("layers", "optimizers", "datasets", "_watched"),
     ("surgery", "callbacks", "floor", "emulation"),
     ("checkpoints", "stopping", "progress"),
     ("distributed",),
@@ -45,6 +45,9 @@ NO_TENSORFLOW = (
     "spectral",
     "checkpoints",
     "stopping",
+    "_difference",
+    "_sealed",
+    "_watched",
 )
 
 

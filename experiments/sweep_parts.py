@@ -87,8 +87,8 @@ def finer_variants(variants: Sequence[Variant], history: History) -> list[Varian
         low = tried[at - 1] if at else tried[0] / half
         high = tried[at + 1] if at + 1 < len(tried) else tried[-1] * half
         tenths = range(int(np.ceil(10 * np.log10(low) - 1e-9)), int(np.floor(10 * np.log10(high) + 1e-9)) + 1)
-        # Rounded, so that 10^-3 is the 0.001 of the grid and not trained twice.
+        # 5.01e-4 is the 5e-4 of the grid, and not trained twice.
         rates = [float(f"{10 ** (tenth / 10):.3g}") for tenth in tenths]
-        if rates := [rate for rate in rates if not np.isclose(rate, tried, rtol=1e-6, atol=0).any()]:
+        if rates := [rate for rate in rates if not np.isclose(rate, tried, rtol=0.01, atol=0).any()]:
             finer.append(replace(variant, learning_rates=rates))
     return finer

@@ -127,17 +127,17 @@ def test_on_the_measured_data(ethanol, tmp_path):
 
 
 def test_fine_fills_the_gaps_around_the_best_rates(tmp_path):
-    options = ["--part", "1", "--depths", "1", "--learning-rates", "1e-4", "1e-3", "1e-2", "--steps", "30", "--quiet"]
+    options = ["--part", "1", "--depths", "1", "--learning-rates", "5e-4", "1e-3", "5e-3", "--steps", "30", "--quiet"]
     main(["--logdir", str(tmp_path), "--data", "synthetic", "--preset", "paper", "--fine", *options])
     (folder,) = (tmp_path / "optimizer_compare").iterdir()
     history = History.load(folder)
     for name in history.variants:
         runs = history.runs[history.runs["variant"] == name]
-        rates, coarse = np.sort(runs["learning_rate"]), runs[runs["learning_rate"].isin((1e-4, 1e-3, 1e-2))]
+        rates, coarse = np.sort(runs["learning_rate"]), runs[runs["learning_rate"].isin((5e-4, 1e-3, 5e-3))]
         best = coarse.loc[coarse["final_loss"].idxmin(), "learning_rate"]
         around = rates[(rates >= best / 3.1) & (rates <= best * 3.1)]
         np.testing.assert_allclose(np.diff(np.log10(around)), 0.1, atol=5e-3)
-        assert len(set(rates)) == len(rates) and len(around) >= 6
+        assert np.diff(np.log10(rates)).min() > 0.09 and len(around) >= 6  # 5.01e-4 beside 5e-4 would train it twice
 
 
 def test_presets_are_the_published_settings():

@@ -67,9 +67,8 @@ def _batch_loss(folder: RunFolder, config: dict, curves: Mapping[str, np.ndarray
 
 def _taken_apart(folder: RunFolder, config: dict, curves: Mapping[str, np.ndarray]) -> Path:
     figure, (left, right) = figures.new_figure(2, "The same loss taken apart", height=5)
-    cross_entropies = [(index, name, *smooth(curve)) for index, name, curve in _of(config, curves, "cross-entropy")]
-    for index, name, steps, means in cross_entropies:
-        left.plot(steps, means, color=figures.colour(index), label=name)
+    for index, name, curve in _of(config, curves, "cross-entropy"):
+        left.plot(*smooth(curve), color=figures.colour(index), label=name)
     for index, name, curve in _of(config, curves, "penalty"):
         right.plot(curve, color=figures.colour(index), linewidth=_width(index, config), label=name)
     for index, name, curve in _of(config, curves, "penalty alone"):

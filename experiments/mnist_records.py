@@ -21,8 +21,8 @@ def epoch_rows(net: str, seed: int, training: Training, steps_per_epoch: int) ->
     for epoch in range(len(training.epochs.get("loss", ()))):
         own = slice(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch)
         row = {"net": net, "seed": seed, "epoch": epoch + 1}
-        for key, title in (("loss", "total"), ("data_loss", "cross_entropy"), ("penalty", "penalty")):
-            row[title] = float(training.steps[key][own].mean())
+        for key, title in PER_STEP.items():
+            row[title.replace("-", "_")] = float(training.steps[key][own].mean())
         for images in ("val", "test"):
             row[f"{images}_cross_entropy"] = float(training.epochs[f"{images}_cross_entropy"][epoch])
             row[f"{images}_error"] = 1 - float(training.epochs[f"{images}_sparse_categorical_accuracy"][epoch])

@@ -89,14 +89,11 @@ class Contest:
         worker = self._alive[cell.contestant.worker]
         arguments = {"entry": cell.contestant.entry, "task": cell.task(data), "steps": COMPARED_STEPS}
         cell.facts = self._ask(cell, worker, "prepare", name=cell.name, **arguments)
-        while cell.status == "measured":
-            burst = self._ask(cell, worker, "burst", name=cell.name, steps=cell.steps)
-            if burst and burst["seconds"] < self._seconds / 4:
-                # At most tenfold at a time: the first call may be slower than all others.
-                cell.steps = int(burst["steps"] * np.clip(self._seconds / max(burst["seconds"], 1e-9), 2, 10))
-            elif burst:
-                cell.steps = max(1, round(burst["steps"] * self._seconds / burst["seconds"]))
-                return
+        if cell.status == "measured":
+            try:
+                cell.steps = worker.steps_of_burst(cell.name, self._seconds)
+            except WorkerError as error:
+                cell.status = status_of(str(error))
 
     def _measure(self, cell: Cell, number: int) -> None:
         if cell.status != "measured":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.step_cost_contest import status_of
+from experiments.step_cost_contest import PAUSE, status_of
 from experiments.step_cost_workers import Worker, WorkerError, peer_command
 
 BASE = {"runs": 10, "rows": 2565, "features": 128, "outputs": 1, "depth": 2, "width": 1, "p": 4, "compressed": False}
@@ -106,14 +107,11 @@ class _Cell:
         data = {name: self.sizes[name] for name in ("rows", "features", "outputs")}
         task = {"data": data, "rate": RATE, **{name: value for name, value in self.sizes.items() if name not in data}}
         self._worker.ask("prepare", name="cell", entry="sweep", task=task, steps=2)
-        for _ in range(12):
-            took = self._worker.ask("burst", name="cell", steps=self._steps)["seconds"]
-            self._steps = max(1, int(self._steps * np.clip(seconds / took, 0.1, 10)))
-            if took >= seconds / 4:
-                break
+        self._steps = self._worker.steps_of_burst("cell", seconds)
 
     def burst(self) -> None:
-        """Measure once."""
+        """Measure once, when the threads of the worker before have come to rest."""
+        time.sleep(PAUSE)
         self._bursts.append(self._worker.ask("burst", name="cell", steps=self._steps))
 
     def finish(self) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 HERE = Path(__file__).parent
 
 
@@ -100,6 +102,18 @@ class Worker:
             return json.loads(line)
         except ValueError:
             self._give_up(self._last_words() if not line else f"expected JSON, received {line.strip()[:100]!r}")
+
+    def steps_of_burst(self, name: str, seconds: float) -> int:
+        """How many steps of a prepared entry take so many seconds, found by bursts of more and more.
+
+        Raises:
+            WorkerError: as `ask` does.
+        """
+        steps = 1
+        while (took := self.ask("burst", name=name, steps=steps)["seconds"]) < seconds / 4:
+            # At most tenfold at a time: the first call may be slower than all others.
+            steps = int(steps * np.clip(seconds / max(took, 1e-9), 2, 10))
+        return max(1, round(steps * seconds / took))
 
     def _give_up(self, reason: str) -> None:
         self._error = reason

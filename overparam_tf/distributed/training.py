@@ -115,10 +115,12 @@ def train(
     device = device_of_rows(strategy)
     batches = make_batches(dataset, batch_size, device)
     validations = validation if isinstance(validation, Mapping) else {} if validation is None else {"val": validation}
-    rows = validation_batch_size
-    rows = batch_size if rows is None else positive_int("validation_batch_size", rows)
+    if validation_batch_size is None:
+        validation_batch_size = batch_size
+    else:
+        positive_int("validation_batch_size", validation_batch_size)
     evaluated = {
-        name: make_batches(data, None if isinstance(data, tf.data.Dataset) else rows, device)
+        name: make_batches(data, None if isinstance(data, tf.data.Dataset) else validation_batch_size, device)
         for name, data in validations.items()
     }
     objective = Objective(loss, strategy.num_replicas_in_sync)

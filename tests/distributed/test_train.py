@@ -58,7 +58,6 @@ def test_one_device_trains_as_fit_does(name):
         cross_entropy(reduction),
         rule,
         validation=(x[:37], y[:37]),
-        validation_batch_size=15,
         metrics=["accuracy"],
         steps_per_call=3,
         **FIT,
@@ -73,7 +72,7 @@ def test_one_device_trains_as_fit_does(name):
         shuffle=False,
         verbose=0,
         validation_data=(x[:37], y[:37]),
-        validation_batch_size=15,
+        validation_batch_size=BATCH,
         **FIT,
     ).history
     names = set(history) - ({"loss", "val_loss"} if reduction == "sum" else set())  # `fit` weights sums with rows too
@@ -81,6 +80,27 @@ def test_one_device_trains_as_fit_does(name):
         np.testing.assert_allclose(training.epochs[column], history[column], 1e-5, err_msg=column)
     for ours, fits in zip(kept, weights_of(model), strict=True):
         np.testing.assert_allclose(ours, fits, 1e-5, 1e-6)
+
+
+class Updates(keras.metrics.Sum):
+    """Counts the batches."""
+
+    def update_state(self, *arguments, **weights):
+        super().update_state(1.0)
+
+
+@pytest.mark.parametrize("size, updates", [(None, 3), (10, 4)])
+def test_validation_batches_have_their_own_size(size, updates):
+    x, y, _ = images()
+    model, optimizer = fresh()
+    validation = x[:37], y[:37]
+    training = train(
+        model, (x, y), cross_entropy(), optimizer, batch_size=BATCH, epochs=1,
+        validation=validation, validation_batch_size=size, metrics=[Updates(name="updates")],
+    )  # fmt: skip
+    assert training.epochs["val_updates"] == [updates]
+    model.compile(loss=cross_entropy())
+    assert training.epochs["val_loss"] == pytest.approx([model.evaluate(*validation, verbose=0)], rel=1e-5)
 
 
 def test_a_dataset_of_batches_and_another_number_of_steps_a_call_change_no_bit():

@@ -54,7 +54,8 @@ def fakes(monkeypatch):
 
     for module in (step_cost, step_cost_contest, step_cost_scaling):
         monkeypatch.setattr(module, "peer_command", command)
-    monkeypatch.setattr(step_cost_contest, "PAUSE", 0.0)
+    for module in (step_cost_contest, step_cost_scaling):
+        monkeypatch.setattr(module, "PAUSE", 0.0)
     monkeypatch.setattr(step_cost, "AXES", AXES[1:3])
 
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from experiments.command_line import exit_codes, option, parse
+from experiments.harness.command_line import exit_codes, option, parse
+from experiments.harness.results import OUTCOME
 from experiments.minimal_run import write_minimal_run
-from experiments.outcome import OUTCOME
-from experiments.report import REPORT, write_page
+from experiments.report.command import REPORT, write_page
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.runlog import RunFolder
 from overparam_tf.stopping import StopSignals, deferred
@@ -67,9 +67,13 @@ EXPERIMENTS = (
 class Config:
     """Runs every experiment in turn and writes LOGDIR/report.html."""
 
-    logdir: str = option("logs", "results go to LOGDIR/EXPERIMENT/all, the page to LOGDIR/report.html")
+    logdir: str = option(
+        "logs", "results go to LOGDIR/EXPERIMENT/all, the page to LOGDIR/report.html"
+    )
     quick: bool = option(False, "short runs to see it work; their numbers mean little")
-    data: str = option("auto", "auto (real data if they can be had, else stand-ins), synthetic, or gas or its path")
+    data: str = option(
+        "auto", "auto (real data if they can be had, else stand-ins), synthetic, or gas or its path"
+    )
     only: tuple[str, ...] | None = option(None, "only these experiments")
     quiet: bool = option(False, "no progress, no tables")
 
@@ -77,7 +81,9 @@ class Config:
         known = [entry.name for entry in EXPERIMENTS]
         unknown = [name for name in self.only or () if name not in known]
         if unknown:
-            raise InputError(f"Expected experiments of {known}. Received: --only {' '.join(unknown)}")
+            raise InputError(
+                f"Expected experiments of {known}. Received: --only {' '.join(unknown)}"
+            )
 
     @property
     def name(self) -> str:
@@ -101,7 +107,12 @@ class Config:
         options += ["--quick"] if self.quick else []
         options += ["--quiet"] if self.quiet else []
         options += [] if (data := self.data_of(entry)) is None else ["--data", data]
-        return [sys.executable, "-m", f"experiments.{entry.name}", *(options if entry != MINIMAL else [])]
+        return [
+            sys.executable,
+            "-m",
+            f"experiments.{entry.name}",
+            *(options if entry != MINIMAL else []),
+        ]
 
     def finished(self, entry: Entry) -> RunFolder | None:
         """The finished run of these options, if there is one.
@@ -115,9 +126,16 @@ class Config:
                 continue
             options = config.get("options", {})
             data = self.data_of(entry)
-            same = options.get("quick", self.quick) == self.quick and options.get("data", data) == data
+            same = (
+                options.get("quick", self.quick) == self.quick and options.get("data", data) == data
+            )
             named = run.name == self.name or run.name.startswith(f"{self.name}-")
-            if same and named and config.get("status") == RunFolder.FINISHED and (run.path / OUTCOME).is_file():
+            if (
+                same
+                and named
+                and config.get("status") == RunFolder.FINISHED
+                and (run.path / OUTCOME).is_file()
+            ):
                 return run
         return None
 
@@ -136,12 +154,16 @@ def run_all(config: Config) -> list[tuple[str, str]]:
             _say(config, f"{entry.name}: {shlex.join(['python', *command[1:]])}")
             reason = None
             try:
-                code = _run(command, stop) if entry != MINIMAL else _run_minimal(config, command, stop)
+                code = (
+                    _run(command, stop) if entry != MINIMAL else _run_minimal(config, command, stop)
+                )
                 reason = f"ended with exit code {code}; run by itself it says why" if code else None
             except (InputError, OSError) as error:
                 reason = str(error)
             if stop.signal:
-                failures.append((entry.name, "interrupted; the same command goes on where it stood"))
+                failures.append(
+                    (entry.name, "interrupted; the same command goes on where it stood")
+                )
                 break
             failures += [(entry.name, reason)] if reason else []
             write_page(_runs(config), page, failures)

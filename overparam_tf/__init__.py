@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from overparam_tf._version import __version__
 
 if TYPE_CHECKING:
-    from overparam_tf.callbacks import EndToEndMonitor
+    from overparam_tf.callbacks.end_to_end_monitor import EndToEndMonitor
     from overparam_tf.datasets import Digits, Problem, load, load_mnist
     from overparam_tf.distributed import Training, WorkerLostError, get_strategy, train
     from overparam_tf.dynamics import (

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import numbers
 from collections.abc import Sequence
 
+from overparam_tf.checks import positive_int
 from overparam_tf.errors import InputError
 
 Width = int | Sequence[int] | None
-
-
-def positive_int(name: str, value: object) -> int:
-    """Return ``value`` as an int if it is a whole number >= 1, else raise `InputError` with its ``name``."""
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1:
-        return int(value)
-    raise InputError(f"expected a positive integer for {name}. Received: {name}={value!r}")
 
 
 def check_width(width: Width, depth: int) -> int | list[int] | None:
@@ -26,13 +19,15 @@ def check_width(width: Width, depth: int) -> int | list[int] | None:
         return positive_int("width", width)
     if len(width) != depth - 1:
         raise InputError(
-            f"expected depth - 1 = {depth - 1} widths, one for each pair of neighbouring factors. "
+            f"Expected depth - 1 = {depth - 1} widths, one for each pair of neighbouring factors. "
             f"Received: width={list(width)}"
         )
     return [positive_int("width", entry) for entry in width]
 
 
-def factor_shapes(kernel_shape: Sequence[int], depth: int, width: Width = None) -> list[tuple[int, int]]:
+def factor_shapes(
+    kernel_shape: Sequence[int], depth: int, width: Width = None
+) -> list[tuple[int, int]]:
     """Return the shapes of the ``depth`` factors whose product has ``kernel_shape``.
 
     Args:

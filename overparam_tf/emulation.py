@@ -75,9 +75,13 @@ def emulate(
             f"Received: x {x.shape}, y {y.shape}, w_init {kernel.shape}"
         )
     if not all(np.isfinite(array).all() for array in (x, y, kernel)):
-        raise InputError("Expected x, y and w_init without NaN and infinity. Received: some that are not finite")
+        raise InputError(
+            "Expected x, y and w_init without NaN and infinity. Received: some that are not finite"
+        )
     if isinstance(iterations, bool) or iterations != int(iterations) or iterations < 1:
-        raise InputError(f"Expected a whole number of iterations >= 1. Received: iterations={iterations!r}")
+        raise InputError(
+            f"Expected a whole number of iterations >= 1. Received: iterations={iterations!r}"
+        )
     if not 0 < learning_rate < np.inf or not 0 <= weight_decay < np.inf:
         raise InputError(
             "Expected a learning rate > 0 and a weight decay >= 0. "
@@ -86,7 +90,10 @@ def emulate(
     check_depth(depth)
     # XLA's SVD is slow, so that kernels with several inputs and outputs run as a plain graph.
     loop = _compiled_loop if 1 in kernel.shape else _graph_loop
-    rate, decay = (tf.constant(value, x.dtype) for value in (learning_rate, learning_rate * weight_decay * depth))
+    rate, decay = (
+        tf.constant(value, x.dtype)
+        for value in (learning_rate, learning_rate * weight_decay * depth)
+    )
     losses, kernel = loop(
         tf.constant(x),
         tf.constant(y),
@@ -117,7 +124,9 @@ def _loop(x, y, kernel, iterations, rate, decay, depth, p, scale):
         error = x @ kernel - y
         power = even_power(error, p - 2) * error
         losses = losses.write(i, constant * tf.reduce_mean(power * error))
-        gradient = tf.matmul(x, power, transpose_a=True) * (constant * p / (y.shape[0] * y.shape[1]))
+        gradient = tf.matmul(x, power, transpose_a=True) * (
+            constant * p / (y.shape[0] * y.shape[1])
+        )
         kernel = (1 - decay) * kernel - rate * end_to_end_update(kernel, gradient, depth)
         return i + 1, kernel, losses
 

@@ -74,7 +74,10 @@ def convex_floor(
     basis, singular, right = orthonormal @ left[:, kept], singular[kept], right[kept]
     constant = 1 / p if scale else 1.0
     solutions = [_minimise(basis, target, int(p), constant, tolerance) for target in y.T]
-    loss, gap = (float(np.mean(values)) for values in zip(*[(loss, gap) for _, loss, gap in solutions], strict=True))
+    loss, gap = (
+        float(np.mean(values))
+        for values in zip(*[(loss, gap) for _, loss, gap in solutions], strict=True)
+    )
     # Targets that can be fitted exactly have floor 0, of which no share can be asked for.
     negligible = 1e-16 * constant * np.mean(y**p)
     if not gap <= max(tolerance * loss, negligible):
@@ -84,10 +87,19 @@ def convex_floor(
         )
     kernel = right.T @ (np.stack([point for point, _, _ in solutions], axis=1) / singular[:, None])
     features = x.shape[1]
-    return ConvexFloor(loss, gap, kernel[:features], kernel[features] if use_bias else np.zeros(y.shape[1]))
+    return ConvexFloor(
+        loss, gap, kernel[:features], kernel[features] if use_bias else np.zeros(y.shape[1])
+    )
 
 
-def _minimise(basis: np.ndarray, y: np.ndarray, p: int, constant: float, tolerance: float, iterations: int = 200):
+def _minimise(
+    basis: np.ndarray,
+    y: np.ndarray,
+    p: int,
+    constant: float,
+    tolerance: float,
+    iterations: int = 200,
+):
     """Newton's method on one output, in coordinates of the orthonormal `basis`: (point, loss, gap)."""
     point = basis.T @ y  # least squares: exact for p = 2
     best = (point, *_loss_and_gap(basis, basis @ point - y, y, p, constant))
@@ -108,7 +120,9 @@ def _minimise(basis: np.ndarray, y: np.ndarray, p: int, constant: float, toleran
     return best
 
 
-def _loss_and_gap(basis: np.ndarray, error: np.ndarray, y: np.ndarray, p: int, constant: float) -> tuple[float, float]:
+def _loss_and_gap(
+    basis: np.ndarray, error: np.ndarray, y: np.ndarray, p: int, constant: float
+) -> tuple[float, float]:
     n, q = len(y), p / (p - 1)
     loss = constant * np.mean(error**p)
     dual = constant * p / n * error ** (p - 1)

@@ -39,7 +39,9 @@ class NearZero(keras.initializers.RandomNormal):
 
     def __init__(self, stddev: float = 0.01, seed: Any = None) -> None:
         if not isinstance(stddev, numbers.Real) or not 0 <= stddev < math.inf:
-            raise InputError(f"expected a finite standard deviation >= 0. Received: stddev={stddev!r}")
+            raise InputError(
+                f"Expected a finite standard deviation >= 0. Received: stddev={stddev!r}"
+            )
         super().__init__(mean=0.0, stddev=stddev, seed=seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def get(identifier: Any) -> Any:
         0.01
     """
     if identifier is None:
-        raise InputError("expected an initializer or its name, such as 'near_zero'. Received: None")
+        raise InputError("Expected an initializer or its name, such as 'near_zero'. Received: None")
     if isinstance(identifier, str) and identifier == "near_zero":
         return NearZero()
     return keras.initializers.get(identifier)
@@ -115,7 +117,9 @@ def draw(initializer: Any, shape: Sequence[int], dtype: str) -> np.ndarray:
     # Keras may build a layer inside another's symbolic call, where tensors have no values. Graphs, traces and
     # scopes belong to a thread, so a new thread computes eagerly whatever the backend.
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: ops.convert_to_numpy(initializer(tuple(shape), dtype=dtype))).result()
+        return thread.submit(
+            lambda: ops.convert_to_numpy(initializer(tuple(shape), dtype=dtype))
+        ).result()
 
 
 def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.ndarray]:
@@ -161,7 +165,7 @@ def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     narrowest = min(columns for _, columns in shapes[:-1])
     if narrowest < rank:
         raise InputError(
-            f"expected widths >= {rank}, the rank of the kernel, since a product has no higher rank than its "
+            f"Expected widths >= {rank}, the rank of the kernel, since a product has no higher rank than its "
             f"narrowest factor. Received: widths={widths}, kernel.shape={matrix.shape}"
         )
     kept = min(len(s), narrowest)
@@ -200,7 +204,7 @@ def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     shapes = factor_shapes(matrix.shape, depth, widths)
     if min((columns for _, columns in shapes[:-1]), default=math.inf) < min(matrix.shape):
         raise InputError(
-            f"expected widths >= min(in, out) = {min(matrix.shape)}, since narrower identities lose part of "
+            f"Expected widths >= min(in, out) = {min(matrix.shape)}, since narrower identities lose part of "
             f"the kernel. Received: widths={widths}, kernel.shape={matrix.shape}"
         )
     factors = [np.eye(*shape) for shape in shapes]
@@ -216,7 +220,7 @@ def _finite_matrix(kernel: Any) -> tuple[np.ndarray, np.dtype]:
     matrix = array.astype("float64")
     if matrix.ndim != 2 or matrix.size == 0 or not np.isfinite(matrix).all():
         raise InputError(
-            f"expected a kernel of shape (in, out) with finite entries. Received: kernel.shape={array.shape}"
+            f"Expected a kernel of shape (in, out) with finite entries. Received: kernel.shape={array.shape}"
             + ("" if np.isfinite(matrix).all() else ", with entries that are NaN or infinite")
         )
     return matrix, dtype
@@ -243,3 +247,7 @@ def zero_padded(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
          [0. 0. 0.]]
     """
     return np.pad(array, [(0, new - old) for old, new in zip(array.shape, shape, strict=True)])
+
+
+# How to split a matrix into factors, by the name that `FactorizedDense.assign_kernel` takes.
+SPLITS = {"balanced": balanced_factors, "identity": identity_factors}

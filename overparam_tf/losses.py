@@ -20,7 +20,7 @@ def check_exponent(p: float) -> int:
     """
     if isinstance(p, numbers.Real) and not isinstance(p, bool) and p >= 2 and p % 2 == 0:
         return int(p)
-    raise InputError(f"expected an even whole exponent p >= 2, such as 2 or 4. Received: p={p!r}")
+    raise InputError(f"Expected an even whole exponent p >= 2, such as 2 or 4. Received: p={p!r}")
 
 
 def even_power(e: Any, p: int) -> Any:
@@ -180,9 +180,11 @@ def _same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         y_true = ops.expand_dims(y_true, -1)
     elif len(shapes[1]) + 1 == len(shapes[0]) and shapes[0][-1] == 1:
         y_pred = ops.expand_dims(y_pred, -1)
-    elif len(shapes[0]) != len(shapes[1]) or any(None not in (m, n) and m != n for m, n in zip(*shapes, strict=True)):
+    elif len(shapes[0]) != len(shapes[1]) or any(
+        None not in (m, n) and m != n for m, n in zip(*shapes, strict=True)
+    ):
         raise InputError(
-            f"expected labels and predictions of one shape. Received: y_true.shape={shapes[0]}, "
+            f"Expected labels and predictions of one shape. Received: y_true.shape={shapes[0]}, "
             f"y_pred.shape={shapes[1]}"
         )
     return y_true, y_pred

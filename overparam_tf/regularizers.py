@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from overparam_tf._shapes import positive_int
+from overparam_tf.checks import positive_int
 from overparam_tf.errors import InputError
 
 PLACES = ("product", "factors", "first")
@@ -81,12 +81,14 @@ def penalty_on(place: str, regularizer: Any, depth: int = 2) -> dict[str, Any]:
         (16.0, 8.0, 4.0)
     """
     if place not in PLACES:
-        raise InputError(f"expected a place out of {', '.join(PLACES)}. Received: place={place!r}")
+        raise InputError(f"Expected a place out of {', '.join(PLACES)}. Received: place={place!r}")
     depth = positive_int("depth", depth)
     try:
         regularizer = keras.regularizers.get(regularizer)
     except ValueError as error:
-        raise InputError(f"expected a Keras regularizer. Received: regularizer={regularizer!r}") from error
+        raise InputError(
+            f"Expected a Keras regularizer. Received: regularizer={regularizer!r}"
+        ) from error
     if place == "product":
         return {"kernel_regularizer": regularizer, "factor_regularizer": None}
     on_factors = regularizer if place == "factors" else [regularizer] + [None] * (depth - 1)

@@ -43,7 +43,9 @@ class StopSignals:
         global _program
         self._earlier = {}
         if threading.current_thread() is threading.main_thread():
-            self._earlier = {number: signal.signal(number, self._handle) for number in self._signals}
+            self._earlier = {
+                number: signal.signal(number, self._handle) for number in self._signals
+            }
         self._outer, _program = _program, self
         return self
 

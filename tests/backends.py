@@ -26,7 +26,9 @@ needs_xla = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's compiler ta
 # How close two routes to one number in float64 must come. The type promotion of Keras knows float64 on TensorFlow
 # alone, and on PyTorch `keras.ops.matmul` follows it: there Dense multiplies in float32.
 ROUNDING = 1e-5 if BACKEND == "torch" else 1e-10
-needs_float64 = pytest.mark.skipif(BACKEND == "torch", reason="Keras's Dense computes in float32 on PyTorch")
+needs_float64 = pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras's Dense computes in float32 on PyTorch"
+)
 
 
 def portable_paths() -> list[str]:

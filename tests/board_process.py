@@ -15,8 +15,19 @@ ROOT = Path(__file__).parents[1]
 @contextlib.contextmanager
 def board(logdir, *options):
     """The addresses that it prints, by title; Ctrl-C ends it, with exit code 0."""
-    command = [sys.executable, "-m", "experiments.board", "--logdir", str(logdir), "--port", "0", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.board",
+        "--logdir",
+        str(logdir),
+        "--port",
+        "0",
+        *options,
+    ]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             addresses = {}
             for line in process.stdout:

@@ -8,7 +8,9 @@ import sys
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever the user's keras.json says
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # for what is compiled is small, and runs once
+os.environ.setdefault(
+    "JAX_DISABLE_MOST_OPTIMIZATIONS", "1"
+)  # for what is compiled is small, and runs once
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
@@ -23,7 +25,9 @@ class NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(name, self) if name == "tensorflow" else None
 
     def create_module(self, spec):
-        raise ModuleNotFoundError(f"under KERAS_BACKEND={BACKEND} the tests do without TensorFlow", name=spec.name)
+        raise ModuleNotFoundError(
+            f"under KERAS_BACKEND={BACKEND} the tests do without TensorFlow", name=spec.name
+        )
 
     def exec_module(self, module):
         """Never reached; asked for by Python."""
@@ -52,7 +56,9 @@ def float64():
 
     def use(dtype):
         keras.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(dtype)  # Keras makes it from floatx only once, for the first layer
+        keras.config.set_dtype_policy(
+            dtype
+        )  # Keras makes it from floatx only once, for the first layer
 
     use("float64")
     yield

@@ -23,10 +23,11 @@ MODULES = {
 # The flow of the design, early to late: a part imports only parts before it.
 ORDER = [
     ("errors", "_version"),
-    ("_shapes", "_files", "_difference"),
-    ("losses", "initializers", "regularizers", "spectral", "_sealed"),
+    ("checks", "atomic_files"),
+    ("_shapes",),
+    ("losses", "initializers", "regularizers"),
     ("dynamics",),
-    ("layers", "optimizers", "datasets", "_watched"),
+    ("layers", "optimizers", "datasets"),
     ("surgery", "callbacks", "floor", "emulation"),
     ("checkpoints", "stopping", "progress"),
     ("distributed",),
@@ -34,6 +35,7 @@ ORDER = [
     ("runlog",),
 ]
 NO_TENSORFLOW = (
+    "checks",
     "losses",
     "initializers",
     "regularizers",
@@ -42,21 +44,20 @@ NO_TENSORFLOW = (
     "optimizers",
     "datasets",
     "surgery",
-    "spectral",
+    "callbacks.singular_values",
+    "callbacks.watched_layers",
     "checkpoints",
     "stopping",
-    "_difference",
-    "_sealed",
-    "_watched",
 )
 
 
-def imports(module: str, top_level_only: bool = False) -> set[str]:
-    """The modules that `module` imports, a from-import of a submodule counted as the submodule."""
-    tree = ast.parse(MODULES[module].read_text())
-    nodes = tree.body if top_level_only else ast.walk(tree)
+def imports(module: str) -> set[str]:
+    """Return the modules that `module` imports anywhere, also within functions and for types.
+
+    A from-import of a submodule counts as the submodule.
+    """
     found = set()
-    for node in nodes:
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -70,7 +71,11 @@ def part(module: str) -> str:
 
 
 def test_the_library_never_imports_experiments():
-    offenders = [m for m in MODULES if m.startswith("overparam_tf") and any("experiments" in i for i in imports(m))]
+    offenders = [
+        m
+        for m in MODULES
+        if m.startswith("overparam_tf") and any("experiments" in i for i in imports(m))
+    ]
     assert not offenders
 
 
@@ -85,19 +90,36 @@ def test_parts_import_only_parts_before_them():
 
 
 def test_no_import_cycles():
-    graph = {module: imports(module, top_level_only=True) & set(MODULES) - {module} for module in MODULES}
-    tuple(graphlib.TopologicalSorter(graph).static_order())  # raises a CycleError that names the cycle
+    graph = {module: imports(module) & set(MODULES) - {module} for module in MODULES}
+    tuple(
+        graphlib.TopologicalSorter(graph).static_order()
+    )  # raises a CycleError that names the cycle
+
+
+def test_no_private_module_is_imported_across_packages():
+    offenders = []
+    for module in MODULES:
+        for imported in imports(module) & set(MODULES):
+            package, _, name = imported.rpartition(".")
+            if name.startswith("_") and module != package and not module.startswith(f"{package}."):
+                offenders.append(f"{module} imports {imported}")
+    assert not offenders
+
+
+def test_experiments_is_a_house_of_few_rooms():
+    entries = [path.name for path in (ROOT / "experiments").iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 20, sorted(entries)
 
 
 @pytest.mark.parametrize("name", NO_TENSORFLOW)
 def test_parts_for_every_backend_import_no_tensorflow(name):
     for module in MODULES:
-        if part(module) == name and module.startswith("overparam_tf"):
+        if f"{module}.".startswith(f"overparam_tf.{name}."):
             assert not {i for i in imports(module) if i.split(".")[0] == "tensorflow"}, module
 
 
 def test_dynamics_is_pure():
-    allowed = {"overparam_tf.errors", "overparam_tf.dynamics"}
+    allowed = {"overparam_tf.errors", "overparam_tf.checks", "overparam_tf.dynamics"}
     for module in MODULES:
         if part(module) == "dynamics":
             ours = {i for i in imports(module) if i.startswith("overparam_tf")}

@@ -56,7 +56,10 @@ COMMAND_LINES = {
     "no such run to continue": ("optimizer_compare", ["--resume", "--name", "gone"]),
     "a ratio of labels below 1": ("plateau", ["--ratios", "0"]),
     "an odd power": ("plateau", ["--powers", "3"]),
-    "radii the wrong way round": ("no_regularizer", ["--inner-radius", "1", "--outer-radius", "0.1"]),
+    "radii the wrong way round": (
+        "no_regularizer",
+        ["--inner-radius", "1", "--outer-radius", "0.1"],
+    ),
     "an unknown optimizer": ("speedup", ["--optimizers", "LBFGS"]),
     "an unknown penalty": ("mnist_cnn", ["--regularize", "last"]),
     "a fraction of an epoch": ("mnist_cnn", ["--epochs", "0.5"]),
@@ -94,7 +97,17 @@ COMMAND_LINES = {
     "a board of fewer than one run": ("board", ["--newest", "-1"]),
 }
 # These have no option --data, or it names something else.
-NO_GAS = ("plateau", "mnist_cnn", "step_cost", "layer_cost", "loop_cost", "log_cost", "all", "report", "board")
+NO_GAS = (
+    "plateau",
+    "mnist_cnn",
+    "step_cost",
+    "layer_cost",
+    "loop_cost",
+    "log_cost",
+    "all",
+    "report",
+    "board",
+)
 
 X, Y = np.eye(3), np.ones((3, 1))
 PROBLEM = op.Problem("toy", X, Y, "made here", "none", synthetic=True)
@@ -117,10 +130,16 @@ CONSTRUCTORS = {
     "width 0": lambda: op.FactorizedDense(3, width=0),
     "too many widths": lambda: op.FactorizedDense(3, depth=2, width=[3, 3]),
     "an unknown contraction": lambda: op.FactorizedDense(3, contraction="fast"),
-    "a list of initializers too short": lambda: op.FactorizedDense(3, depth=3, factor_initializer=["zeros"]),
-    "a kernel of another shape": lambda: built(op.FactorizedDense(3)).assign_kernel(np.ones((2, 2))),
+    "a list of initializers too short": lambda: op.FactorizedDense(
+        3, depth=3, factor_initializer=["zeros"]
+    ),
+    "a kernel of another shape": lambda: built(op.FactorizedDense(3)).assign_kernel(
+        np.ones((2, 2))
+    ),
     "a kernel with NaN": lambda: built(op.FactorizedDense(3)).assign_kernel(np.full((4, 3), NAN)),
-    "kernel sizes that do not compose": lambda: op.FactorizedConv2D(4, 3, factor_kernel_sizes=[3, 3]),
+    "kernel sizes that do not compose": lambda: op.FactorizedConv2D(
+        4, 3, factor_kernel_sizes=[3, 3]
+    ),
     "filters below zero": lambda: op.FactorizedConv2D(-4, 3),
     "an unknown padding": lambda: op.FactorizedConv2D(4, 3, padding="circular"),
     "groups that do not divide": lambda: op.FactorizedConv2D(4, 3, groups=3),
@@ -137,7 +156,9 @@ CONSTRUCTORS = {
     "no such layer": lambda: op.overparameterize(plain_model(), layers="conv*"),
     "a width that loses functions": lambda: op.overparameterize(plain_model(), width=1),
     "no model": lambda: op.overparameterize("model"),
-    "a model that is not built": lambda: op.overparameterize(keras.Sequential([keras.layers.Dense(3)])),
+    "a model that is not built": lambda: op.overparameterize(
+        keras.Sequential([keras.layers.Dense(3)])
+    ),
     "an unknown split": lambda: op.overparameterize(plain_model(), initializer="random"),
     "nothing to collapse": lambda: op.collapse(3),
     "a checkpoint that is not there": lambda: op.load_collapsed("no/such/model.keras"),
@@ -153,18 +174,28 @@ CONSTRUCTORS = {
     "a variant with a rate of NaN": lambda: op.Variant("v", learning_rates=(NAN,)),
     "a variant at depth 0": lambda: op.Variant("v", depth=0, learning_rates=(0.1,)),
     "a fractional depth of factors": lambda: op.Variant("v", depth=1.5, learning_rates=(0.1,)),
-    "an optimizer that mixes runs": lambda: op.Variant("v", optimizer="lamb", learning_rates=(0.1,)),
+    "an optimizer that mixes runs": lambda: op.Variant(
+        "v", optimizer="lamb", learning_rates=(0.1,)
+    ),
     "clipping across runs": lambda: op.Variant(
         "v", optimizer=keras.optimizers.SGD(clipnorm=1.0), learning_rates=(0.1,)
     ),
     "a sweep of nothing": lambda: op.Sweep(PROBLEM, []),
-    "two variants of one name": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))] * 2),
-    "a sweep under a Keras loss": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))], "mse"),
+    "two variants of one name": lambda: op.Sweep(
+        PROBLEM, [op.Variant("v", learning_rates=(0.1,))] * 2
+    ),
+    "a sweep under a Keras loss": lambda: op.Sweep(
+        PROBLEM, [op.Variant("v", learning_rates=(0.1,))], "mse"
+    ),
     "no steps": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))]).run(0),
-    "steps as text": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))]).run("many"),
+    "steps as text": lambda: op.Sweep(PROBLEM, [op.Variant("v", learning_rates=(0.1,))]).run(
+        "many"
+    ),
     "a floor of odd power": lambda: op.convex_floor(X, Y, 3),
     "an unknown strategy": lambda: op.get_strategy("tpu"),
-    "a training set without batches": lambda: op.train(plain_model(), (X, Y), "mse", keras.optimizers.SGD()),
+    "a training set without batches": lambda: op.train(
+        plain_model(), (X, Y), "mse", keras.optimizers.SGD()
+    ),
 }
 
 
@@ -181,7 +212,9 @@ def test_constructors(case):
     with pytest.raises(op.InputError) as caught:
         CONSTRUCTORS[case]()
     line = str(caught.value)
-    assert "\n" not in line and re.search("received|not|there is no|need", line, re.IGNORECASE), line
+    assert "\n" not in line and re.search("received|not|there is no|need", line, re.IGNORECASE), (
+        line
+    )
 
 
 def test_there_are_enough_of_them():

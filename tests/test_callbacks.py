@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from overparam_tf.callbacks import EndToEndMonitor
+from overparam_tf.callbacks.end_to_end_monitor import EndToEndMonitor
+from overparam_tf.callbacks.singular_values import (
+    effective_rank,
+    randomized_singular_values,
+    singular_values,
+)
 from overparam_tf.dynamics import effective_learning_rate
 from overparam_tf.errors import InputError
 from overparam_tf.layers import FactorizedConv2D, FactorizedDense, FactorizedEinsumDense
-from overparam_tf.spectral import effective_rank, randomized_singular_values, singular_values
 from tests.backends import BACKEND, needs_tensorflow
 
 RNG = np.random.default_rng(0)
@@ -23,7 +27,9 @@ def compiled(layers, inputs=(4,), rate=0.01, **options):
 
 
 def dense(units=3, depth=2, name="head", **options):
-    return FactorizedDense(units, depth, kernel_initializer="glorot_uniform", name=name, dtype="float64", **options)
+    return FactorizedDense(
+        units, depth, kernel_initializer="glorot_uniform", name=name, dtype="float64", **options
+    )
 
 
 def kernel_of(layer):
@@ -33,7 +39,9 @@ def kernel_of(layer):
 def fit(model, monitor, examples=10, epochs=2, **options):
     x = RNG.normal(size=(examples, *model.input_shape[1:]))
     y = RNG.normal(size=(examples, *model.output_shape[1:]))
-    return model.fit(x, y, batch_size=1, epochs=epochs, callbacks=[monitor], verbose=0, **options).history
+    return model.fit(
+        x, y, batch_size=1, epochs=epochs, callbacks=[monitor], verbose=0, **options
+    ).history
 
 
 def measured(layer, inputs, rate=0.1, **options):
@@ -42,7 +50,9 @@ def measured(layer, inputs, rate=0.1, **options):
     monitor = EndToEndMonitor(**options)
     monitor.set_model(model)
     monitor.on_step(0)
-    return {name.removeprefix(f"{layer.name}/"): values[0] for name, values in monitor.history.items()}
+    return {
+        name.removeprefix(f"{layer.name}/"): values[0] for name, values in monitor.history.items()
+    }
 
 
 # When.
@@ -67,7 +77,8 @@ def test_steps_are_batches_at_the_ends_of_executions(every, per_execution, steps
     assert {len(values) for values in monitor.history.values()} == {len(steps)}
     for name in SCALARS:
         at_epoch_ends = [
-            monitor.history[f"head/{name}"][max(i for i, s in enumerate(steps) if s <= end)] for end in (10, 20)
+            monitor.history[f"head/{name}"][max(i for i, s in enumerate(steps) if s <= end)]
+            for end in (10, 20)
         ]
         assert logs[f"head/{name}"] == at_epoch_ends
     assert "step" not in logs and "head/singular_values" not in logs
@@ -83,7 +94,10 @@ def test_steps_go_on_in_the_next_fit_and_need_no_known_length():
 
 
 def test_training_that_stops_early_is_measured_at_its_end():
-    monitor, stop = EndToEndMonitor(100), keras.callbacks.EarlyStopping("head/norm", patience=1, mode="min")
+    monitor, stop = (
+        EndToEndMonitor(100),
+        keras.callbacks.EarlyStopping("head/norm", patience=1, mode="min"),
+    )
     model = compiled([dense()])
     model.fit(np.zeros((3, 4)), np.zeros((3, 3)), 1, epochs=9, callbacks=[monitor, stop], verbose=0)
     assert monitor.history["step"] == [0, 6]
@@ -114,7 +128,9 @@ def test_numbers_of_a_matrix_against_closed_forms(depth):
     np.testing.assert_allclose(found["singular_values"], s[:2])
     np.testing.assert_allclose(found["norm"], np.linalg.norm(kernel))
     np.testing.assert_allclose(found["effective_rank"], np.prod(p**-p))
-    np.testing.assert_allclose(found["effective_learning_rate"], 0.1 * s[0] ** (2 - 2 / depth), rtol=1e-6)
+    np.testing.assert_allclose(
+        found["effective_learning_rate"], 0.1 * s[0] ** (2 - 2 / depth), rtol=1e-6
+    )
     assert (found["balance_defect"] > 0.1) == (depth > 1)
 
 
@@ -122,12 +138,20 @@ def test_rate_of_a_single_output_is_claim_2_at_the_current_rate_of_a_schedule():
     schedule, monitor = keras.optimizers.schedules.InverseTimeDecay(0.4, 1, 1.0), EndToEndMonitor(3)
     model = compiled([dense(1, 3, use_bias=False)], rate=schedule)
     fit(model, monitor, examples=3, epochs=1)
-    expected = 0.4 / (1 + 3) * ops.convert_to_numpy(effective_learning_rate(model.layers[0].kernel, 3))[0, 0]
-    np.testing.assert_allclose(monitor.history["head/effective_learning_rate"][-1], expected, rtol=1e-6)
+    expected = (
+        0.4
+        / (1 + 3)
+        * ops.convert_to_numpy(effective_learning_rate(model.layers[0].kernel, 3))[0, 0]
+    )
+    np.testing.assert_allclose(
+        monitor.history["head/effective_learning_rate"][-1], expected, rtol=1e-6
+    )
 
 
 def test_kernel_of_an_attention_projection_is_a_matrix_of_in_axes_and_out_axes():
-    layer = FactorizedEinsumDense("abc,dec->abde", (None, 2, 4), kernel_initializer="glorot_uniform", dtype="float64")
+    layer = FactorizedEinsumDense(
+        "abc,dec->abde", (None, 2, 4), kernel_initializer="glorot_uniform", dtype="float64"
+    )
     found = measured(layer, (5, 6))
     matrix = kernel_of(layer).reshape(8, 6)
     np.testing.assert_allclose(found["singular_values"], np.linalg.svd(matrix, compute_uv=False))
@@ -136,7 +160,9 @@ def test_kernel_of_an_attention_projection_is_a_matrix_of_in_axes_and_out_axes()
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_kernel_of_a_convolution_is_a_matrix_for_each_group(groups):
-    layer = FactorizedConv2D(4, (2, 3), depth=3, groups=groups, kernel_initializer="glorot_uniform", dtype="float64")
+    layer = FactorizedConv2D(
+        4, (2, 3), depth=3, groups=groups, kernel_initializer="glorot_uniform", dtype="float64"
+    )
     found, inputs = measured(layer, (5, 5, 6)), 6 // groups
     matrix = np.zeros((groups, 6 * inputs, groups, 4 // groups))
     for g, outputs in enumerate(np.split(kernel_of(layer), groups, axis=-1)):
@@ -151,7 +177,13 @@ def test_balance_defect_of_convolutions_changes_in_second_order_of_the_rate_only
     def defect_after_a_step(rate):
         keras.utils.set_random_seed(1)
         layer = FactorizedConv2D(
-            4, 3, 3, groups=groups, kernel_initializer="glorot_uniform", dtype="float64", name="conv"
+            4,
+            3,
+            3,
+            groups=groups,
+            kernel_initializer="glorot_uniform",
+            dtype="float64",
+            name="conv",
         )
         model, monitor = compiled([layer], (5, 5, 4), rate), EndToEndMonitor(1)
         x, y = (np.random.default_rng(2).normal(size=(8, n, n, 4)) for n in (5, 3))
@@ -167,10 +199,17 @@ def test_kernels_that_are_zero_or_not_finite_are_results_too():
     layer.build((None, 4))
     layer.set_weights([np.zeros(w.shape) for w in layer.weights])
     found = measured(layer, (4,))
-    assert [found[name] for name in SCALARS] == [0, 0, 0, 0] and found["singular_values"] == [0, 0, 0]
+    assert [found[name] for name in SCALARS] == [0, 0, 0, 0] and found["singular_values"] == [
+        0,
+        0,
+        0,
+    ]
     layer.factors[0].assign(np.full((4, 3), np.inf))
     found = measured(layer, (4,))
-    assert np.isnan([found[name] for name in SCALARS]).all() and np.isnan(found["singular_values"]).all()
+    assert (
+        np.isnan([found[name] for name in SCALARS]).all()
+        and np.isnan(found["singular_values"]).all()
+    )
 
 
 # Large kernels.
@@ -236,12 +275,16 @@ class Twins(keras.Model):
 
 
 def nested():
-    encoder = keras.Sequential([keras.Input((4,), dtype="float64"), dense(4, name="inner")], name="encoder")
+    encoder = keras.Sequential(
+        [keras.Input((4,), dtype="float64"), dense(4, name="inner")], name="encoder"
+    )
     shared = dense(4, name="shared")
     spread = keras.layers.TimeDistributed(dense(4, name="each"), name="spread", dtype="float64")
     x = keras.Input((4,), dtype="float64")
     wide = keras.layers.Reshape((1, 4), dtype="float64")(shared(shared(encoder(x))))
-    model = keras.Model(x, Twins(name="twins", dtype="float64")(keras.layers.Flatten(dtype="float64")(spread(wide))))
+    model = keras.Model(
+        x, Twins(name="twins", dtype="float64")(keras.layers.Flatten(dtype="float64")(spread(wide)))
+    )
     model.compile("sgd", "mse")
     return model
 
@@ -271,7 +314,9 @@ def test_tensorboard_gets_scalars_and_histograms(tmp_path):
     for name in SCALARS:
         written = event_files.scalars(found, f"head/{name}")
         assert list(written) == [0, 5, 10, 15, 20]
-        np.testing.assert_allclose(list(written.values()), monitor.history[f"head/{name}"], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            list(written.values()), monitor.history[f"head/{name}"], rtol=1e-6, atol=1e-9
+        )
     assert [step for step, _ in found["head/singular_values"]] == [0, 5, 10, 15, 20]
     assert found["head/singular_values"][0][1].metadata.plugin_data.plugin_name == "histograms"
 
@@ -292,10 +337,10 @@ def test_tensorboard_leaves_out_what_is_not_finite(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"every": 0}, "expected a positive integer for every. Received: every=0"),
-        ({"top": 1.5}, "expected a positive integer for top. Received: top=1.5"),
-        ({"max_exact": -1}, "expected a positive integer for max_exact. Received: max_exact=-1"),
-        ({"layers": [3]}, "expected names or patterns of layers. Received: layers=[3]"),
+        ({"every": 0}, "Expected a positive integer for every. Received: every=0"),
+        ({"top": 1.5}, "Expected a positive integer for top. Received: top=1.5"),
+        ({"max_exact": -1}, "Expected a positive integer for max_exact. Received: max_exact=-1"),
+        ({"layers": [3]}, "Expected names or patterns of layers. Received: layers=[3]"),
     ],
 )
 def test_bad_arguments(options, message):
@@ -310,10 +355,18 @@ PLAIN = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)], name="plain
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        (lambda: compiled(PLAIN.layers), {}, "expected a model with a factorised layer"),
+        (lambda: compiled(PLAIN.layers), {}, "Expected a model with a factorised layer"),
         (lambda: compiled([dense()]), {"layers": "tail"}, "here head. Received: layers=['tail']"),
-        (lambda: keras.Sequential([keras.Input((4,)), dense()]), {}, "expected an optimizer with one learning rate"),
-        (lambda: keras.Sequential([dense()]), {"optimizer": keras.optimizers.SGD()}, "unbuilt layer 'head'"),
+        (
+            lambda: keras.Sequential([keras.Input((4,)), dense()]),
+            {},
+            "Expected an optimizer with one learning rate",
+        ),
+        (
+            lambda: keras.Sequential([dense()]),
+            {"optimizer": keras.optimizers.SGD()},
+            "unbuilt layer 'head'",
+        ),
         (lambda: None, {}, "call set_model(model) first"),
     ],
 )

@@ -14,12 +14,16 @@ import zipfile
 import numpy as np
 import pytest
 
-from overparam_tf import _sealed
-from overparam_tf._difference import first_difference
-from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.checkpoints import sealed_npz as _sealed
+from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checkpoints.difference import first_difference
 from overparam_tf.errors import InputError
 
-FACTS = {"options": {"rates": (0.1, 0.2), "steps": 100, "name": None}, "data": "a0b1", "versions": {"numpy": "2"}}
+FACTS = {
+    "options": {"rates": (0.1, 0.2), "steps": 100, "name": None},
+    "data": "a0b1",
+    "versions": {"numpy": "2"},
+}
 ARRAYS = {
     "float32": np.float32([[1, -0.0], [np.nan, np.inf]]),
     "float64 scalar": np.array(np.pi),
@@ -117,8 +121,14 @@ def test_the_default_report_is_a_line_on_standard_error(checkpoints, capsys):
 OTHERS = {
     "value": ({"data": "ffff"}, 'data: "ffff" now, "a0b1" in the checkpoint'),
     "nested": ({"versions": {"numpy": "3"}}, 'versions.numpy: "3" now, "2" in the checkpoint'),
-    "in a list": ({"options": {**FACTS["options"], "rates": (0.1, 0.3)}}, r"options.rates\[1\]: 0.3 now, 0.2 in"),
-    "longer list": ({"options": {**FACTS["options"], "rates": (0.1,)}}, r"options.rates: \[0.1\] now, \[0.1, 0.2\] in"),
+    "in a list": (
+        {"options": {**FACTS["options"], "rates": (0.1, 0.3)}},
+        r"options.rates\[1\]: 0.3 now, 0.2 in",
+    ),
+    "longer list": (
+        {"options": {**FACTS["options"], "rates": (0.1,)}},
+        r"options.rates: \[0.1\] now, \[0.1, 0.2\] in",
+    ),
     "more": ({"dtype": "float32"}, 'dtype: "float32" now, nothing in the checkpoint'),
     "less": ({"versions": {}}, 'versions.numpy: nothing now, "2" in the checkpoint'),
 }
@@ -147,7 +157,9 @@ def test_clear_leaves_what_is_not_its_own(checkpoints):
 
 def test_the_folder_goes_with_its_last_checkpoint(checkpoints):
     checkpoints.save(1, {})
-    (checkpoints.folder / ".step-000000000009.npz.tmp").write_text("half")  # of a kill while writing
+    (checkpoints.folder / ".step-000000000009.npz.tmp").write_text(
+        "half"
+    )  # of a kill while writing
     checkpoints.clear()
     assert not checkpoints.folder.exists()
 
@@ -231,7 +243,9 @@ def npy(header):
 
 CRAFTED = {
     "huge": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}"),
-    "overflowing": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296, 2)}"),
+    "overflowing": npy(
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296, 2)}"
+    ),
     "negative": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}"),
     "long text": npy("{'descr': '<U536870000', 'fortran_order': False, 'shape': (1,)}"),
     "objects": npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}"),
@@ -253,7 +267,9 @@ def test_announced_sizes_are_checked_before_memory_is_asked_for(case, checkpoint
     tracemalloc.start()
     found, (_, peak) = checkpoints.newest(said.append), tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert found is None and "damaged" in said[0] and peak < 2 << 20  # of which a block of the file is one
+    assert (
+        found is None and "damaged" in said[0] and peak < 2 << 20
+    )  # of which a block of the file is one
 
 
 def mutated(content, random):
@@ -273,7 +289,9 @@ def mutated(content, random):
             case 4:
                 content[at : at + 1] = bytes([random.randrange(256)])
             case 5:
-                content[at : at + 1] = random.choice((b"\xff" * 8, b"9" * 9, b"(", b"'", b"\n", b"O", b"\\", b"-1"))
+                content[at : at + 1] = random.choice(
+                    (b"\xff" * 8, b"9" * 9, b"(", b"'", b"\n", b"O", b"\\", b"-1")
+                )
     return bytes(content)
 
 
@@ -308,4 +326,6 @@ def test_ten_thousand_damaged_files(checkpoints):
         if index % 3 == 0:
             assert found is None or content == original
         undamaged += found is not None
-    assert undamaged > 100  # values within an array, with a right checksum: the mutants do reach the readers
+    assert (
+        undamaged > 100
+    )  # values within an array, with a right checksum: the mutants do reach the readers

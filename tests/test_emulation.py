@@ -70,7 +70,9 @@ def gap(depth, width, rate, steps=300, p=2):
     problem, kernel = small_problem(), np.random.default_rng(1).normal(size=(6, 1))
     factors = balanced_factors(kernel, depth, width)
     real = Variant("real", depth, width, learning_rates=(rate,), initial_factors=factors)
-    rule = Variant("rule", depth, width, learning_rates=(rate,), initial_factors=factors, update="end_to_end")
+    rule = Variant(
+        "rule", depth, width, learning_rates=(rate,), initial_factors=factors, update="end_to_end"
+    )
     history = Sweep(problem, [real, rule], LpLoss(p), "float64").run(steps, points=steps + 1)
     (_, real_losses), (_, rule_losses) = history.curve("real", rate), history.curve("rule", rate)
     return np.max(np.abs(real_losses / rule_losses - 1))
@@ -80,7 +82,9 @@ def gap(depth, width, rate, steps=300, p=2):
 @pytest.mark.parametrize("width", [1, 5])
 def test_the_gap_to_real_training_is_proportional_to_the_rate(depth, width):
     # Half the rate and twice the steps cover the same time, so that the gap halves too.
-    gaps = [gap(depth, width, rate, steps) for rate, steps in ((4e-3, 300), (2e-3, 600), (1e-3, 1200))]
+    gaps = [
+        gap(depth, width, rate, steps) for rate, steps in ((4e-3, 300), (2e-3, 600), (1e-3, 1200))
+    ]
     slopes = np.log2(np.array(gaps[:-1]) / gaps[1:])
     assert gaps[0] < 0.1 and (np.abs(slopes - 1) < 0.1).all()
 
@@ -103,7 +107,9 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_gets_one_clear_line(case):
     problem = small_problem()
-    arguments = dict(x=problem.x, y=problem.y, w_init=np.ones((6, 1)), iterations=2, learning_rate=0.1, depth=2)
+    arguments = dict(
+        x=problem.x, y=problem.y, w_init=np.ones((6, 1)), iterations=2, learning_rate=0.1, depth=2
+    )
     with pytest.raises(InputError, match="Received") as caught:
         emulate(**{**arguments, **BAD[case]})
     assert "\n" not in str(caught.value)

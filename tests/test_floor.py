@@ -19,7 +19,10 @@ def test_no_direction_goes_lower(p, use_bias):
 
     assert np.isclose(loss(floor.kernel, floor.bias), floor.loss, rtol=1e-12)
     for scale in (1e-4, 1e-3, 1e-1):
-        step, shift = scale * rng.normal(size=floor.kernel.shape), scale * use_bias * rng.normal(size=2)
+        step, shift = (
+            scale * rng.normal(size=floor.kernel.shape),
+            scale * use_bias * rng.normal(size=2),
+        )
         assert loss(floor.kernel + step, floor.bias + shift) > floor.loss
 
 
@@ -39,7 +42,9 @@ def test_the_gap_bounds_the_error(p):
 def test_dependent_columns_do_not_lower_the_floor():
     problem = small_problem()
     doubled = np.hstack([problem.x, problem.x[:, :3]])
-    assert np.isclose(convex_floor(doubled, problem.y).loss, convex_floor(problem.x, problem.y).loss, rtol=1e-9)
+    assert np.isclose(
+        convex_floor(doubled, problem.y).loss, convex_floor(problem.x, problem.y).loss, rtol=1e-9
+    )
 
 
 def test_a_known_minimum():

@@ -8,7 +8,13 @@ import pytest
 
 from overparam_tf import initializers
 from overparam_tf.errors import InputError
-from overparam_tf.initializers import NearZero, balanced_factors, factor_seed, identity_factors, per_factor
+from overparam_tf.initializers import (
+    NearZero,
+    balanced_factors,
+    factor_seed,
+    identity_factors,
+    per_factor,
+)
 
 RNG = np.random.default_rng(0)
 SPLITS = [
@@ -114,7 +120,7 @@ def test_get_knows_its_own_name_and_keras_names():
     assert type(initializers.get("near_zero")) is NearZero
     assert type(initializers.get("glorot_uniform")) is keras.initializers.GlorotUniform
     np.testing.assert_array_equal(initializers.get(np.eye(2))((2, 2), dtype="float32"), np.eye(2))
-    with pytest.raises(InputError, match="expected an initializer"):
+    with pytest.raises(InputError, match="Expected an initializer"):
         initializers.get(None)
 
 
@@ -123,7 +129,9 @@ def test_get_knows_its_own_name_and_keras_names():
 )
 def test_factors_of_equal_shape_start_from_different_values(initializer):
     first, second, third = (np.asarray(per_factor(initializer, j)((3, 3))) for j in range(3))
-    assert not np.any(first == second) and not np.any(second == third) and not np.any(first == third)
+    assert (
+        not np.any(first == second) and not np.any(second == third) and not np.any(first == third)
+    )
 
 
 def test_the_first_factor_keeps_the_seed_and_the_others_derive_theirs():

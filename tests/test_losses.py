@@ -65,7 +65,10 @@ def test_a_compiled_model_keeps_its_loss(loss, tmp_path):
     model.compile("sgd", loss)
     before = model.evaluate(Y, PREDICTION, verbose=0)
     model.save(tmp_path / "model.keras")
-    assert keras.models.load_model(tmp_path / "model.keras").evaluate(Y, PREDICTION, verbose=0) == before
+    assert (
+        keras.models.load_model(tmp_path / "model.keras").evaluate(Y, PREDICTION, verbose=0)
+        == before
+    )
 
 
 @pytest.mark.parametrize("p", [3, 1, 0, -2, 2.5, True, "4", None, float("nan"), float("inf")])

@@ -19,7 +19,9 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     "block",
     [
         pytest.param(
-            block, id=block.splitlines()[0], marks=needs_tensorflow if re.search("Sweep|get_strategy", block) else ()
+            block,
+            id=block.splitlines()[0],
+            marks=needs_tensorflow if re.search("Sweep|get_strategy", block) else (),
         )
         for block in BLOCKS
     ],

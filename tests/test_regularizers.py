@@ -19,7 +19,9 @@ ATOL = 1e-7
 def layer_of(factors, **arguments):
     """A layer without bias, in float64, that has the given factors."""
     depth, widths = len(factors), [factor.shape[1] for factor in factors]
-    layer = FactorizedDense(widths[-1], depth, widths[:-1], use_bias=False, dtype="float64", **arguments)
+    layer = FactorizedDense(
+        widths[-1], depth, widths[:-1], use_bias=False, dtype="float64", **arguments
+    )
     layer.build((None, factors[0].shape[0]))
     layer.set_weights(factors)
     return layer
@@ -31,11 +33,16 @@ def penalty(layer):
 
 def balanced(depth, singular_values=(3.0, 0.7, 0.2)):
     left, right = (np.linalg.qr(RNG.normal(size=shape))[0] for shape in ((4, 3), (3, 3)))
-    return left, np.array(singular_values), right, balanced_factors(left * singular_values @ right.T, depth)
+    return (
+        left,
+        np.array(singular_values),
+        right,
+        balanced_factors(left * singular_values @ right.T, depth),
+    )
 
 
 def velocity(layer, step=1e-4):
-    """d kernel / dt when every factor follows minus the central differences of the layer's penalty."""
+    """D kernel / dt when every factor follows minus the central differences of the layer's penalty."""
     factors = layer.get_weights()
     moved = np.zeros(tuple(layer.kernel.shape))
     for j, factor in enumerate(factors):
@@ -56,15 +63,23 @@ def velocity(layer, step=1e-4):
 @pytest.mark.parametrize("place", PLACES)
 def test_balanced_singular_values_decay_at_the_rate_of_the_place(place, depth):
     left, s, right, factors = balanced(depth)
-    rates = {"product": depth * LAMBDA * s ** (3 - 2 / depth), "factors": depth * LAMBDA * s, "first": LAMBDA * s}
+    rates = {
+        "product": depth * LAMBDA * s ** (3 - 2 / depth),
+        "factors": depth * LAMBDA * s,
+        "first": LAMBDA * s,
+    }
     layer = layer_of(factors, **penalty_on(place, L2, depth))
     np.testing.assert_allclose(velocity(layer), -(left * rates[place]) @ right.T, atol=ATOL)
 
 
 @pytest.mark.parametrize(("place", "times"), [("factors", 3), ("first", 1)])
 def test_kernel_of_any_factors_decays_in_proportion(place, times):
-    layer = layer_of([RNG.normal(size=shape) for shape in ((3, 2), (2, 4), (4, 2))], **penalty_on(place, L2, 3))
-    np.testing.assert_allclose(velocity(layer), -times * LAMBDA * np.linalg.multi_dot(layer.get_weights()), atol=ATOL)
+    layer = layer_of(
+        [RNG.normal(size=shape) for shape in ((3, 2), (2, 4), (4, 2))], **penalty_on(place, L2, 3)
+    )
+    np.testing.assert_allclose(
+        velocity(layer), -times * LAMBDA * np.linalg.multi_dot(layer.get_weights()), atol=ATOL
+    )
 
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
@@ -79,7 +94,10 @@ def test_factors_cost_the_schatten_norm_and_never_less(depth):
 
 def test_product_costs_what_its_kernel_costs_in_dense_and_first_factor_can_shrink_for_free():
     _, s, _, (first, second) = balanced(2)
-    of = {place: penalty(layer_of([first / 100, second * 100], **penalty_on(place, L2))) for place in PLACES}
+    of = {
+        place: penalty(layer_of([first / 100, second * 100], **penalty_on(place, L2)))
+        for place in PLACES
+    }
     np.testing.assert_allclose(of["product"], LAMBDA / 2 * np.sum(s**2))
     np.testing.assert_allclose(of["first"], LAMBDA / 2 * np.sum(s) / 100**2)
 
@@ -96,9 +114,12 @@ def test_penalty_survives_the_config(place):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("kernel", L2), "expected a place out of product, factors, first. Received: place='kernel'"),
-        (("first", "l3"), "expected a Keras regularizer. Received: regularizer='l3'"),
-        (("first", L2, 0), "expected a positive integer for depth. Received: depth=0"),
+        (
+            ("kernel", L2),
+            "Expected a place out of product, factors, first. Received: place='kernel'",
+        ),
+        (("first", "l3"), "Expected a Keras regularizer. Received: regularizer='l3'"),
+        (("first", L2, 0), "Expected a positive integer for depth. Received: depth=0"),
     ],
 )
 def test_bad_input(arguments, message):

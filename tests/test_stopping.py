@@ -26,7 +26,12 @@ def test_a_signal_ends_a_program_at_once(number):
 
 @pytest.mark.parametrize("number", HANDLERS)
 def test_a_deferred_signal_is_noted_and_the_second_is_at_once(number):
-    with pytest.raises(KeyboardInterrupt), StopSignals() as program, deferred() as outer, deferred() as stop:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        StopSignals() as program,
+        deferred() as outer,
+        deferred() as stop,
+    ):
         signal.raise_signal(number)
         assert stop is outer is program and stop.signal == number
         signal.raise_signal(signal.SIGINT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,7 +77,9 @@ class Digits:
                     f"Expected a label for each image of {part}. Received: {len(x)} images, {len(y)} labels"
                 )
             if (wrong := np.flatnonzero(y >= CLASSES)).size:
-                raise InputError(f"The labels {part}_y must be 0 to 9. Received: {y[wrong[0]]} at index {wrong[0]}")
+                raise InputError(
+                    f"The labels {part}_y must be 0 to 9. Received: {y[wrong[0]]} at index {wrong[0]}"
+                )
             object.__setattr__(self, f"{part}_x", x)
             object.__setattr__(self, f"{part}_y", y)
 
@@ -97,6 +99,16 @@ class Digits:
         if self.synthetic:
             title = f"SYNTHETIC stand-in {title.removeprefix('synthetic-')}"
         return f"{title} ({len(self.train_x)} + {len(self.test_x)})"
+
+    def describe(self) -> dict[str, Any]:
+        """Return what identifies the images, JSON-ready: names, origin and checksum."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "synthetic": self.synthetic,
+            "provenance": self.provenance,
+            "sha256": self.checksum,
+        }
 
     def __repr__(self) -> str:
         return f"Digits({self.label})"
@@ -118,7 +130,9 @@ class Digits:
         """
         n = len(self.train_x)
         if not isinstance(validation, (int, np.integer)) or not 0 <= validation < n:
-            raise InputError(f"validation must be an integer from 0 to {n - 1}. Received: validation={validation!r}")
+            raise InputError(
+                f"validation must be an integer from 0 to {n - 1}. Received: validation={validation!r}"
+            )
         return Split(
             _part(self.train_x[validation:], self.train_y[validation:]),
             _part(self.train_x[:validation], self.train_y[:validation]),

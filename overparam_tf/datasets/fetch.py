@@ -56,11 +56,16 @@ def download(
     deadline = time.monotonic() + seconds
     digest, received = hashlib.sha256(), 0
     try:
-        with opener.open(request, timeout=min(seconds, _STALL_SECONDS)) as reply, open(target, "wb") as file:
+        with (
+            opener.open(request, timeout=min(seconds, _STALL_SECONDS)) as reply,
+            open(target, "wb") as file,
+        ):
             announced = reply.length  # None if the server does not say
             if announced is not None and announced > max_bytes:
                 raise DataError(f"{url} has {announced} bytes, more than the allowed {max_bytes}.")
-            while chunk := reply.read1(_CHUNK):  # read1: at most one wait, so that the deadline is seen
+            while chunk := reply.read1(
+                _CHUNK
+            ):  # read1: at most one wait, so that the deadline is seen
                 received += len(chunk)
                 if received > max_bytes:
                     raise DataError(f"{url} has more than the allowed {max_bytes} bytes.")
@@ -70,16 +75,22 @@ def download(
                 file.write(chunk)
     except urllib.error.HTTPError as error:
         error.close()
-        raise DataError(f"Could not download {url}: server error {error.code} {error.reason}.") from None
+        raise DataError(
+            f"Could not download {url}: server error {error.code} {error.reason}."
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         reason = " ".join(str(getattr(error, "reason", error)).split())
         raise DataError(f"Could not download {url}: {reason}.") from None
     if announced is not None and received != announced:
-        raise DataError(f"The download of {url} was cut short: {received} of {announced} bytes came.")
+        raise DataError(
+            f"The download of {url} was cut short: {received} of {announced} bytes came."
+        )
     return digest.hexdigest()
 
 
-def unzip(archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: int = 4 * MAX_BYTES) -> None:
+def unzip(
+    archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: int = 4 * MAX_BYTES
+) -> None:
     """Unpack exactly the wanted files from a zip archive into folder, wherever they lie in the archive.
 
     Args:
@@ -100,7 +111,9 @@ def unzip(archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: in
     except DataError:
         raise
     except ZIP_DAMAGE as error:
-        raise DataError(f"{archive.name} is no zip archive or a damaged one: {error!s:.100}.") from None
+        raise DataError(
+            f"{archive.name} is no zip archive or a damaged one: {error!s:.100}."
+        ) from None
     except OSError as error:
         raise DataError(f"Could not unpack {archive.name} to {folder}: {error.strerror}.") from None
 
@@ -181,7 +194,9 @@ def _unpack(source: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, max_by
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise DataError(f"The archive unpacks to more than the allowed size, at {member.filename!r:.100}.")
+                raise DataError(
+                    f"The archive unpacks to more than the allowed size, at {member.filename!r:.100}."
+                )
             file.write(chunk)
         file.flush()
         os.fsync(file.fileno())

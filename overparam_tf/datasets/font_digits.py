@@ -17,7 +17,9 @@ FONTS = (
     *(f"STIXGeneral{style}.ttf" for style in ("", "Bol", "Italic", "BolIta")),
     *("cmr10.ttf", "cmb10.ttf", "cmss10.ttf", "cmtt10.ttf"),
 )
-SIDE = 28  # pixels of an image; a digit is 2 units high in a frame that is SIDE / 10 = 2.8 units wide
+SIDE = (
+    28  # pixels of an image; a digit is 2 units high in a frame that is SIDE / 10 = 2.8 units wide
+)
 
 # Set by hand so that a linear classifier errs as often as on MNIST; see the docstring.
 ROTATION = 0.2  # standard deviation, radians
@@ -77,10 +79,13 @@ def synthetic_digits(
     """
     for name, value, least in (("train", train, 1), ("test", test, 1), ("seed", seed, 0)):
         if not isinstance(value, (int, np.integer)) or value < least:
-            raise InputError(f"{name} must be an integer of at least {least}. Received: {name}={value!r}")
+            raise InputError(
+                f"{name} must be an integer of at least {least}. Received: {name}={value!r}"
+            )
     streams = np.random.SeedSequence(int(seed)).spawn(2)
     (train_x, train_y), (test_x, test_y) = (
-        _images(size, np.random.default_rng(stream)) for size, stream in zip((train, test), streams, strict=True)
+        _images(size, np.random.default_rng(stream))
+        for size, stream in zip((train, test), streams, strict=True)
     )
     return train_x, train_y, test_x, test_y
 
@@ -98,7 +103,9 @@ def _drawn(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     n = len(labels)
     glyph = labels + 10 * rng.integers(len(FONTS), size=n)
     distance = _sampled(_distance_fields(), glyph, *_glyph_points(n, rng))
-    thickness, blur = (rng.uniform(*limits, (n, 1)).astype(np.float32) for limits in (THICKNESS, BLUR))
+    thickness, blur = (
+        rng.uniform(*limits, (n, 1)).astype(np.float32) for limits in (THICKNESS, BLUR)
+    )
     grey = 255 * np.clip(0.5 + (distance + thickness) / blur, 0, 1)
     grey += NOISE * rng.standard_normal(grey.shape, np.float32) * (grey > 0)
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8).reshape(n, SIDE, SIDE)
@@ -112,7 +119,9 @@ def _glyph_points(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     cos, sin = np.cos(phi), np.sin(phi)
     entries = np.stack([w * cos, h * (k * cos - sin), w * sin, h * (k * sin + cos)], axis=-1)
     centres = (np.arange(SIDE) - (SIDE - 1) / 2) / 10
-    c = np.stack([axis.ravel() for axis in np.meshgrid(centres, -centres)])  # the first row of pixels is the highest
+    c = np.stack(
+        [axis.ravel() for axis in np.meshgrid(centres, -centres)]
+    )  # the first row of pixels is the highest
     points = (np.linalg.inv(entries.reshape(n, 2, 2)) @ (c - shift)).astype(np.float32)
     return points[:, 0], points[:, 1]
 
@@ -134,7 +143,9 @@ def _distance_fields() -> np.ndarray:
     """Return d(u) of every font's digits 0 to 9 on a grid, shape (10 * fonts, 64, 64); rows are y upwards."""
     axis = np.linspace(-_REACH, _REACH, _GRID)
     points = np.stack([a.ravel() for a in np.meshgrid(axis, axis)], axis=-1).astype(np.float32)
-    fields = [_signed_distance(points, _outlines(font, digit)) for font in FONTS for digit in "0123456789"]
+    fields = [
+        _signed_distance(points, _outlines(font, digit)) for font in FONTS for digit in "0123456789"
+    ]
     return np.array(fields, np.float32).reshape(-1, _GRID, _GRID)
 
 
@@ -146,10 +157,16 @@ def _outlines(font: str, digit: str) -> np.ndarray:
 
     file = Path(matplotlib.get_data_path(), "fonts", "ttf", font)
     if not file.is_file():
-        raise DataError(f"Expected the font {font} among those that matplotlib ships. Received: no file {file}")
+        raise DataError(
+            f"Expected the font {font} among those that matplotlib ships. Received: no file {file}"
+        )
     path = TextPath((0, 0), digit, size=100, prop=FontProperties(fname=file))
-    segments = np.concatenate([np.stack([corners[:-1], corners[1:]], axis=1) for corners in path.to_polygons()])
-    segments = segments[(segments[:, 0] != segments[:, 1]).any(axis=1)]  # some fonts repeat a corner
+    segments = np.concatenate(
+        [np.stack([corners[:-1], corners[1:]], axis=1) for corners in path.to_polygons()]
+    )
+    segments = segments[
+        (segments[:, 0] != segments[:, 1]).any(axis=1)
+    ]  # some fonts repeat a corner
     low, high = segments.min(axis=(0, 1)), segments.max(axis=(0, 1))
     return ((segments - (low + high) / 2) * (2 / (high - low)[1])).astype(np.float32)
 

@@ -99,10 +99,14 @@ def _lines(path: Path) -> Iterator[bytes]:
     if not content.isascii() or b"\0" in content:
         at = re.search(rb"[^\x01-\x7f]", content).start()
         line = content.count(b"\n", 0, at) + 1
-        raise DataError(f"{path}, line {line}: expected plain text. Received: byte 0x{content[at]:02x}")
+        raise DataError(
+            f"{path}, line {line}: expected plain text. Received: byte 0x{content[at]:02x}"
+        )
     content = content.rstrip()
     if not content:
-        raise DataError(f"{path} is empty: expected lines `CLASS;CONCENTRATION 1:v ... {FEATURES}:v`.")
+        raise DataError(
+            f"{path} is empty: expected lines `CLASS;CONCENTRATION 1:v ... {FEATURES}:v`."
+        )
     for match in _LINE.finditer(content + b"\n"):
         yield match[1]
 
@@ -110,7 +114,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _numbers(line: bytes) -> list[float]:
     """Return class, concentration, 1, v, 2, v, ... of a line; ValueError says what is wrong with it."""
     if len(line) > _MAX_LINE_BYTES:
-        raise ValueError(f"expected at most {_MAX_LINE_BYTES} bytes. Received: {len(line)} bytes")
+        raise ValueError(f"Expected at most {_MAX_LINE_BYTES} bytes. Received: {len(line)} bytes")
     if line.translate(None, _NUMBER_BYTES).rstrip() != _SKELETON:
         raise ValueError(_complaint(line))
     try:
@@ -120,7 +124,9 @@ def _numbers(line: bytes) -> list[float]:
     if len(values) != 2 + 2 * FEATURES or values[2::2] != _INDICES:
         raise ValueError(_complaint(line))
     if values[0] not in GASES.values():
-        raise ValueError(f"the class must be 1 to {len(GASES)}. Received: {_cut(line.split(b';')[0].decode())}")
+        raise ValueError(
+            f"the class must be 1 to {len(GASES)}. Received: {_cut(line.split(b';')[0].decode())}"
+        )
     if not all(map(math.isfinite, values)):  # digits alone can still overflow, as in 1e999
         raise ValueError(_complaint(line))
     return values

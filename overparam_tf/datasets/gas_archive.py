@@ -63,10 +63,14 @@ def download_gas(
             checked = "checksum as recorded"
             if digest != ARCHIVE_SHA256:
                 check_ethanol(folder)
-                checked = f"packed anew, sha256 {digest}: ethanol rows as known, other gases unchecked"
+                checked = (
+                    f"packed anew, sha256 {digest}: ethanol rows as known, other gases unchecked"
+                )
             _place_once(folder, target)
     except OSError as error:
-        raise DataError(f"Could not write to {target.parent}: {error.strerror}. {_advice(target)}") from None
+        raise DataError(
+            f"Could not write to {target.parent}: {error.strerror}. {_advice(target)}"
+        ) from None
     except DataError as error:
         raise DataError(f"{error} {_advice(target)}") from None
     announce(f"Downloaded the gas sensor data, for research use only, to {target} ({checked}).")
@@ -87,7 +91,9 @@ def ethanol_sha256(path: Path) -> str:
     The same as `grep '^1;' FILE | sed 's/[[:space:]]*$//' | LC_ALL=C sort | sha256sum`. Sorted, because
     the published order of the rows of batches 7 and 10 was not known when the checksums were made.
     """
-    lines = sorted(line.rstrip() for line in path.read_bytes().splitlines() if line.startswith(b"1;"))
+    lines = sorted(
+        line.rstrip() for line in path.read_bytes().splitlines() if line.startswith(b"1;")
+    )
     return hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
 
 

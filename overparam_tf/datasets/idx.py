@@ -56,24 +56,34 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     expected = _MAGIC.pack(0, _UNSIGNED_BYTE, dimensions)
     if header[:4] != expected:
         kind = f"of an idx file of unsigned bytes in {dimensions} dimension{'s' * (dimensions > 1)}"
-        raise DataError(f"{path}: expected the magic number {expected.hex()} {kind}. Received: {header[:4].hex()}")
+        raise DataError(
+            f"{path}: expected the magic number {expected.hex()} {kind}. Received: {header[:4].hex()}"
+        )
     if len(header) < start:
-        raise DataError(f"{path} is truncated: expected a header of {start} bytes. Received: {len(header)}")
+        raise DataError(
+            f"{path} is truncated: expected a header of {start} bytes. Received: {len(header)}"
+        )
     shape = struct.unpack(f">{dimensions}I", header[4:])
     size = math.prod(shape)
-    announced = f"{path}: its header announces {' x '.join(map(str, shape))} = {size} bytes of values"
+    announced = (
+        f"{path}: its header announces {' x '.join(map(str, shape))} = {size} bytes of values"
+    )
     if not 0 < size <= MAX_BYTES:
         raise DataError(f"{announced}. Allowed: 1 to {MAX_BYTES}")
     end = start + size
     values = _leading(path, content, end + 1)
     if len(values) != end:
-        raise DataError(f"{announced}. Received: {'more' if len(values) > end else len(values) - start}")
+        raise DataError(
+            f"{announced}. Received: {'more' if len(values) > end else len(values) - start}"
+        )
     return np.frombuffer(values, np.uint8, offset=start).reshape(shape)
 
 
 def idx_sha256(array: np.ndarray) -> str:
     """Return the SHA-256 (hex) of the plain idx file of a uint8 array, which need not come from one."""
-    header = _MAGIC.pack(0, _UNSIGNED_BYTE, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    header = _MAGIC.pack(0, _UNSIGNED_BYTE, array.ndim) + struct.pack(
+        f">{array.ndim}I", *array.shape
+    )
     digest = hashlib.sha256(header)
     digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
@@ -92,7 +102,11 @@ def _leading(path: Path, content: bytes, size: int) -> bytes:
     except zlib.error as error:
         raise DataError(f"{path}: damaged gzip data: {error}.") from None
     if len(unpacked) < size and not stream.eof:
-        raise DataError(f"{path}: truncated gzip data: {len(content)} bytes unpack to {len(unpacked)}.")
+        raise DataError(
+            f"{path}: truncated gzip data: {len(content)} bytes unpack to {len(unpacked)}."
+        )
     if stream.unused_data:
-        raise DataError(f"{path}: expected nothing behind the gzip data. Received: {len(stream.unused_data)} bytes")
+        raise DataError(
+            f"{path}: expected nothing behind the gzip data. Received: {len(stream.unused_data)} bytes"
+        )
     return unpacked

@@ -77,7 +77,9 @@ def _files_at(path: Path) -> list[Path]:
     if files := _files_in(path):
         return files
     received = path if os.path.exists(path) else f"{path}, which does not exist."
-    raise DataError(f"Expected {', '.join(NAMES)}, or the path of {_WANTED} or of an npz file. Received: {received}")
+    raise DataError(
+        f"Expected {', '.join(NAMES)}, or the path of {_WANTED} or of an npz file. Received: {received}"
+    )
 
 
 def _local_files(data_dir: Path) -> list[Path]:
@@ -92,7 +94,9 @@ def _files_in(folder: Path) -> list[Path]:
     return mnist_files(folder) or mnist_files(folder / SUBFOLDER)
 
 
-def _downloaded_files(data_dir: Path, download: bool, announce: Callable[[str], None]) -> list[Path]:
+def _downloaded_files(
+    data_dir: Path, download: bool, announce: Callable[[str], None]
+) -> list[Path]:
     target = data_dir / SUBFOLDER
     if not download:
         raise DataError(
@@ -108,7 +112,10 @@ def _measured(files: list[Path], announce: Callable[[str], None]) -> Digits:
     where = files[0] if len(files) == 1 else f"{len(files)} files in {files[0].parent}"
     name, provenance = "mnist", f"{where}: {CITATION}"
     if different := differences(arrays):
-        name, provenance = "mnist-like", f"{where}: in the format of MNIST, but with other {', '.join(different)}"
+        name, provenance = (
+            "mnist-like",
+            f"{where}: in the format of MNIST, but with other {', '.join(different)}",
+        )
     try:
         digits = Digits(name, **arrays, provenance=provenance, synthetic=False)
     except InputError as error:
@@ -119,5 +126,9 @@ def _measured(files: list[Path], announce: Callable[[str], None]) -> Digits:
 
 
 def _synthetic(seed: int) -> Digits:
-    provenance = f"generated from seed {seed} by overparam_tf.datasets.synthetic_digits, not measured"
-    return Digits("synthetic-digits", *synthetic_digits(seed=seed), provenance=provenance, synthetic=True)
+    provenance = (
+        f"generated from seed {seed} by overparam_tf.datasets.synthetic_digits, not measured"
+    )
+    return Digits(
+        "synthetic-digits", *synthetic_digits(seed=seed), provenance=provenance, synthetic=True
+    )

@@ -51,7 +51,9 @@ def download_mnist(
                 checked = f"packed anew, sha256 {digest}: images and labels as published"
             _place_once(folder, target)
     except OSError as error:
-        raise DataError(f"Could not write to {target.parent}: {error.strerror}. {_advice(target)}") from None
+        raise DataError(
+            f"Could not write to {target.parent}: {error.strerror}. {_advice(target)}"
+        ) from None
     except DataError as error:
         raise DataError(f"{error} {_advice(target)}") from None
     announce(f"Downloaded MNIST to {target} ({checked}).")
@@ -62,7 +64,9 @@ def _check_content(file: Path, digest: str) -> None:
     try:
         arrays = read_mnist([file])
     except DataError:
-        raise DataError(f"{expected} Received: sha256 {digest}, not in the format of {NPZ}.") from None
+        raise DataError(
+            f"{expected} Received: sha256 {digest}, not in the format of {NPZ}."
+        ) from None
     if different := differences(arrays):
         raise DataError(f"{expected} Received: sha256 {digest}, other {', '.join(different)}.")
 
@@ -76,4 +80,6 @@ def _place_once(folder: Path, target: Path) -> None:
 
 
 def _advice(target: Path) -> str:
-    return f"Put {NPZ} or the four idx files into {target} or set OVERPARAM_TF_DATA to their folder."
+    return (
+        f"Put {NPZ} or the four idx files into {target} or set OVERPARAM_TF_DATA to their folder."
+    )

@@ -45,7 +45,9 @@ def mnist_files(folder: Path) -> list[Path]:
         return [npz]
     if any(found.values()):
         missing = [_idx_names(array)[0] for array, file in found.items() if not file]
-        raise DataError(f"Expected the four idx files of MNIST, gzipped or not, in {folder}. Missing: {missing[0]}")
+        raise DataError(
+            f"Expected the four idx files of MNIST, gzipped or not, in {folder}. Missing: {missing[0]}"
+        )
     return []
 
 
@@ -58,7 +60,10 @@ def read_mnist(files: Sequence[Path]) -> dict[str, np.ndarray]:
     if len(files) == 1:
         arrays = read_npz(files[0], NPZ_NAMES.values())
         return {array: arrays[name] for array, name in NPZ_NAMES.items()}
-    return {array: read_idx(file, IDX_NAMES[array][1]) for array, file in zip(IDX_NAMES, files, strict=True)}
+    return {
+        array: read_idx(file, IDX_NAMES[array][1])
+        for array, file in zip(IDX_NAMES, files, strict=True)
+    }
 
 
 def differences(arrays: dict[str, np.ndarray]) -> list[str]:

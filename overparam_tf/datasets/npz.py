@@ -54,7 +54,9 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(io.BytesIO(content)) as source:
             members = {member.filename.removesuffix(".npy"): member for member in source.infolist()}
             if missing := [name for name in names if name not in members]:
-                raise DataError(f"{path}: expected the arrays {', '.join(names)}. Missing: {', '.join(missing)}")
+                raise DataError(
+                    f"{path}: expected the arrays {', '.join(names)}. Missing: {', '.join(missing)}"
+                )
             return {name: _read_member(source, members[name], f"{path}, {name}") for name in names}
     except DataError:
         raise
@@ -66,7 +68,9 @@ def _read_member(source: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -
     with open_member(source, member) as stream:
         shape = _read_header(stream, where)
         size = math.prod(shape)
-        announced = f"{where}: its header announces {' x '.join(map(str, shape))} = {size} bytes of values"
+        announced = (
+            f"{where}: its header announces {' x '.join(map(str, shape))} = {size} bytes of values"
+        )
         if not 0 < size <= MAX_BYTES:
             raise DataError(f"{announced}. Allowed: 1 to {MAX_BYTES}")
         values = stream.read(size + 1)
@@ -79,8 +83,12 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[int, ...]:
     """Return the shape that the header of a member announces."""
     magic, length = stream.read(len(_MAGIC)), stream.read(2)
     if magic != _MAGIC:
-        raise DataError(f"{where}: expected an array in NumPy's format 1.0, {_MAGIC.hex()}. Received: {magic.hex()}")
+        raise DataError(
+            f"{where}: expected an array in NumPy's format 1.0, {_MAGIC.hex()}. Received: {magic.hex()}"
+        )
     header = stream.read(int.from_bytes(length, "little"))
     if not (match := _HEADER.fullmatch(header)):
-        raise DataError(f"{where}: expected an array of uint8 in C order. Received the header {header[:90]}")
+        raise DataError(
+            f"{where}: expected an array of uint8 in C order. Received the header {header[:90]}"
+        )
     return tuple(int(size.rstrip(b"L")) for size in match[1].split(b", "))

@@ -42,17 +42,25 @@ def preprocess(x: np.ndarray, y: np.ndarray, how: str = "zscore") -> tuple[np.nd
 def check_preprocessing(how: str) -> None:
     """Raise InputError unless how names a preprocessing."""
     if how not in PREPROCESSINGS:
-        raise InputError(f"preprocessing must be one of {', '.join(PREPROCESSINGS)}. Received: {how!r}")
+        raise InputError(
+            f"preprocessing must be one of {', '.join(PREPROCESSINGS)}. Received: {how!r}"
+        )
 
 
 def _scale(values: np.ndarray, name: str, how: str) -> np.ndarray:
     if values.ndim != 2 or not values.size:
-        raise InputError(f"{name} must be a non-empty 2-D array. Received: {name}.shape={values.shape}")
+        raise InputError(
+            f"{name} must be a non-empty 2-D array. Received: {name}.shape={values.shape}"
+        )
     if how == "none":
         return values.copy()
     low, high = values.min(axis=0), values.max(axis=0)
     # Compared exactly, not by std == 0: the rounded mean of a constant column may differ from its value.
     constant = low == high
-    with np.errstate(over="ignore", invalid="ignore"):  # overflow leaves inf or nan, which Problem refuses
-        shift, scale = (low, high - low) if how == "minmax" else (values.mean(axis=0), values.std(axis=0))
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # overflow leaves inf or nan, which Problem refuses
+        shift, scale = (
+            (low, high - low) if how == "minmax" else (values.mean(axis=0), values.std(axis=0))
+        )
         return (values - np.where(constant, low, shift)) / np.where(constant, 1.0, scale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -83,6 +84,19 @@ class Problem:
         stand_in = "SYNTHETIC stand-in " if self.synthetic else ""
         return f"{stand_in}{self.name} ({self.rows} x {self.features}, {self.preprocessing})"
 
+    def describe(self) -> dict[str, Any]:
+        """Return what identifies the problem, JSON-ready: names, origin, sizes and checksum."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "synthetic": self.synthetic,
+            "provenance": self.provenance,
+            "preprocessing": self.preprocessing,
+            "rows": self.rows,
+            "features": self.features,
+            "sha256": self.checksum,
+        }
+
     def __repr__(self) -> str:
         return f"Problem({self.label})"
 
@@ -118,19 +132,27 @@ class Problem:
         if self.rows <= m:
             return self
         r = np.linalg.qr(np.hstack([self.x, self.y]), mode="r") * np.sqrt(m / self.rows)
-        return replace(self, name=f"{self.name}-compressed", x=r[:, : self.features], y=r[:, self.features :])
+        return replace(
+            self, name=f"{self.name}-compressed", x=r[:, : self.features], y=r[:, self.features :]
+        )
 
 
 def _frozen(name: str, values: np.ndarray) -> np.ndarray:
     try:
         array = np.array(values, dtype=np.float64, order="C")
     except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers. Received: {type(values).__name__}") from None
+        raise InputError(
+            f"{name} must be an array of numbers. Received: {type(values).__name__}"
+        ) from None
     if array.ndim != 2 or not array.size:
-        raise InputError(f"{name} must be a non-empty 2-D array. Received: {name}.shape={array.shape}")
+        raise InputError(
+            f"{name} must be a non-empty 2-D array. Received: {name}.shape={array.shape}"
+        )
     finite = np.isfinite(array)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
-        raise InputError(f"{name} must be finite. Received: {array[row, column]} in row {row}, column {column}")
+        raise InputError(
+            f"{name} must be finite. Received: {array[row, column]} in row {row}, column {column}"
+        )
     array.setflags(write=False)
     return array

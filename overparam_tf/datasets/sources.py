@@ -95,7 +95,9 @@ def _files_at(path: Path) -> list[Path]:
         )
     if files := _files_in(path):
         return files
-    raise DataError(f"Expected a folder with batch1.dat, batch2.dat, ... or a .dat file. Received: {path}")
+    raise DataError(
+        f"Expected a folder with batch1.dat, batch2.dat, ... or a .dat file. Received: {path}"
+    )
 
 
 def _local_files(data_dir: Path) -> list[Path]:
@@ -113,7 +115,9 @@ def _files_in(folder: Path) -> list[Path]:
     return batch_files(folder) or batch_files(folder / SUBFOLDER)
 
 
-def _downloaded_files(data_dir: Path, download: bool, announce: Callable[[str], None]) -> list[Path]:
+def _downloaded_files(
+    data_dir: Path, download: bool, announce: Callable[[str], None]
+) -> list[Path]:
     target = data_dir / SUBFOLDER
     if not download:
         raise DataError(
@@ -124,9 +128,13 @@ def _downloaded_files(data_dir: Path, download: bool, announce: Callable[[str], 
     return batch_files(target)
 
 
-def _measured(files: list[Path], gas: str, preprocessing: str, announce: Callable[[str], None]) -> Problem:
+def _measured(
+    files: list[Path], gas: str, preprocessing: str, announce: Callable[[str], None]
+) -> Problem:
     if missing := [name for name in ETHANOL_SHA256 if name not in {file.name for file in files}]:
-        announce(f"Note: the published data set has also {', '.join(missing)}; not in {files[0].parent}.")
+        announce(
+            f"Note: the published data set has also {', '.join(missing)}; not in {files[0].parent}."
+        )
     x, y = preprocess(*read_gas(files, gas), preprocessing)
     where = files[0] if len(files) == 1 else f"{len(files)} files in {files[0].parent}"
     return Problem(f"gas-{gas}", x, y, f"{where}: {CITATION}", preprocessing, synthetic=False)

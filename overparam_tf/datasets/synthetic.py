@@ -20,7 +20,9 @@ CUTOFF_DECADES = 3.2
 CUTOFF_POWER = 64
 
 
-def synthetic_gas(rows: int = 2565, features: int = 128, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def synthetic_gas(
+    rows: int = 2565, features: int = 128, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Generate a problem shaped like the z-scored ethanol data: ill-conditioned, with a heavy-tailed label.
 
     Labels. Concentrations are spread evenly over the sensors' range [0, 1], but for a share of 16/2565
@@ -61,7 +63,9 @@ def synthetic_gas(rows: int = 2565, features: int = 128, seed: int = 0) -> tuple
         ((2565, 128), (2565, 1), 5.6)
     """
     if features < 2 or rows < features + 2:
-        raise InputError(f"Need features >= 2 and rows >= features + 2. Received: rows={rows}, features={features}")
+        raise InputError(
+            f"Need features >= 2 and rows >= features + 2. Received: rows={rows}, features={features}"
+        )
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(f"seed must be a non-negative integer. Received: seed={seed!r}")
     rng = np.random.default_rng(seed)

@@ -77,7 +77,9 @@ def synthetic_regression(
     share = np.full(features, explained * (1 - alignment) / (features - leading))
     share[:leading] = explained * alignment / leading
     a = np.sqrt(share) * rng.choice([-1.0, 1.0], features)
-    basis, _ = np.linalg.qr(np.column_stack([np.ones(rows), z, rng.standard_normal((rows, features))]))
+    basis, _ = np.linalg.qr(
+        np.column_stack([np.ones(rows), z, rng.standard_normal((rows, features))])
+    )
     q = basis[:, 2:] * np.sqrt(rows)
     # (I - a a^T)^(1/2) = I - c a a^T: a a^T has the one eigenvalue |a|^2 = explained.
     c = (1 - math.sqrt(1 - explained)) / explained if explained else 0.0
@@ -149,7 +151,9 @@ def _check(rows, features, condition, kurtosis, alignment, explained, seed) -> N
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
             raise InputError(f"{name} must be a non-negative integer. Received: {name}={value!r}")
     if features < 2 or rows < features + 2:
-        raise InputError(f"Need features >= 2 and rows >= features + 2. Received: rows={rows}, features={features}")
+        raise InputError(
+            f"Need features >= 2 and rows >= features + 2. Received: rows={rows}, features={features}"
+        )
     ranges = {
         "condition": (condition, 1, 1e12),
         "kurtosis": (kurtosis, rows / (rows - 1), 0.45 * rows),
@@ -157,5 +161,11 @@ def _check(rows, features, condition, kurtosis, alignment, explained, seed) -> N
         "explained": (explained, 0, 1),
     }
     for name, (value, low, high) in ranges.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
-            raise InputError(f"{name} must be a number from {low:g} to {high:g}. Received: {name}={value!r}")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float, np.number))
+            or not low <= value <= high
+        ):
+            raise InputError(
+                f"{name} must be a number from {low:g} to {high:g}. Received: {name}={value!r}"
+            )

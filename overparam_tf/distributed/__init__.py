@@ -70,7 +70,8 @@ On Kubernetes, a Job ``trainer`` with ``completionMode: Indexed``, as many compl
 Service ``trainer`` that its pods name as their ``subdomain``, and the variable ``WORKERS``, how many they are::
 
     command: [bash, -c]
-    args:
+
+    Args:
       - |
         hosts=$(seq -f "\"trainer-%g.trainer:12345\"" -s, 0 $((WORKERS - 1)))
         TF_CONFIG="{\"cluster\": {\"worker\": [$hosts]},

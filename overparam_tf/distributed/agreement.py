@@ -13,12 +13,18 @@ from overparam_tf.distributed.strategies import is_chief
 
 def any_worker(strategy: tf.distribute.Strategy, *votes: bool) -> tuple[bool, ...]:
     """Whether any worker says so, of each vote. All must call this at the same point of the program."""
-    return tuple(bool(count) for count in sum_over_workers(strategy, tf.constant(votes, tf.float32)).numpy())
+    return tuple(
+        bool(count) for count in sum_over_workers(strategy, tf.constant(votes, tf.float32)).numpy()
+    )
 
 
 def of_chief(strategy: tf.distribute.Strategy, value: int) -> int:
     """The chief's value. All workers must call this at the same point of the program."""
-    return int(sum_over_workers(strategy, tf.constant(value if is_chief(strategy) else 0, tf.int32)).numpy())
+    return int(
+        sum_over_workers(
+            strategy, tf.constant(value if is_chief(strategy) else 0, tf.int32)
+        ).numpy()
+    )
 
 
 def is_alike(strategy: tf.distribute.Strategy, value: str) -> bool:
@@ -45,4 +51,10 @@ def text_of_chief(strategy: tf.distribute.Strategy, text: str) -> str:
     content = text.encode() if is_chief(strategy) else b""
     length = of_chief(strategy, len(content))
     letters = np.frombuffer(content.ljust(length, b"\0"), np.uint8)
-    return sum_over_workers(strategy, tf.constant(letters, tf.int32)).numpy().astype(np.uint8).tobytes().decode()
+    return (
+        sum_over_workers(strategy, tf.constant(letters, tf.int32))
+        .numpy()
+        .astype(np.uint8)
+        .tobytes()
+        .decode()
+    )

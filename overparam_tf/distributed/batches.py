@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from overparam_tf._shapes import positive_int
+from overparam_tf.checks import positive_int
 from overparam_tf.errors import InputError
 
 FORMS = "(x, y) or (x, y, sample_weight) as arrays with batch_size=..., or a tf.data.Dataset of batches of such tuples"
@@ -43,7 +43,9 @@ class ArrayBatches:
         self.size = positive_int("batch_size", batch_size)
         lengths = {len(array) for array in tf.nest.flatten(arrays)}
         if len(lengths) != 1 or 0 in lengths:
-            raise InputError(f"expected arrays with the same number of rows, at least one. Received: {sorted(lengths)}")
+            raise InputError(
+                f"Expected arrays with the same number of rows, at least one. Received: {sorted(lengths)}"
+            )
         self.rows = lengths.pop()
         with tf.device(device):
             self.arrays = tf.nest.map_structure(_to_tensor, arrays)
@@ -68,7 +70,7 @@ class DatasetBatches:
         self.count = int(dataset.cardinality())
         if self.count < 1:
             raise InputError(
-                "expected a finite dataset of known length: end it with dataset.apply("
+                "Expected a finite dataset of known length: end it with dataset.apply("
                 f"tf.data.experimental.assert_cardinality(batches)). Received: cardinality {self.count}"
             )
 
@@ -92,7 +94,9 @@ class DatasetBatches:
         return Chunk(arrays, 0, _rows(batches[0]), len(batches))
 
 
-def make_batches(dataset: Any, batch_size: int | None, device: str) -> ArrayBatches | DatasetBatches:
+def make_batches(
+    dataset: Any, batch_size: int | None, device: str
+) -> ArrayBatches | DatasetBatches:
     """Return the batches of what a user passed as a data set.
 
     Args:
@@ -106,14 +110,16 @@ def make_batches(dataset: Any, batch_size: int | None, device: str) -> ArrayBatc
     if isinstance(dataset, tf.data.Dataset):
         if batch_size is not None:
             raise InputError(
-                "expected no batch_size beside a tf.data.Dataset, whose elements are the batches. "
+                "Expected no batch_size beside a tf.data.Dataset, whose elements are the batches. "
                 f"Received: batch_size={batch_size!r}"
             )
         return DatasetBatches(dataset, device)
     return ArrayBatches(_checked(dataset), batch_size, device)
 
 
-def share(chunk_arrays: tuple, start: tf.Tensor, size: int, replica: int, replicas: int, device: str):
+def share(
+    chunk_arrays: tuple, start: tf.Tensor, size: int, replica: int, replicas: int, device: str
+):
     """Return one replica's contiguous rows of a global batch, and how large a part of it they are.
 
     Rows size r / R up to size (r + 1) / R go to replica r of R, so that all rows are taken once whatever their number.
@@ -147,9 +153,11 @@ def _checked(element: Any) -> tuple:
     if isinstance(element, (tuple, list)) and len(element) == 3 and element[2] is None:
         element = element[:2]
     if not isinstance(element, (tuple, list)) or len(element) not in (2, 3):
-        raise InputError(f"expected {FORMS}. Received: {type(element).__name__}")
-    if any(isinstance(part, (tf.SparseTensor, tf.RaggedTensor)) for part in tf.nest.flatten(element)):
-        raise InputError(f"expected dense arrays: {FORMS}. Received: a sparse or ragged tensor")
+        raise InputError(f"Expected {FORMS}. Received: {type(element).__name__}")
+    if any(
+        isinstance(part, (tf.SparseTensor, tf.RaggedTensor)) for part in tf.nest.flatten(element)
+    ):
+        raise InputError(f"Expected dense arrays: {FORMS}. Received: a sparse or ragged tensor")
     return tuple(element)
 
 
@@ -160,4 +168,6 @@ def _rows(batch: tuple) -> int:
 def _to_tensor(array: Any) -> tf.Tensor:
     array = np.asarray(array)
     # As `fit` does: floating-point arrays in Keras's precision, all others as they are.
-    return tf.convert_to_tensor(array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array)
+    return tf.convert_to_tensor(
+        array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+    )

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.distributed.agreement import any_worker
 from overparam_tf.distributed.batches import ArrayBatches, DatasetBatches
 from overparam_tf.distributed.loop import Loop
@@ -104,7 +104,9 @@ class Epochs:
                 done, total = len(self.records.losses), epochs * len(self.batches)
                 seconds, last = time.monotonic() - self._began, float(self.records.losses[-1, 0])
                 progress(Progress(done, total, seconds, {"loss": last}, done - self._first))
-            asked = self.model.stop_training or (self._should_stop is not None and self._should_stop())
+            asked = self.model.stop_training or (
+                self._should_stop is not None and self._should_stop()
+            )
             due = time.monotonic() - self._saved_at >= self._seconds_between
             self.stopped, due = self._agreed(asked, due and is_chief(self.strategy))
             if self.records.batch < len(self.batches):  # else it is saved with its logs
@@ -131,7 +133,10 @@ class Epochs:
         for metric in self.metrics:
             result = metric.result()
             results.update(result if isinstance(result, dict) else {metric.name: result})
-        return {name: float(np.mean(keras.ops.convert_to_numpy(value))) for name, value in results.items()}
+        return {
+            name: float(np.mean(keras.ops.convert_to_numpy(value)))
+            for name, value in results.items()
+        }
 
     def _agreed(self, stop: bool, due: bool) -> tuple[bool, bool]:
         """Whether any worker says so."""

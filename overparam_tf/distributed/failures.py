@@ -40,6 +40,6 @@ def workers_watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)
         reason = re.sub(r"\{\{.*?\}\}", "", error.message).split("\n")[0].strip()
         raise WorkerLostError(
-            f"expected an answer from every worker. Received: {reason[:200]!r}; "
+            f"Expected an answer from every worker. Received: {reason[:200]!r}; "
             "start all workers again, and training continues from the newest checkpoint"
         ) from None

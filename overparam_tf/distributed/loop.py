@@ -21,7 +21,9 @@ class Loop:
         jit_compile: Compile the whole loop by XLA; on one replica only.
     """
 
-    def __init__(self, strategy: tf.distribute.Strategy, step: Callable, most: int, jit_compile: bool):
+    def __init__(
+        self, strategy: tf.distribute.Strategy, step: Callable, most: int, jit_compile: bool
+    ):
         self.strategy, self._step, self._most, self._jit_compile = strategy, step, most, jit_compile
         self._programs: dict[int, Callable] = {}  # by batch size, a constant of the program
 
@@ -30,21 +32,29 @@ class Loop:
         with self.strategy.scope():
             if chunk.size not in self._programs:
                 self._programs[chunk.size] = self._program(chunk)
-            losses = self._programs[chunk.size](chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count))
+            losses = self._programs[chunk.size](
+                chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count)
+            )
             return sum_over_workers(self.strategy, losses).numpy()[: chunk.count]
 
     def _program(self, chunk: Chunk) -> Callable:
         def steps(arrays: tuple, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
             def body(step, losses):
-                terms = self.strategy.run(self._step, args=(arrays, first + step * chunk.size, chunk.size))
+                terms = self.strategy.run(
+                    self._step, args=(arrays, first + step * chunk.size, chunk.size)
+                )
                 here = tf.add_n(self.strategy.experimental_local_results(terms))
                 return step + 1, losses.write(step, tf.cast(here, tf.float64))
 
             losses = tf.TensorArray(tf.float64, self._most, element_shape=(3,))
-            return tf.while_loop(lambda step, _: step < count, body, (tf.constant(0), losses))[1].stack()
+            return tf.while_loop(lambda step, _: step < count, body, (tf.constant(0), losses))[
+                1
+            ].stack()
 
         # Any number of rows: how many batches are joined varies.
-        arrays = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), chunk.arrays)
+        arrays = tf.nest.map_structure(
+            lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), chunk.arrays
+        )
         number = tf.TensorSpec((), tf.int32)
         program = tf.function(steps, jit_compile=self._jit_compile, autograph=False)
         return program.get_concrete_function(arrays, number, number)
@@ -57,6 +67,8 @@ def sum_over_workers(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.T
     here = strategy.num_replicas_in_sync // worker_count(strategy)
     # The sum is one over replicas: the first of each worker speaks for it.
     terms = strategy.experimental_distribute_values_from_function(
-        lambda context: value if context.replica_id_in_sync_group % here == 0 else tf.zeros_like(value)
+        lambda context: (
+            value if context.replica_id_in_sync_group % here == 0 else tf.zeros_like(value)
+        )
     )
     return strategy.reduce("SUM", terms, axis=None)

@@ -36,16 +36,20 @@ class Objective:
             self.loss = None
         if not isinstance(self.loss, keras.losses.Loss):
             if not callable(self.loss):
-                raise InputError(f"expected a Keras loss, its name, or a function (y, y_pred). Received: loss={loss!r}")
+                raise InputError(
+                    f"Expected a Keras loss, its name, or a function (y, y_pred). Received: loss={loss!r}"
+                )
             self.loss = _FunctionLoss(self.loss)
         if self.loss.reduction not in REDUCTIONS:
             raise InputError(
-                f"expected a loss with a reduction among {', '.join(REDUCTIONS)}. "
+                f"Expected a loss with a reduction among {', '.join(REDUCTIONS)}. "
                 f"Received: reduction={self.loss.reduction!r}"
             )
         self.replicas = replicas
 
-    def __call__(self, rows: tuple, fraction: float, y_pred: Any, all_weights: tf.Tensor | None) -> tf.Tensor:
+    def __call__(
+        self, rows: tuple, fraction: float, y_pred: Any, all_weights: tf.Tensor | None
+    ) -> tf.Tensor:
         """Return this replica's term.
 
         Args:
@@ -63,7 +67,9 @@ class Objective:
         # Within a strategy Keras divides a mean by the number of replicas.
         value *= self.replicas
         if self.loss.reduction == "mean_with_sample_weight" and weights is not None:
-            here, everywhere = (tf.cast(tf.reduce_sum(w), value.dtype) for w in (weights, all_weights))
+            here, everywhere = (
+                tf.cast(tf.reduce_sum(w), value.dtype) for w in (weights, all_weights)
+            )
             return value * tf.math.divide_no_nan(here, everywhere) if fraction else 0 * value
         return value * tf.cast(fraction, value.dtype)
 
@@ -89,10 +95,10 @@ def make_metrics(metrics: Sequence, strategy: tf.distribute.Strategy) -> list[ke
         made = [_named(metric) if isinstance(metric, str) else metric for metric in metrics]
     for metric in made:
         if not isinstance(metric, keras.metrics.Metric):
-            raise InputError(f"expected Keras metrics or names of them. Received: {metric!r}")
+            raise InputError(f"Expected Keras metrics or names of them. Received: {metric!r}")
     names = [metric.name for metric in made]
     if len(set(names)) != len(names):
-        raise InputError(f"expected metrics with different names. Received: {names}")
+        raise InputError(f"Expected metrics with different names. Received: {names}")
     return made
 
 
@@ -108,8 +114,12 @@ def _named(name: str) -> keras.metrics.Metric:
     try:
         metric = keras.metrics.get(name)
     except ValueError:
-        raise InputError(f"expected a Keras metric. Received: metrics=[..., {name!r}]") from None
-    return metric if isinstance(metric, keras.metrics.Metric) else keras.metrics.MeanMetricWrapper(metric, name=name)
+        raise InputError(f"Expected a Keras metric. Received: metrics=[..., {name!r}]") from None
+    return (
+        metric
+        if isinstance(metric, keras.metrics.Metric)
+        else keras.metrics.MeanMetricWrapper(metric, name=name)
+    )
 
 
 def _accuracy(y: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:

@@ -64,9 +64,16 @@ class Records:
         """Set all of it to what `arrays` returned."""
         self.losses, self.rows = arrays["losses"], arrays["rows"]
         self.epoch_began, self.seconds = int(arrays["place"][0]), float(arrays["place"][1])
-        columns = {name.removeprefix("epochs/"): a for name, a in arrays.items() if name.startswith("epochs/")}
+        columns = {
+            name.removeprefix("epochs/"): a
+            for name, a in arrays.items()
+            if name.startswith("epochs/")
+        }
         count = max(map(len, columns.values()), default=0)
-        self.epochs = [{name: float(column[epoch]) for name, column in columns.items()} for epoch in range(count)]
+        self.epochs = [
+            {name: float(column[epoch]) for name, column in columns.items()}
+            for epoch in range(count)
+        ]
 
 
 def mean_loss(losses: np.ndarray, rows: np.ndarray) -> float:

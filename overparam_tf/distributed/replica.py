@@ -44,14 +44,21 @@ class Replica:
         device: str,
         jit_compile: bool,
     ):
-        self.model, self.objective, self.optimizer, self.metrics = model, objective, optimizer, metrics
+        self.model, self.objective, self.optimizer, self.metrics = (
+            model,
+            objective,
+            optimizer,
+            metrics,
+        )
         self.device, self.jit_compile = device, jit_compile
         self.replicas = objective.replicas
         self._takes_training = takes_training(model)
         # What Keras would compute from one replica's gradients has to see the sum over replicas instead.
         self._needs_the_sum = self.replicas > 1 and (
             isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-            or any(getattr(optimizer, name) for name in ("clipnorm", "global_clipnorm", "clipvalue"))
+            or any(
+                getattr(optimizer, name) for name in ("clipnorm", "global_clipnorm", "clipvalue")
+            )
         )
 
     def train(self, arrays: tuple, start: tf.Tensor, size: int) -> tf.Tensor:
@@ -96,13 +103,17 @@ class Replica:
     def _call(self, x: Any, mode: dict) -> tuple[Any, list, dict]:
         return self.model(x, **mode), self.model.losses, {}
 
-    def _call_without_side_effects(self, x: Any, mode: dict) -> tuple[Any, list, dict[str, tf.Tensor]]:
+    def _call_without_side_effects(
+        self, x: Any, mode: dict
+    ) -> tuple[Any, list, dict[str, tf.Tensor]]:
         """Return the model's outputs, its losses, and the new value of each variable it assigned to, by its place."""
         variables = self.model.non_trainable_variables
         before = [tf.convert_to_tensor(variable.value) for variable in variables]
         seen = [_seeds_of_replica(*pair) for pair in zip(variables, before, strict=True)]
         parameters = [variable.value for variable in self.model.trainable_variables]
-        y_pred, after, penalties = self.model.stateless_call(parameters, seen, x, return_losses=True, **mode)
+        y_pred, after, penalties = self.model.stateless_call(
+            parameters, seen, x, return_losses=True, **mode
+        )
         state = {
             # Seeds move on from where they were before this replica made its own of them.
             str(place): old + (new - mine) if mine is not old else new
@@ -118,7 +129,9 @@ class Replica:
             scaled = self.optimizer.scale_loss(losses[0])
         return losses, tape.gradient(scaled, parameters), state, y_pred
 
-    def _update_state(self, context: tf.distribute.ReplicaContext, state: dict, fraction: float) -> None:
+    def _update_state(
+        self, context: tf.distribute.ReplicaContext, state: dict, fraction: float
+    ) -> None:
         variables = self.model.non_trainable_variables
         # What asks TensorFlow to aggregate it is left to that.
         averaged = [
@@ -138,10 +151,14 @@ class Replica:
         if self._needs_the_sum:
             known = [gradient for gradient in gradients if gradient is not None]
             keep = 1 if _replica_id() == 0 else 0
-            summed = iter(context.all_reduce("SUM", [tf.convert_to_tensor(gradient) for gradient in known]))
+            summed = iter(
+                context.all_reduce("SUM", [tf.convert_to_tensor(gradient) for gradient in known])
+            )
             gradients = [None if gradient is None else next(summed) for gradient in gradients]
             if not keep:
-                gradients = [None if gradient is None else tf.zeros_like(gradient) for gradient in gradients]
+                gradients = [
+                    None if gradient is None else tf.zeros_like(gradient) for gradient in gradients
+                ]
         self.optimizer.apply(gradients, self.model.trainable_variables)
 
     def _update_metrics(self, rows: tuple, y_pred: Any, fraction: float) -> None:

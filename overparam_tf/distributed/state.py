@@ -41,8 +41,12 @@ class State:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything by name. Every worker must call this together: metrics are summed over them."""
-        variables = {name: np.array(tf.convert_to_tensor(v.value)) for name, v in self._variables.items()}
-        return variables | {f"records/{name}": array for name, array in self._records.arrays().items()}
+        variables = {
+            name: np.array(tf.convert_to_tensor(v.value)) for name, v in self._variables.items()
+        }
+        return variables | {
+            f"records/{name}": array for name, array in self._records.arrays().items()
+        }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set everything to what `arrays` returned.
@@ -55,12 +59,14 @@ class State:
             ours, theirs = (_shape(where.get(name)) for where in (self._variables, saved))
             if ours != theirs:
                 raise InputError(
-                    f"expected a checkpoint of this model, optimizer and metrics: {name} is {ours} here. "
+                    f"Expected a checkpoint of this model, optimizer and metrics: {name} is {ours} here. "
                     f"Received: {theirs}; choose another folder, or train the same again"
                 )
         for name, variable in self._variables.items():
             variable.assign(tf.constant(saved[name]))
-        self._records.restore({name.removeprefix("records/"): a for name, a in arrays.items() if name not in saved})
+        self._records.restore(
+            {name.removeprefix("records/"): a for name, a in arrays.items() if name not in saved}
+        )
 
 
 def _named(owner: str, variables: Sequence[keras.Variable]) -> dict[str, keras.Variable]:

@@ -18,7 +18,9 @@ def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def get_strategy(kind: str = "auto", report: Callable[[str], None] = _to_stderr) -> tf.distribute.Strategy:
+def get_strategy(
+    kind: str = "auto", report: Callable[[str], None] = _to_stderr
+) -> tf.distribute.Strategy:
     """Return the strategy for the devices at hand, and say in one line which they are.
 
     - ``"auto"``: the workers of ``TF_CONFIG`` where it names a cluster, else all GPUs, else the one GPU, else the CPU.
@@ -46,7 +48,7 @@ def get_strategy(kind: str = "auto", report: Callable[[str], None] = _to_stderr)
         1
     """
     if kind not in KINDS:
-        raise InputError(f"expected a strategy among {', '.join(KINDS)}. Received: kind={kind!r}")
+        raise InputError(f"Expected a strategy among {', '.join(KINDS)}. Received: kind={kind!r}")
     # Before the devices are asked for: that starts TensorFlow's runtime, and then it is too late for collectives.
     if kind == "multiworker" or (kind == "auto" and _names_a_cluster()):
         strategy = _multiworker()
@@ -59,7 +61,9 @@ def get_strategy(kind: str = "auto", report: Callable[[str], None] = _to_stderr)
         return strategy
     gpus, cpus = (tf.config.list_logical_devices(type_) for type_ in ("GPU", "CPU"))
     if kind == "gpu" and not gpus:
-        raise InputError("expected a GPU that TensorFlow sees; \"auto\" takes the CPU instead. Received: kind='gpu'")
+        raise InputError(
+            "Expected a GPU that TensorFlow sees; \"auto\" takes the CPU instead. Received: kind='gpu'"
+        )
     if kind == "mirrored" or (kind == "auto" and len(gpus) > 1):
         names = [device.name for device in gpus or cpus]
         report(f"Training on {_count(names)} in step.")
@@ -109,7 +113,7 @@ def _tf_config() -> dict:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(
-            'expected TF_CONFIG={"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}, '
+            'Expected TF_CONFIG={"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}, '
             f"its own index for each worker. Received: TF_CONFIG={text!r}"
         ) from None
     return config
@@ -126,6 +130,6 @@ def _multiworker() -> tf.distribute.MultiWorkerMirroredStrategy:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise InputError(
-            "expected the multi-worker strategy to be made before anything else of TensorFlow in this process. "
+            "Expected the multi-worker strategy to be made before anything else of TensorFlow in this process. "
             f"Received: {error}"
         ) from None

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from overparam_tf._shapes import positive_int
-from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checks import positive_int
 from overparam_tf.distributed.batches import make_batches
 from overparam_tf.distributed.epochs import Epochs
 from overparam_tf.distributed.failures import workers_watched
@@ -111,16 +111,27 @@ def train(
     """
     strategy = strategy if strategy is not None else model.distribute_strategy
     check(model, optimizer, strategy)
-    epochs, steps_per_call = positive_int("epochs", epochs), positive_int("steps_per_call", steps_per_call)
+    epochs, steps_per_call = (
+        positive_int("epochs", epochs),
+        positive_int("steps_per_call", steps_per_call),
+    )
     device = device_of_rows(strategy)
     batches = make_batches(dataset, batch_size, device)
-    validations = validation if isinstance(validation, Mapping) else {} if validation is None else {"val": validation}
+    validations = (
+        validation
+        if isinstance(validation, Mapping)
+        else {}
+        if validation is None
+        else {"val": validation}
+    )
     if validation_batch_size is None:
         validation_batch_size = batch_size
     else:
         positive_int("validation_batch_size", validation_batch_size)
     evaluated = {
-        name: make_batches(data, None if isinstance(data, tf.data.Dataset) else validation_batch_size, device)
+        name: make_batches(
+            data, None if isinstance(data, tf.data.Dataset) else validation_batch_size, device
+        )
         for name, data in validations.items()
     }
     objective = Objective(loss, strategy.num_replicas_in_sync)
@@ -130,9 +141,22 @@ def train(
             optimizer.build(model.trainable_variables)
         model.optimizer = optimizer  # callbacks look for it there
         replica = Replica(
-            model, objective, optimizer, make_metrics(metrics, strategy), device, jit_compile and not alone
+            model,
+            objective,
+            optimizer,
+            make_metrics(metrics, strategy),
+            device,
+            jit_compile and not alone,
         )
-        run = Epochs(strategy, replica, batches, evaluated, steps_per_call, jit_compile and alone, should_stop)
+        run = Epochs(
+            strategy,
+            replica,
+            batches,
+            evaluated,
+            steps_per_call,
+            jit_compile and alone,
+            should_stop,
+        )
         run.run(epochs, callbacks, checkpoints, checkpoint_seconds, progress)
         optimizer.finalize_variable_values(model.trainable_variables)
     status = "finished" if len(run.records.epochs) == epochs else "stopped"

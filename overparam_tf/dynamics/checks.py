@@ -11,13 +11,18 @@ from overparam_tf.errors import InputError
 def check_depth(depth, kernel=None):
     """Raise unless `depth` is a number >= 1 or, for a stack of kernels, a tensor (..., 1, 1) of them."""
     values = _concrete(depth)
-    if values is not None and (values.dtype.kind not in "iuf" or not np.all(np.isfinite(values) & (values >= 1))):
-        raise InputError(f"depth must be a finite number >= 1, it may be fractional. Received: depth={depth}")
+    if values is not None and (
+        values.dtype.kind not in "iuf" or not np.all(np.isfinite(values) & (values >= 1))
+    ):
+        raise InputError(
+            f"depth must be a finite number >= 1, it may be fractional. Received: depth={depth}"
+        )
     shape = tuple(getattr(depth, "shape", ()))
     allowed = () if kernel is None else (*kernel.shape[:-2], 1, 1)
     aligned = allowed[-len(shape) :] if shape else ()
     fits = len(shape) == len(aligned) and all(
-        size in (1, limit) or None in (size, limit)  # None: not known while a function is being traced
+        size in (1, limit)
+        or None in (size, limit)  # None: not known while a function is being traced
         for size, limit in zip(shape, aligned, strict=True)
     )
     if not fits:
@@ -38,7 +43,9 @@ def check_kernel(kernel):
         raise InputError(f"kernel must be float32 or float64. Received: kernel.dtype={dtype}")
     shape = tuple(kernel.shape)
     if len(shape) < 2 or None in shape[-2:] or 0 in shape[-2:]:
-        raise InputError(f"expected a kernel (in, out) or a stack of them. Received: kernel.shape={shape}")
+        raise InputError(
+            f"Expected a kernel (in, out) or a stack of them. Received: kernel.shape={shape}"
+        )
     values = _concrete(kernel)
     if values is not None and not np.all(np.isfinite(values)):
         bad = np.count_nonzero(~np.isfinite(values))
@@ -69,5 +76,9 @@ def _concrete(value) -> np.ndarray | None:
     """Return `value` as a numpy array, or None while a function is being traced."""
     try:
         return ops.convert_to_numpy(value)
-    except (NotImplementedError, TypeError, ValueError):  # from TensorFlow, JAX and Keras's symbolic tensors
+    except (
+        NotImplementedError,
+        TypeError,
+        ValueError,
+    ):  # from TensorFlow, JAX and Keras's symbolic tensors
         return None

@@ -12,7 +12,6 @@ def psd_power(matrix: np.ndarray, exponent: float) -> np.ndarray:
     so this is for matrices whose eigenvalues are zero or not much smaller than the largest.
 
     Example:
-
     >>> np.round(psd_power(np.array([[4.0, 0.0], [0.0, 0.0]]), 0.5), 12).tolist()
     [[2.0, 0.0], [0.0, 0.0]]
     """
@@ -25,12 +24,13 @@ def literal_sum(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndar
     """Return Theorem 1's sum term by term: `sum_j [K K^T]^((j-1)/N) G [K^T K]^((N-j)/N)`.
 
     Example:
-
     >>> literal_sum(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
     [[48.0]]
     """
     return sum(
-        psd_power(kernel @ kernel.T, (j - 1) / depth) @ gradient @ psd_power(kernel.T @ kernel, 1 - j / depth)
+        psd_power(kernel @ kernel.T, (j - 1) / depth)
+        @ gradient
+        @ psd_power(kernel.T @ kernel, 1 - j / depth)
         for j in range(1, depth + 1)
     )
 
@@ -39,12 +39,14 @@ def kronecker_matrix(kernel: np.ndarray, depth: int) -> np.ndarray:
     """Return the preconditioner as a matrix on row-major vectors: `vec(A G B) = kron(A, B^T) vec(G)`.
 
     Example:
-
     >>> kronecker_matrix(np.diag([8.0, 1.0]), 3).diagonal().round(9).tolist()
     [48.0, 21.0, 21.0, 3.0]
     """
     return sum(
-        np.kron(psd_power(kernel @ kernel.T, (j - 1) / depth), psd_power(kernel.T @ kernel, 1 - j / depth))
+        np.kron(
+            psd_power(kernel @ kernel.T, (j - 1) / depth),
+            psd_power(kernel.T @ kernel, 1 - j / depth),
+        )
         for j in range(1, depth + 1)
     )
 
@@ -53,7 +55,6 @@ def by_transposition(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np
     """Return the sum in the paper's convention, `W = K^T` of shape (out, in), with powers by a full SVD of W.
 
     Example:
-
     >>> by_transposition(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
     [[48.0]]
     """
@@ -63,7 +64,9 @@ def by_transposition(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np
         return (basis * values ** (2 * exponent)) @ basis.T
 
     return sum(
-        power(left, left_values, (j - 1) / depth) @ gradient.T @ power(right, right_values, 1 - j / depth)
+        power(left, left_values, (j - 1) / depth)
+        @ gradient.T
+        @ power(right, right_values, 1 - j / depth)
         for j in range(1, depth + 1)
     ).T
 
@@ -72,12 +75,13 @@ def single_output(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> np.
     """Return Claim 2's rule for a kernel of shape (in, 1) or (1, out): `|w|^(2-2/N) (g + (N-1) Pr_w(g))`.
 
     Example:
-
     >>> single_output(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
     [[48.0]]
     """
     norm = np.linalg.norm(kernel)
-    projection = np.zeros_like(kernel) if norm == 0 else kernel * np.sum(kernel * gradient) / norm**2
+    projection = (
+        np.zeros_like(kernel) if norm == 0 else kernel * np.sum(kernel * gradient) / norm**2
+    )
     return norm ** (2 - 2 / depth) * (gradient + (depth - 1) * projection)
 
 
@@ -89,7 +93,6 @@ def fractional_rule(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> n
     [0, 1].
 
     Example:
-
     >>> fractional_rule(np.diag([8.0, 1.0]), np.ones((2, 2)), 3).round(9).tolist()
     [[48.0, 21.0], [21.0, 3.0]]
     """
@@ -110,7 +113,6 @@ def balanced_factors(kernel: np.ndarray, depth: int) -> list[np.ndarray]:
     """Return `depth` balanced factors of a kernel: `U S^(1/N)`, `S^(1/N)`, ..., `S^(1/N) V^T`.
 
     Example:
-
     >>> [factor.round(9).item() for factor in balanced_factors(np.array([[8.0]]), 3)]
     [2.0, 2.0, 2.0]
     """
@@ -126,7 +128,6 @@ def product(factors: list[np.ndarray]) -> np.ndarray:
     """Return the end-to-end kernel `F_1 F_2 ... F_N`.
 
     Example:
-
     >>> product([np.array([[2.0]]), np.array([[3.0]])]).item()
     6.0
     """
@@ -141,7 +142,6 @@ def descend(
     `F_j <- (1 - eta lambda) F_j - eta (F_1 ... F_{j-1})^T G (F_{j+1} ... F_N)^T`
 
     Example:
-
     >>> two_and_three = [np.array([[2.0]]), np.array([[3.0]])]
     >>> [factor.item() for factor in descend(two_and_three, np.array([[1.0]]), learning_rate=0.5)]
     [0.5, 2.0]
@@ -164,7 +164,6 @@ def one_step_limit(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.n
     them 0).
 
     Example:
-
     >>> one_step_limit(np.array([[8.0]]), np.array([[1.0]]), 3).round(9).tolist()
     [[48.0]]
     """
@@ -184,6 +183,8 @@ def one_step_limit(kernel: np.ndarray, gradient: np.ndarray, depth: int) -> np.n
 def _full_svd(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return complete bases as columns, each with its singular values, rounding noise made 0."""
     left, values, right = np.linalg.svd(kernel, full_matrices=True)
-    values = np.where(values > max(kernel.shape) * np.finfo("float64").eps * values.max(), values, 0.0)
+    values = np.where(
+        values > max(kernel.shape) * np.finfo("float64").eps * values.max(), values, 0.0
+    )
     left_values, right_values = (np.pad(values, (0, size - len(values))) for size in kernel.shape)
     return left, left_values, right.T, right_values

@@ -47,7 +47,9 @@ def line_integral(field: Field, curve: Sequence[Segment], nodes: int = 64) -> fl
     2.0
     """
     if nodes < 1 or not len(curve):
-        raise InputError(f"expected segments and nodes >= 1. Received: {len(curve)} segments, nodes={nodes}")
+        raise InputError(
+            f"Expected segments and nodes >= 1. Received: {len(curve)} segments, nodes={nodes}"
+        )
     abscissas, weights = np.polynomial.legendre.leggauss(nodes)
     total = 0.0
     for segment in curve:

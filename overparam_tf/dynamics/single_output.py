@@ -27,7 +27,6 @@ def effective_learning_rate(kernel, depth):
     Source: Arora, Cohen & Hazan 2018, Claim 2.
 
     Example:
-
     >>> import numpy as np
     >>> float(effective_learning_rate(np.array([[3.0], [4.0]]), depth=2)[0, 0])
     5.0
@@ -60,7 +59,6 @@ def momentum_direction(kernel, gradient, depth):
     Source: Arora, Cohen & Hazan 2018, Claim 2.
 
     Example:
-
     >>> import numpy as np
     >>> w, g = np.array([[2.0], [0.0]]), np.array([[1.0], [7.0]])
     >>> np.array(momentum_direction(w, g, depth=3)).ravel().tolist()
@@ -74,7 +72,9 @@ def momentum_direction(kernel, gradient, depth):
 
 def single_output_rule(kernel, gradient, depth):
     """Return `|w|^(2-2/N) (g + (N-1) Pr_w(g))`, unchecked; `precondition` calls it for one row or column."""
-    return null_eigenvalues(_norm(kernel), depth) * (gradient + _momentum_direction(kernel, gradient, depth))
+    return null_eigenvalues(_norm(kernel), depth) * (
+        gradient + _momentum_direction(kernel, gradient, depth)
+    )
 
 
 def _momentum_direction(kernel, gradient, depth):
@@ -105,7 +105,7 @@ def _scaled(kernel):
 def _check_single_output(kernel):
     if not is_single_output(kernel):
         raise InputError(
-            "expected a kernel of shape (in, 1) or (1, out); end_to_end_update takes any other. "
+            "Expected a kernel of shape (in, 1) or (1, out); end_to_end_update takes any other. "
             f"Received: kernel.shape={tuple(kernel.shape)}"
         )
     return kernel

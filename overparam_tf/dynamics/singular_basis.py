@@ -28,7 +28,6 @@ def singular_basis(kernel):
         Tensors of shapes (..., in, p), (..., p), (..., out, p) with `p = min(in, out)`.
 
     Example:
-
     >>> import numpy as np
     >>> kernel = np.array([[3.0, 3.0], [0.0, 0.0]])
     >>> left, singular_values, right = singular_basis(kernel)
@@ -61,18 +60,26 @@ def _tall_basis(kernel):
     if backend.backend() == "tensorflow":
         # The last correction is a tiny rotation, a constant as far as derivatives go. JAX and PyTorch call LAPACK,
         # compiled or not, and need none; and eager JAX would compile the loops anew at every call.
-        right = right @ ops.stop_gradient(_orthogonalizer(ops.stop_gradient(triangle @ right), _noise(kernel)))
+        right = right @ ops.stop_gradient(
+            _orthogonalizer(ops.stop_gradient(triangle @ right), _noise(kernel))
+        )
     columns = kernel @ right
     square = ops.sum(ops.square(columns), axis=-2, keepdims=True)
     norms = ops.where(ops.equal(square, 0), ops.zeros_like(square), ops.sqrt(_or_one(square)))
-    norms = ops.where(norms <= _noise(kernel) * ops.max(norms, axis=-1, keepdims=True), ops.zeros_like(norms), norms)
+    norms = ops.where(
+        norms <= _noise(kernel) * ops.max(norms, axis=-1, keepdims=True),
+        ops.zeros_like(norms),
+        norms,
+    )
     left = ops.where(ops.equal(norms, 0), ops.zeros_like(columns), columns / _or_one(norms))
     return left, norms, right
 
 
 def _noise(kernel) -> float:
     """Return the size of rounding errors in a kernel, relative to its largest singular value."""
-    return math.sqrt(max(kernel.shape[-2:])) * float(np.finfo(backend.standardize_dtype(kernel.dtype)).eps)
+    return math.sqrt(max(kernel.shape[-2:])) * float(
+        np.finfo(backend.standardize_dtype(kernel.dtype)).eps
+    )
 
 
 def _orthogonalizer(columns, tolerance: float):
@@ -103,7 +110,9 @@ def _orthogonalizer(columns, tolerance: float):
         return ops.any(ops.abs(gram) * (1 - identity) > allowed)
 
     def sweep(columns, rotation):
-        return ops.fori_loop(0, even - 1, lambda _, state: _rotate_pairs(*state), (columns, rotation))
+        return ops.fori_loop(
+            0, even - 1, lambda _, state: _rotate_pairs(*state), (columns, rotation)
+        )
 
     start = (columns, identity + ops.zeros_like(columns[..., :1, :]))
     rotation = ops.while_loop(is_rough, sweep, start, maximum_iterations=MAX_SWEEPS)[1]
@@ -130,7 +139,9 @@ def _rotate_pairs(columns, rotation):
 
     def turned(matrix):
         first, second = matrix[..., :half], matrix[..., half:]
-        both = ops.concatenate([cosine * first - sine * second, sine * first + cosine * second], axis=-1)
+        both = ops.concatenate(
+            [cosine * first - sine * second, sine * first + cosine * second], axis=-1
+        )
         return ops.take(both, np.array(seats), axis=-1)
 
     return turned(columns), turned(rotation)

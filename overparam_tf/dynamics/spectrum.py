@@ -19,7 +19,6 @@ def null_eigenvalues(singular_values, depth):
         Tensor of the shape of `singular_values`.
 
     Example:
-
     >>> from keras import ops
     >>> ops.convert_to_numpy(null_eigenvalues(ops.array([0.0, 4.0]), depth=2)).tolist()
     [0.0, 4.0]
@@ -76,5 +75,7 @@ def pair_eigenvalues(left, right, depth):
     inside = ops.logical_and(ops.not_equal(ratio, 0), ops.not_equal(ratio, 1))  # NaN stays NaN
     log_ratio = 2 * ops.log(ops.where(inside, ratio, 0.5 * ops.ones_like(ratio)))
     fraction = ops.expm1(log_ratio) / ops.expm1(log_ratio / depth)
-    fraction = ops.where(inside, fraction, ops.where(ops.equal(ratio, 0), ops.ones_like(ratio), depth))
+    fraction = ops.where(
+        inside, fraction, ops.where(ops.equal(ratio, 0), ops.ones_like(ratio), depth)
+    )
     return null_eigenvalues(larger, depth) * fraction

@@ -13,7 +13,9 @@ from overparam_tf.dynamics.line_integral import Field, Segment
 from overparam_tf.errors import InputError
 
 
-def end_to_end_field(gradient: np.ndarray | Callable[[np.ndarray], np.ndarray], depth: float) -> Field:
+def end_to_end_field(
+    gradient: np.ndarray | Callable[[np.ndarray], np.ndarray], depth: float
+) -> Field:
     r"""Return the vector field that the end-to-end rule of a single output follows.
 
     $$F(w) = |w|^{2-2/N} \, \bigl(g(w) + (N-1) \, \mathrm{Pr}_w g(w)\bigr)$$
@@ -43,14 +45,18 @@ def end_to_end_field(gradient: np.ndarray | Callable[[np.ndarray], np.ndarray], 
     check_depth(depth)
 
     def field(points):
-        vectors = gradient(points) if callable(gradient) else np.broadcast_to(gradient, points.shape)
+        vectors = (
+            gradient(points) if callable(gradient) else np.broadcast_to(gradient, points.shape)
+        )
         points, vectors = (np.asarray(array, "float64")[..., None] for array in (points, vectors))
         return ops.convert_to_numpy(end_to_end_update(points, vectors, depth))[..., 0]
 
     return field
 
 
-def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: float) -> tuple[Segment, ...]:
+def theorem2_curve(
+    direction: np.ndarray, outer_radius: float, inner_radius: float
+) -> tuple[Segment, ...]:
     r"""Return the closed curve of Theorem 2's proof, four segments.
 
     With the unit vector `e` of `direction`: straight from `-R e` to `-r e`, half a circle of radius `r` to
@@ -89,7 +95,9 @@ def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: flo
             f"direction must be a finite non-zero vector (d,), d >= 2. Received: direction={direction.tolist()}"
         )
     if inner_radius == 0:
-        raise InputError("the curve keeps off the origin, take inner_radius > 0. Received: inner_radius=0")
+        raise InputError(
+            "the curve keeps off the origin, take inner_radius > 0. Received: inner_radius=0"
+        )
     _check_radii(outer_radius, inner_radius)
     unit = direction / length
     # Any unit vector orthogonal to e spans the circles' plane; the axis least aligned with e loses no digits.
@@ -122,7 +130,9 @@ def theorem2_curve(direction: np.ndarray, outer_radius: float, inner_radius: flo
     )
 
 
-def closed_integral(depth: float, outer_radius: float, gradient_norm: float, inner_radius: float = 0.0) -> float:
+def closed_integral(
+    depth: float, outer_radius: float, gradient_norm: float, inner_radius: float = 0.0
+) -> float:
     r"""Return the integral of the end-to-end field along Theorem 2's curve, for a linear loss.
 
     $$2 |g| \, \frac{(N-1)(N-2)}{N (3-2/N)} \, \bigl(R^{3-2/N} - r^{3-2/N}\bigr)$$
@@ -146,14 +156,15 @@ def closed_integral(depth: float, outer_radius: float, gradient_norm: float, inn
     Source: Arora, Cohen & Hazan 2018, proof of Theorem 2.
 
     Example:
-
     >>> [round(closed_integral(depth, 0.1, 1.7), 8) for depth in (2, 3, 4, 8)]
     [0.0, 0.00450897, 0.00645105, 0.01154265]
     """
     check_depth(depth)
     _check_radii(outer_radius, inner_radius)
     if not (np.isfinite(gradient_norm) and gradient_norm >= 0):
-        raise InputError(f"gradient_norm must be finite and >= 0. Received: gradient_norm={gradient_norm}")
+        raise InputError(
+            f"gradient_norm must be finite and >= 0. Received: gradient_norm={gradient_norm}"
+        )
     power = 3 - 2 / depth
     radii = outer_radius**power - inner_radius**power
     return 2 * gradient_norm * (depth - 1) * (depth - 2) / (depth * power) * radii
@@ -162,6 +173,6 @@ def closed_integral(depth: float, outer_radius: float, gradient_norm: float, inn
 def _check_radii(outer_radius: float, inner_radius: float) -> None:
     if not (0 <= inner_radius < outer_radius < np.inf):
         raise InputError(
-            "expected radii 0 <= inner_radius < outer_radius. "
+            "Expected radii 0 <= inner_radius < outer_radius. "
             f"Received: outer_radius={outer_radius}, inner_radius={inner_radius}"
         )

@@ -58,7 +58,9 @@ def kernel_pays_above(sizes: Sequence[int]) -> float:
         inf
     """
     chain = [a * b for a, b in itertools.pairwise(sizes)]
-    return break_even(chain, sizes[0] * sizes[-1], min(_cost_from_left(sizes), _cost_from_left(sizes[::-1])))
+    return break_even(
+        chain, sizes[0] * sizes[-1], min(_cost_from_left(sizes), _cost_from_left(sizes[::-1]))
+    )
 
 
 def break_even(chain: Sequence[float], kernel: float, product: float) -> float:

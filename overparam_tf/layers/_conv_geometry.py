@@ -10,13 +10,16 @@ from typing import Any
 
 from keras import ops
 
-from overparam_tf._shapes import Width, positive_int
+from overparam_tf._shapes import Width
+from overparam_tf.checks import positive_int
 from overparam_tf.errors import InputError
 
 Size = tuple[int, int]
 
 
-def factor_sizes(kernel_size: Size, depth: int, given: Sequence[int | Size] | None = None) -> list[Size]:
+def factor_sizes(
+    kernel_size: Size, depth: int, given: Sequence[int | Size] | None = None
+) -> list[Size]:
     """Return the kernel size of every factor, checked to compose to ``kernel_size``.
 
     Unless given, one factor has the whole size and the others are 1x1: the first of two, else the second.
@@ -31,14 +34,18 @@ def factor_sizes(kernel_size: Size, depth: int, given: Sequence[int | Size] | No
         before = 0 if depth <= 2 else 1
         return [(1, 1)] * before + [kernel_size] + [(1, 1)] * (depth - 1 - before)
     if not isinstance(given, (list, tuple)) or len(given) != depth:
-        raise InputError(f"expected depth = {depth} kernel sizes. Received: factor_kernel_sizes={given!r}")
+        raise InputError(
+            f"Expected depth = {depth} kernel sizes. Received: factor_kernel_sizes={given!r}"
+        )
     pairs = [(size, size) if isinstance(size, numbers.Integral) else tuple(size) for size in given]
     if any(len(pair) != 2 for pair in pairs):
-        raise InputError(f"expected an int or two for each factor. Received: factor_kernel_sizes={given!r}")
+        raise InputError(
+            f"Expected an int or two for each factor. Received: factor_kernel_sizes={given!r}"
+        )
     sizes = [tuple(positive_int("factor_kernel_sizes", entry) for entry in pair) for pair in pairs]
     if composed_size(sizes) != kernel_size:
         raise InputError(
-            f"expected kernel sizes with sum(size - 1) + 1 = {kernel_size}, the kernel size. "
+            f"Expected kernel sizes with sum(size - 1) + 1 = {kernel_size}, the kernel size. "
             f"Received: factor_kernel_sizes={given!r}, which compose to {composed_size(sizes)}"
         )
     return sizes
@@ -63,7 +70,9 @@ def strided_factor(sizes: Sequence[Size]) -> int:
     return max((j for j, size in enumerate(sizes) if size != (1, 1)), default=0)
 
 
-def factor_widths(channels: tuple[int, int], sizes: Sequence[Size], width: Width = None, groups: int = 1) -> list[int]:
+def factor_widths(
+    channels: tuple[int, int], sizes: Sequence[Size], width: Width = None, groups: int = 1
+) -> list[int]:
     """Return ``[in, width_1, ..., width_{N-1}, out]``, checked to be divisible by ``groups``.
 
     A cut between two factors splits the kernel into a matrix from the inputs under the left part to the outputs
@@ -77,12 +86,18 @@ def factor_widths(channels: tuple[int, int], sizes: Sequence[Size], width: Width
     inputs, outputs = (count // groups for count in channels)
     if width is None:
         width = [
-            groups * min(math.prod(composed_size(sizes[:j])) * inputs, math.prod(composed_size(sizes[j:])) * outputs)
+            groups
+            * min(
+                math.prod(composed_size(sizes[:j])) * inputs,
+                math.prod(composed_size(sizes[j:])) * outputs,
+            )
             for j in range(1, len(sizes))
         ]
     inner = width if isinstance(width, list) else [width] * (len(sizes) - 1)
     if any(entry % groups for entry in inner):
-        raise InputError(f"expected widths divisible by groups = {groups}. Received: width={width!r}")
+        raise InputError(
+            f"Expected widths divisible by groups = {groups}. Received: width={width!r}"
+        )
     return [channels[0], *inner, channels[1]]
 
 
@@ -117,7 +132,9 @@ def output_length(length: Any, size: int, stride: int, dilation: int, padding: s
     return (length - (size - 1) * dilation - 1) // stride + 1
 
 
-def costs_a_pixel(sizes: Sequence[Size], widths: Sequence[int], strides: Size, groups: int) -> list[float]:
+def costs_a_pixel(
+    sizes: Sequence[Size], widths: Sequence[int], strides: Size, groups: int
+) -> list[float]:
     """Return the multiply-adds of each factor for an output pixel, but for what the borders add.
 
     Example:
@@ -128,5 +145,7 @@ def costs_a_pixel(sizes: Sequence[Size], widths: Sequence[int], strides: Size, g
     pixels = [math.prod(strides) if j < strided_factor(sizes) else 1 for j in range(len(sizes))]
     return [
         count * math.prod(size) * rows * columns // groups
-        for count, size, (rows, columns) in zip(pixels, sizes, itertools.pairwise(widths), strict=True)
+        for count, size, (rows, columns) in zip(
+            pixels, sizes, itertools.pairwise(widths), strict=True
+        )
     ]

@@ -32,8 +32,12 @@ def composed(kernels: Sequence[Any], groups: int = 1) -> Any:
     """
     shapes = [tuple(kernel.shape) for kernel in kernels]
     if _cost(shapes, from_left=True) <= _cost(shapes, from_left=False):
-        return functools.reduce(lambda a, b: _pair(a, b, groups), kernels[1:], ops.convert_to_tensor(kernels[0]))
-    return functools.reduce(lambda b, a: _pair(a, b, groups), kernels[-2::-1], ops.convert_to_tensor(kernels[-1]))
+        return functools.reduce(
+            lambda a, b: _pair(a, b, groups), kernels[1:], ops.convert_to_tensor(kernels[0])
+        )
+    return functools.reduce(
+        lambda b, a: _pair(a, b, groups), kernels[-2::-1], ops.convert_to_tensor(kernels[-1])
+    )
 
 
 def composition_cost(sizes: Sequence[Size], widths: Sequence[int], groups: int = 1) -> int:
@@ -65,15 +69,23 @@ def _pair(first: Any, second: Any, groups: int) -> Any:
     size = composed_size([first.shape[:2], second.shape[:2]])
     if second.shape[0] * second.shape[1] == 1:
         # A matrix product, in each group g, at every tap of the other kernel.
-        product = ops.einsum("hwigm,mgo->hwigo", _by_group(first, groups), _by_group(second, groups)[0, 0])
+        product = ops.einsum(
+            "hwigm,mgo->hwigo", _by_group(first, groups), _by_group(second, groups)[0, 0]
+        )
         return ops.reshape(product, (*size, first.shape[2], second.shape[3]))
     if first.shape[0] * first.shape[1] == 1:
-        product = ops.einsum("igm,hwmgo->hwigo", _by_group(first, groups)[0, 0], _by_group(second, groups))
+        product = ops.einsum(
+            "igm,hwmgo->hwigo", _by_group(first, groups)[0, 0], _by_group(second, groups)
+        )
         return ops.reshape(product, (*size, first.shape[2], second.shape[3]))
     # As a convolution: the rows of the first kernel are images, padded such that every overlap counts.
     height, width = second.shape[0] - 1, second.shape[1] - 1
-    images = ops.pad(ops.transpose(first, (2, 0, 1, 3)), [(0, 0), (height, height), (width, width), (0, 0)])
-    product = ops.conv(images, ops.flip(second, axis=(0, 1)), padding="valid", data_format="channels_last")
+    images = ops.pad(
+        ops.transpose(first, (2, 0, 1, 3)), [(0, 0), (height, height), (width, width), (0, 0)]
+    )
+    product = ops.conv(
+        images, ops.flip(second, axis=(0, 1)), padding="valid", data_format="channels_last"
+    )
     return ops.transpose(product, (1, 2, 0, 3))
 
 

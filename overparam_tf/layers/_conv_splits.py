@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from overparam_tf.errors import InputError
-from overparam_tf.initializers import numerical_rank, zero_padded
-from overparam_tf.layers._conversion import SPLITS
+from overparam_tf.initializers import SPLITS, numerical_rank, zero_padded
 
 _MOST_SWEEPS = 100
 
 
-def split_kernel(kernel: np.ndarray, spatial: int, widths: Sequence[int], groups: int, split: str) -> list[np.ndarray]:
+def split_kernel(
+    kernel: np.ndarray, spatial: int, widths: Sequence[int], groups: int, split: str
+) -> list[np.ndarray]:
     r"""Split a kernel into 1x1 kernels and, in place ``spatial``, one of its own size; each group by itself.
 
     A spatial factor at an end is a factor of the kernel unfolded as a matrix, (height width in, out) if it is the
@@ -48,13 +49,19 @@ def split_kernel(kernel: np.ndarray, spatial: int, widths: Sequence[int], groups
         True
     """
     if not np.isfinite(kernel).all():
-        raise InputError("expected a kernel with finite entries. Received: entries that are NaN or infinite")
+        raise InputError(
+            "Expected a kernel with finite entries. Received: entries that are NaN or infinite"
+        )
     widths = [width // groups for width in widths]
-    parts = [_split_group(part, spatial, widths, split) for part in np.split(kernel, groups, axis=-1)]
+    parts = [
+        _split_group(part, spatial, widths, split) for part in np.split(kernel, groups, axis=-1)
+    ]
     return [np.concatenate(factors, axis=-1) for factors in zip(*parts, strict=True)]
 
 
-def _split_group(kernel: np.ndarray, spatial: int, widths: list[int], split: str) -> list[np.ndarray]:
+def _split_group(
+    kernel: np.ndarray, spatial: int, widths: list[int], split: str
+) -> list[np.ndarray]:
     height, width, inputs, outputs = kernel.shape
     taps = kernel.reshape(height * width, inputs, outputs)
     depth, inner = len(widths) - 1, widths[1:-1]
@@ -68,8 +75,14 @@ def _split_group(kernel: np.ndarray, spatial: int, widths: list[int], split: str
         factors = _balanced_around(taps, spatial, widths)
     else:
         factors = _identity_around(taps, spatial, widths)
-    shapes = [((height, width) if j == spatial else (1, 1)) + tuple(widths[j : j + 2]) for j in range(depth)]
-    return [factor.astype(kernel.dtype).reshape(shape) for factor, shape in zip(factors, shapes, strict=True)]
+    shapes = [
+        ((height, width) if j == spatial else (1, 1)) + tuple(widths[j : j + 2])
+        for j in range(depth)
+    ]
+    return [
+        factor.astype(kernel.dtype).reshape(shape)
+        for factor, shape in zip(factors, shapes, strict=True)
+    ]
 
 
 def _identity_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[np.ndarray]:
@@ -93,7 +106,7 @@ def _identity_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[
         factors[0][:, : count * outputs] = taps.transpose(1, 0, 2).reshape(inputs, -1)
     else:
         raise InputError(
-            f"expected widths >= {min(inputs, count * outputs)} in front of the spatial factor and >= "
+            f"Expected widths >= {min(inputs, count * outputs)} in front of the spatial factor and >= "
             f"{min(count * inputs, outputs)} behind it (for each group), since narrower identities lose part of the "
             f"kernel. Received: widths={widths[1:-1]}"
         )
@@ -114,8 +127,12 @@ def _balanced_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[
     kernel = taps.astype(np.float64)
     depth, left, right = len(widths) - 1, spatial, len(widths) - 2 - spatial
     # U and V: orthonormal bases of what the kernel reads and writes. P = U diag(p), Q = diag(q) V^T.
-    u, s_in = _basis(kernel.transpose(1, 0, 2), taps.dtype, min(widths[1 : spatial + 1]), "in front of")
-    v, s_out = _basis(kernel.transpose(2, 0, 1), taps.dtype, min(widths[spatial + 1 : -1]), "behind")
+    u, s_in = _basis(
+        kernel.transpose(1, 0, 2), taps.dtype, min(widths[1 : spatial + 1]), "in front of"
+    )
+    v, s_out = _basis(
+        kernel.transpose(2, 0, 1), taps.dtype, min(widths[spatial + 1 : -1]), "behind"
+    )
     if len(s_in) == 0:
         return [np.zeros(shape) for shape in _shapes(len(taps), spatial, widths)]
     p, q = s_in ** (left / depth), s_out ** (right / depth)
@@ -137,20 +154,24 @@ def _balanced_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[
     return [zero_padded(factor, shape) for factor, shape in zip(factors, shapes, strict=True)]
 
 
-def _basis(unfolded: np.ndarray, dtype: np.dtype, width: int, where: str) -> tuple[np.ndarray, np.ndarray]:
+def _basis(
+    unfolded: np.ndarray, dtype: np.dtype, width: int, where: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Return left singular vectors and values of the unfolded kernel, up to its rank at the precision of ``dtype``."""
     matrix = unfolded.reshape(len(unfolded), -1)
     u, s, _ = np.linalg.svd(matrix, full_matrices=False)
     rank = numerical_rank(s, matrix.shape, dtype)
     if width < rank:
         raise InputError(
-            f"expected widths >= {rank} {where} the spatial factor (for each group), the rank of the kernel there. "
+            f"Expected widths >= {rank} {where} the spatial factor (for each group), the rank of the kernel there. "
             f"Received: a width of {width}"
         )
     return u[:, :rank], s[:rank]
 
 
-def _balanced_left(core: np.ndarray, p: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _balanced_left(
+    core: np.ndarray, p: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Balance ``count`` factors of product diag(p) with the core: the new product is turn diag(p)."""
     weighted = p[:, None] * core
     # Left singular vectors by the Gram matrix, which is small; the product stays exact whatever their errors.
@@ -168,10 +189,17 @@ def _equal_norms(
     p: np.ndarray, core: np.ndarray, q: np.ndarray, left: int, right: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scale factors to one norm, at an unchanged product: what the turns alone would be slowest to do."""
-    a, b, c = np.linalg.norm(p ** (1 / left)), np.linalg.norm(q ** (1 / right)), np.linalg.norm(core)
+    a, b, c = (
+        np.linalg.norm(p ** (1 / left)),
+        np.linalg.norm(q ** (1 / right)),
+        np.linalg.norm(core),
+    )
     norm = (a**left * c * b**right) ** (1 / (left + 1 + right))
     return p * (norm / a) ** left, core * (norm / c), q * (norm / b) ** right
 
 
 def _shapes(count: int, spatial: int, widths: list[int]) -> list[tuple[int, ...]]:
-    return [((count,) if j == spatial else ()) + tuple(widths[j : j + 2]) for j in range(len(widths) - 1)]
+    return [
+        ((count,) if j == spatial else ()) + tuple(widths[j : j + 2])
+        for j in range(len(widths) - 1)
+    ]

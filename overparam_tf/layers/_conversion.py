@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -14,11 +14,8 @@ from overparam_tf import initializers
 from overparam_tf._shapes import Width
 from overparam_tf.errors import InputError
 
-if TYPE_CHECKING:
-    from overparam_tf.layers.factorized_layer import FactorizedLayer
+Layer = TypeVar("Layer", bound="Convertible")
 
-# How to split a matrix, by the name that `assign_kernel` takes.
-SPLITS = {"balanced": initializers.balanced_factors, "identity": initializers.identity_factors}
 _COMMON = (
     "name",
     "trainable",
@@ -34,8 +31,12 @@ class Convertible:
 
     @classmethod
     def from_plain(
-        cls, layer: keras.layers.Layer, depth: int = 2, width: Width = None, **options: Any
-    ) -> FactorizedLayer:
+        cls: type[Layer],
+        layer: keras.layers.Layer,
+        depth: int = 2,
+        width: Width = None,
+        **options: Any,
+    ) -> Layer:
         """Return the factorised layer with the configuration of a plain one, not built: weights stay behind.
 
         Name, dtype policy, ``trainable``, activation, initializers and regularizers are those of ``layer``; its
@@ -58,9 +59,24 @@ class Convertible:
             ('head', 3, True)
         """
         _check_plain(layer, cls.plain_class)
-        config = {name: getattr(layer, name) for name in (*_COMMON, "kernel_initializer", "bias_regularizer")}
-        shared = {argument: getattr(layer, attribute) for argument, attribute in cls._plain_arguments.items()}
-        return cls(**{**config, **shared, "dtype": layer.dtype_policy, "depth": depth, "width": width, **options})
+        config = {
+            name: getattr(layer, name)
+            for name in (*_COMMON, "kernel_initializer", "bias_regularizer")
+        }
+        shared = {
+            argument: getattr(layer, attribute)
+            for argument, attribute in cls._plain_arguments.items()
+        }
+        return cls(
+            **{
+                **config,
+                **shared,
+                "dtype": layer.dtype_policy,
+                "depth": depth,
+                "width": width,
+                **options,
+            }
+        )
 
     def plain_layer(self) -> keras.layers.Layer:
         """Return the plain Keras layer of the same function, not built: give it `kernel` and `end_to_end_bias`.
@@ -87,14 +103,19 @@ class Convertible:
         return self.plain_class(**config, **self._plain_shape(), dtype=self.dtype_policy)
 
     def _plain_shape(self) -> dict[str, Any]:
-        shape = {argument: getattr(self, attribute) for argument, attribute in self._plain_arguments.items()}
+        shape = {
+            argument: getattr(self, attribute)
+            for argument, attribute in self._plain_arguments.items()
+        }
         return {**shape, "use_bias": self.use_bias or self._has_factor_biases}
 
     @property
     def _has_factor_biases(self) -> bool:
         return self.use_factor_biases and self.depth > 1
 
-    def assign_kernel(self, kernel: Any, split: str = "balanced", noise: float = 0.0, seed: int | None = None) -> None:
+    def assign_kernel(
+        self, kernel: Any, split: str = "balanced", noise: float = 0.0, seed: int | None = None
+    ) -> None:
         """Set the factors such that `kernel` is the given kernel, to round-off.
 
         Args:
@@ -118,15 +139,19 @@ class Convertible:
             [2. 3.]
         """
         self._require_built()
-        if split not in SPLITS:
-            raise InputError(f"expected a split out of {', '.join(SPLITS)}. Received: split={split!r}")
+        if split not in initializers.SPLITS:
+            raise InputError(
+                f"Expected a split out of {', '.join(initializers.SPLITS)}. Received: split={split!r}"
+            )
         if not isinstance(noise, numbers.Real) or not 0 <= noise < math.inf:
-            raise InputError(f"expected a finite noise >= 0. Received: noise={noise!r}")
+            raise InputError(f"Expected a finite noise >= 0. Received: noise={noise!r}")
         values = self._split(self._fitting("kernel", kernel, self._kernel_shape), split)
         normal = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
         for j, (factor, value) in enumerate(zip(self._factors, values, strict=True)):
             if noise:
-                draw = initializers.draw(initializers.per_factor(normal, j), value.shape, self.variable_dtype)
+                draw = initializers.draw(
+                    initializers.per_factor(normal, j), value.shape, self.variable_dtype
+                )
                 value = value + noise * np.sqrt(np.mean(value**2)) * draw
             factor.assign(value)
 
@@ -150,7 +175,9 @@ class Convertible:
         self._require_built()
         if bias is not None:
             if self.bias is None:
-                raise InputError("expected None, as this layer has no bias after its last factor. Received: a bias")
+                raise InputError(
+                    "Expected None, as this layer has no bias after its last factor. Received: a bias"
+                )
             bias = self._fitting("bias", bias, tuple(self.bias.shape))
         for variable in self._biases:
             if variable is not None:
@@ -160,30 +187,36 @@ class Convertible:
 
     def _require_built(self) -> None:
         if not self.built:
-            raise InputError(f"expected a built layer: call it, or build(input_shape), first. Received: {self.name}")
+            raise InputError(
+                f"Expected a built layer: call it, or build(input_shape), first. Received: {self.name}"
+            )
 
     def _fitting(self, name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         array = ops.convert_to_numpy(ops.convert_to_tensor(value, self.variable_dtype))
         if array.shape != shape:
-            raise InputError(f"expected a {name} of shape {shape}. Received: {name}.shape={array.shape}")
+            raise InputError(
+                f"Expected a {name} of shape {shape}. Received: {name}.shape={array.shape}"
+            )
         return array
 
 
 def _check_plain(layer: Any, plain_class: type) -> None:
     if type(layer) is not plain_class:
-        raise InputError(f"expected a keras.layers.{plain_class.__name__}. Received: {type(layer).__name__}")
+        raise InputError(
+            f"Expected a keras.layers.{plain_class.__name__}. Received: {type(layer).__name__}"
+        )
     if getattr(layer, "lora_rank", None):
         raise InputError(
-            f"expected a layer without LoRA: merge its weights into a plain layer first. Received: {layer.name}, "
+            f"Expected a layer without LoRA: merge its weights into a plain layer first. Received: {layer.name}, "
             f"lora_rank={layer.lora_rank}"
         )
     if layer.quantization_mode is not None:
         raise InputError(
-            f"expected a layer that is not quantised: convert before quantising. Received: {layer.name}, "
+            f"Expected a layer that is not quantised: convert before quantising. Received: {layer.name}, "
             f"quantization_mode={layer.quantization_mode!r}"
         )
     if layer.kernel_constraint is not None or layer.bias_constraint is not None:
         raise InputError(
-            "expected a layer without constraints, as none of them holds for the product when it is put on the "
+            "Expected a layer without constraints, as none of them holds for the product when it is put on the "
             f"factors: take them away first. Received: {layer.name}"
         )

@@ -39,23 +39,25 @@ class EinsumEquation:
         match = _FORMS.fullmatch(equation) if isinstance(equation, str) else None
         if match is None or match[1] != match[5] or match[3] != match[7] or (match[1] and match[3]):
             raise InputError(
-                "expected an equation of the form X,Y->Z, ...X,Y->...Z or X...,Y->Z.... "
+                "Expected an equation of the form X,Y->Z, ...X,Y->...Z or X...,Y->Z.... "
                 f"Received: equation={equation!r}"
             )
         self = cls(match[2], match[4], match[6], match[1] or "", match[3] or "")
         for letters in (self.inputs, self.kernel, self.outputs):
             if len(set(letters)) < len(letters):
-                raise InputError(f"expected no letter twice in one term. Received: equation={equation!r}")
+                raise InputError(
+                    f"Expected no letter twice in one term. Received: equation={equation!r}"
+                )
         for letter in self.kernel:
             if (letter in self.inputs) == (letter in self.outputs):
                 raise InputError(
-                    "expected every axis of the kernel in either the inputs or the outputs, as only then the kernel "
+                    "Expected every axis of the kernel in either the inputs or the outputs, as only then the kernel "
                     f"is a matrix that can be split. Received: equation={equation!r}, with axis {letter!r} in "
                     f"{'both' if letter in self.inputs else 'neither'}"
                 )
         if not (self.in_axes and self.out_axes):
             raise InputError(
-                "expected an axis of the kernel in the inputs and one in the outputs, as a matrix has. "
+                "Expected an axis of the kernel in the inputs and one in the outputs, as a matrix has. "
                 f"Received: equation={equation!r}"
             )
         return self
@@ -84,7 +86,9 @@ class EinsumEquation:
         left = self._around(self._carried() + hidden, last=True)
         return f"{left},{hidden}{self.out_axes}->{self._around(self.outputs)}"
 
-    def sizes(self, input_shape: Sequence[int | None], output_shape: Sequence[int | None]) -> dict[str, int | None]:
+    def sizes(
+        self, input_shape: Sequence[int | None], output_shape: Sequence[int | None]
+    ) -> dict[str, int | None]:
         """Return the size of every letter, from the shapes of a whole input and output."""
         sizes = {}
         for letters, shape in ((self.inputs, input_shape), (self.outputs, output_shape)):
@@ -92,10 +96,14 @@ class EinsumEquation:
             sizes.update(zip(letters, named, strict=True))
         return sizes
 
-    def bias_shape(self, bias_axes: str, sizes: dict[str, int | None], elided: int) -> tuple[int, ...]:
+    def bias_shape(
+        self, bias_axes: str, sizes: dict[str, int | None], elided: int
+    ) -> tuple[int, ...]:
         """Return the shape `EinsumDense` gives its bias: from the first bias axis on, 1 along the other axes."""
         first = min(self.outputs.index(letter) for letter in bias_axes)
-        shape = tuple(sizes[letter] if letter in bias_axes else 1 for letter in self.outputs[first:])
+        shape = tuple(
+            sizes[letter] if letter in bias_axes else 1 for letter in self.outputs[first:]
+        )
         return shape + (1,) * (elided if self.right else 0)
 
     def _hidden(self) -> str:

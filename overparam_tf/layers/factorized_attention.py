@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from overparam_tf._shapes import Width, check_width, positive_int
+from overparam_tf._shapes import Width, check_width
+from overparam_tf.checks import positive_int
 from overparam_tf.layers.factorized_einsum_dense import FactorizedEinsumDense
 
 # Where Keras keeps the projections; the gate is there only with use_gate=True.
@@ -50,7 +51,9 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
         [3, 3, 3, 3]
     """
 
-    def __init__(self, num_heads: int, key_dim: int, depth: int = 2, width: Width = None, **kwargs: Any) -> None:
+    def __init__(
+        self, num_heads: int, key_dim: int, depth: int = 2, width: Width = None, **kwargs: Any
+    ) -> None:
         super().__init__(num_heads, key_dim, **kwargs)
         self._projection_options: dict[str, Any] = {}
         self.depth = positive_int("depth", depth)
@@ -59,7 +62,9 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
     def __setattr__(self, name: str, value: Any) -> None:
         # `build` of the parent creates each projection, assigns it here, then builds what it finds in its place.
         if name in PROJECTIONS and type(value) is keras.layers.EinsumDense:
-            value = FactorizedEinsumDense.from_plain(value, self.depth, self.width, **self._projection_options)
+            value = FactorizedEinsumDense.from_plain(
+                value, self.depth, self.width, **self._projection_options
+            )
         super().__setattr__(name, value)
 
     @property
@@ -69,7 +74,11 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
 
     @classmethod
     def from_plain(
-        cls, layer: keras.layers.MultiHeadAttention, depth: int = 2, width: Width = None, **options: Any
+        cls,
+        layer: keras.layers.MultiHeadAttention,
+        depth: int = 2,
+        width: Width = None,
+        **options: Any,
     ) -> FactorizedMultiHeadAttention:
         """Return the factorised layer with the configuration of a plain one, not built: weights stay behind.
 
@@ -119,5 +128,7 @@ def projections(layer: keras.layers.MultiHeadAttention) -> list[keras.layers.Lay
         ['query', 'key', 'value', 'attention_output']
     """
     if not layer.built:
-        raise AttributeError("projections need a built layer: call the layer, or build its shapes, first")
+        raise AttributeError(
+            "projections need a built layer: call the layer, or build its shapes, first"
+        )
     return [getattr(layer, name) for name in PROJECTIONS if hasattr(layer, name)]

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from overparam_tf._shapes import Width, positive_int
+from overparam_tf._shapes import Width
+from overparam_tf.checks import positive_int
 from overparam_tf.errors import InputError
 from overparam_tf.layers._contraction import break_even
 from overparam_tf.layers._conv_geometry import (
@@ -158,14 +159,17 @@ class FactorizedConv2D(FactorizedLayer):
         inputs = input_shape[channel_axis]
         if inputs is None or inputs % self.groups:
             raise InputError(
-                f"expected a known number of channels, divisible by groups = {self.groups}. "
+                f"Expected a known number of channels, divisible by groups = {self.groups}. "
                 f"Received: input_shape={tuple(input_shape)}, data_format={self.data_format!r}"
             )
         self.compute_output_shape(input_shape)  # raises if the input is smaller than the kernel
         self._widths = factor_widths((inputs, self.filters), self._sizes, self.width, self.groups)
         kernel_shape = (*self.kernel_size, inputs // self.groups, self.filters)
         self._add_factors(
-            [(*size, self._widths[j] // self.groups, self._widths[j + 1]) for j, size in enumerate(self._sizes)],
+            [
+                (*size, self._widths[j] // self.groups, self._widths[j + 1])
+                for j, size in enumerate(self._sizes)
+            ],
             kernel_shape=kernel_shape,
             bias_shape=(self.filters,) if self.use_bias else None,
             kernel_pays_above=break_even(
@@ -183,7 +187,7 @@ class FactorizedConv2D(FactorizedLayer):
         spatial = strided_factor(self._sizes)
         if self._sizes[spatial] != self.kernel_size:
             raise InputError(
-                "expected at most one factor larger than 1x1, as a kernel need not be a composition of several: "
+                "Expected at most one factor larger than 1x1, as a kernel need not be a composition of several: "
                 f"leave factor_kernel_sizes out. Received: factor_kernel_sizes={self.factor_kernel_sizes}"
             )
         return split_kernel(kernel, spatial, self._widths, self.groups, split)
@@ -192,7 +196,9 @@ class FactorizedConv2D(FactorizedLayer):
         # No factor pads, so each sees the bias at all its taps.
         taps = ops.sum(self._factors[j], axis=(0, 1))
         by_group = ops.reshape(taps, (taps.shape[0], self.groups, -1))
-        return ops.reshape(ops.einsum("gi,igo->go", ops.reshape(bias, (self.groups, -1)), by_group), (-1,))
+        return ops.reshape(
+            ops.einsum("gi,igo->go", ops.reshape(bias, (self.groups, -1)), by_group), (-1,)
+        )
 
     def _data_rows(self, x: Any) -> Any:
         shape = ops.shape(x)
@@ -203,7 +209,9 @@ class FactorizedConv2D(FactorizedLayer):
         return shape[0] * lengths[0] * lengths[1]
 
     def _through_kernel(self, x: Any) -> Any:
-        return self._plus(self._conv(x, self.kernel, self.strides, self.padding), self.end_to_end_bias)
+        return self._plus(
+            self._conv(x, self.kernel, self.strides, self.padding), self.end_to_end_bias
+        )
 
     def _through_chain(self, x: Any) -> Any:
         x = self._padded(x)

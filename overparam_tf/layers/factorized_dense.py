@@ -10,10 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from overparam_tf._shapes import Width, factor_shapes, positive_int
+from overparam_tf._shapes import Width, factor_shapes
+from overparam_tf.checks import positive_int
 from overparam_tf.errors import InputError
+from overparam_tf.initializers import SPLITS
 from overparam_tf.layers._contraction import kernel_pays_above, product
-from overparam_tf.layers._conversion import SPLITS
 from overparam_tf.layers.factorized_layer import FactorizedLayer, plus
 
 
@@ -95,7 +96,9 @@ class FactorizedDense(FactorizedLayer):
         """Create the factors and biases for inputs of ``input_shape``."""
         inputs = input_shape[-1]
         if inputs is None:
-            raise InputError(f"expected a known last dimension. Received: input_shape={tuple(input_shape)}")
+            raise InputError(
+                f"Expected a known last dimension. Received: input_shape={tuple(input_shape)}"
+            )
         shapes = factor_shapes((inputs, self.units), self.depth, self.width)
         self._add_factors(
             shapes,

@@ -13,8 +13,8 @@ from keras import ops
 from overparam_tf import initializers
 from overparam_tf._shapes import Width, factor_shapes
 from overparam_tf.errors import InputError
+from overparam_tf.initializers import SPLITS
 from overparam_tf.layers._contraction import kernel_pays_above, product
-from overparam_tf.layers._conversion import SPLITS
 from overparam_tf.layers._einsum_equation import EinsumEquation
 from overparam_tf.layers.factorized_layer import FactorizedLayer, plus
 
@@ -91,11 +91,13 @@ class FactorizedEinsumDense(FactorizedLayer):
         super().__init__(depth, width, activation, use_factor_biases, **kwargs)
         self._letters = EinsumEquation.parse(equation)
         self.equation = equation
-        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.partial_output_shape = (
+            (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        )
         self.bias_axes = bias_axes or None
         if not set(bias_axes or "") <= set(self._letters.outputs):
             raise InputError(
-                f"expected bias axes out of those of the output, {self._letters.outputs}. "
+                f"Expected bias axes out of those of the output, {self._letters.outputs}. "
                 f"Received: bias_axes={bias_axes!r}"
             )
 
@@ -105,7 +107,7 @@ class FactorizedEinsumDense(FactorizedLayer):
         sizes = letters.sizes(input_shape, self.compute_output_shape(input_shape))
         if any(sizes[letter] is None for letter in letters.kernel + (self.bias_axes or "")):
             raise InputError(
-                f"expected known sizes of the axes {letters.kernel} of the kernel and of those of the bias. "
+                f"Expected known sizes of the axes {letters.kernel} of the kernel and of those of the bias. "
                 f"Received: input_shape={tuple(input_shape)}, output_shape={self.partial_output_shape}"
             )
         self._in_shape = tuple(sizes[letter] for letter in letters.in_axes)
@@ -118,7 +120,9 @@ class FactorizedEinsumDense(FactorizedLayer):
         self._add_factors(
             shapes,
             kernel_shape=tuple(sizes[letter] for letter in letters.kernel),
-            bias_shape=None if self.bias_axes is None else letters.bias_shape(self.bias_axes, sizes, elided),
+            bias_shape=None
+            if self.bias_axes is None
+            else letters.bias_shape(self.bias_axes, sizes, elided),
             kernel_pays_above=kernel_pays_above([matrix[0], *(columns for _, columns in shapes)]),
         )
         self.input_spec = keras.InputSpec(ndim=len(input_shape))
@@ -160,18 +164,30 @@ class FactorizedEinsumDense(FactorizedLayer):
 
     def _through_chain(self, x: Any) -> Any:
         first, *inner, last = self._factors
-        x = ops.einsum(self._letters.into_hidden, x, ops.reshape(first, (*self._in_shape, first.shape[1])))
+        x = ops.einsum(
+            self._letters.into_hidden, x, ops.reshape(first, (*self._in_shape, first.shape[1]))
+        )
         x = plus(x, self._biases[0])
         for factor, bias in zip(inner, self._biases[1:-1], strict=True):
             x = plus(ops.einsum("...i,ij->...j", x, factor), bias)
-        x = ops.einsum(self._letters.out_of_hidden, x, ops.reshape(last, (last.shape[0], *self._out_shape)))
+        x = ops.einsum(
+            self._letters.out_of_hidden, x, ops.reshape(last, (last.shape[0], *self._out_shape))
+        )
         return plus(x, self.bias)
 
     def _plain_shape(self) -> dict[str, Any]:
         axes = self.bias_axes or ""
         if self._has_factor_biases:
-            axes = "".join(letter for letter in self._letters.outputs if letter in axes + self._letters.out_axes)
-        return {"equation": self.equation, "output_shape": self.partial_output_shape, "bias_axes": axes or None}
+            axes = "".join(
+                letter
+                for letter in self._letters.outputs
+                if letter in axes + self._letters.out_axes
+            )
+        return {
+            "equation": self.equation,
+            "output_shape": self.partial_output_shape,
+            "bias_axes": axes or None,
+        }
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape that `EinsumDense` returns."""

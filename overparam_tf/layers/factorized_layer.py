@@ -11,10 +11,11 @@ import numpy as np
 from keras import ops
 
 from overparam_tf import initializers
-from overparam_tf._shapes import Width, check_width, positive_int
+from overparam_tf._shapes import Width, check_width
+from overparam_tf.checks import positive_int
 from overparam_tf.errors import InputError
 from overparam_tf.layers._conversion import Convertible
-from overparam_tf.layers._weights_follow import weights_will_follow
+from overparam_tf.layers.skip_init import initialization_is_skipped
 
 CONTRACTIONS = ("auto", "kernel", "chain")
 
@@ -52,15 +53,21 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
         self.width = check_width(width, self.depth)
         self.activation = keras.activations.get(activation)
         self.use_factor_biases = bool(use_factor_biases)
-        self.factor_initializer = self._for_factors(initializers.get, "factor_initializer", factor_initializer)
-        self.kernel_initializer = None if kernel_initializer is None else initializers.get(kernel_initializer)
+        self.factor_initializer = self._for_factors(
+            initializers.get, "factor_initializer", factor_initializer
+        )
+        self.kernel_initializer = (
+            None if kernel_initializer is None else initializers.get(kernel_initializer)
+        )
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.factor_regularizer = self._for_factors(keras.regularizers.get, "factor_regularizer", factor_regularizer)
+        self.factor_regularizer = self._for_factors(
+            keras.regularizers.get, "factor_regularizer", factor_regularizer
+        )
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         if contraction not in CONTRACTIONS:
             raise InputError(
-                f"expected a contraction out of {', '.join(CONTRACTIONS)}. Received: contraction={contraction!r}"
+                f"Expected a contraction out of {', '.join(CONTRACTIONS)}. Received: contraction={contraction!r}"
             )
         self.contraction = contraction
 
@@ -69,7 +76,7 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
             return get(identifiers)
         if len(identifiers) != self.depth:
             raise InputError(
-                f"expected one object for all factors or a list of depth = {self.depth}. "
+                f"Expected one object for all factors or a list of depth = {self.depth}. "
                 f"Received: {name} of length {len(identifiers)}"
             )
         return [get(identifier) for identifier in identifiers]
@@ -116,7 +123,10 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
         self._factors, self._biases = [], []
         for j, shape in enumerate(factor_shapes):
             factor = self.add_weight(
-                name=f"factor_{j + 1}", shape=shape, initializer=factor_inits[j], regularizer=self._penalty(j)
+                name=f"factor_{j + 1}",
+                shape=shape,
+                initializer=factor_inits[j],
+                regularizer=self._penalty(j),
             )
             self._factors.append(factor)
             self._biases.append(self._add_bias(j, (shape[-1],), bias_shape))
@@ -124,16 +134,20 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
         self.built = True
 
     def _factor_initializers(self) -> list[Any]:
-        if self.kernel_initializer is not None and weights_will_follow():
+        if self.kernel_initializer is not None and initialization_is_skipped():
             return ["zeros"] * self.depth
         if self.kernel_initializer is not None:
             split = self._split(self._draw_kernel(), "balanced")
-            return [lambda shape, dtype=None, value=value: ops.cast(value, dtype) for value in split]
+            return [
+                lambda shape, dtype=None, value=value: ops.cast(value, dtype) for value in split
+            ]
         if isinstance(self.factor_initializer, list):
             return self.factor_initializer
         return [initializers.per_factor(self.factor_initializer, j) for j in range(self.depth)]
 
-    def _add_bias(self, j: int, inner_shape: tuple[int], last_shape: tuple[int, ...] | None) -> keras.Variable | None:
+    def _add_bias(
+        self, j: int, inner_shape: tuple[int], last_shape: tuple[int, ...] | None
+    ) -> keras.Variable | None:
         """Add the bias after factor j, if there is to be one; the last has the given seed, as in the plain layer."""
         is_last = j == self.depth - 1
         shape = last_shape if is_last else inner_shape if self.use_factor_biases else None
@@ -193,7 +207,9 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
 
     def _check_built(self, name: str) -> None:
         if not self.built:
-            raise AttributeError(f"{name} needs a built layer: call the layer, or build(input_shape), first")
+            raise AttributeError(
+                f"{name} needs a built layer: call the layer, or build(input_shape), first"
+            )
 
     # Output.
 
@@ -219,27 +235,42 @@ class FactorizedLayer(Convertible, keras.layers.Layer):
         self._check_built("contraction_for")
         if self.contraction == "kernel" or self.depth == 1:
             return "kernel"
-        return "chain" if self.contraction == "chain" or rows <= self._kernel_pays_above else "kernel"
+        return (
+            "chain" if self.contraction == "chain" or rows <= self._kernel_pays_above else "kernel"
+        )
 
     def _contract(self, x: Any) -> Any:
-        by_rows = self.contraction == "auto" and self.depth > 1 and self._kernel_pays_above < math.inf
+        by_rows = (
+            self.contraction == "auto" and self.depth > 1 and self._kernel_pays_above < math.inf
+        )
         rows = self._data_rows(x) if by_rows else 1
         if isinstance(rows, int):
-            return self._through_kernel(x) if self.contraction_for(rows) == "kernel" else self._through_chain(x)
+            return (
+                self._through_kernel(x)
+                if self.contraction_for(rows) == "kernel"
+                else self._through_chain(x)
+            )
         # A graph for any batch size: the number of rows is a tensor.
         kernel_pays = ops.convert_to_tensor(rows) > self._kernel_pays_above
-        return ops.cond(kernel_pays, lambda: self._through_kernel(x), lambda: self._through_chain(x))
+        return ops.cond(
+            kernel_pays, lambda: self._through_kernel(x), lambda: self._through_chain(x)
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
 
         def serialized(objects: Any, serialize: Callable[[Any], Any]) -> Any:
-            return [serialize(o) for o in objects] if isinstance(objects, list) else serialize(objects)
+            return (
+                [serialize(o) for o in objects] if isinstance(objects, list) else serialize(objects)
+            )
 
         initializer, regularizer = keras.initializers.serialize, keras.regularizers.serialize
         return {
             **super().get_config(),
-            **{argument: getattr(self, attribute) for argument, attribute in self._plain_arguments.items()},
+            **{
+                argument: getattr(self, attribute)
+                for argument, attribute in self._plain_arguments.items()
+            },
             "depth": self.depth,
             "width": self.width,
             "activation": keras.activations.serialize(self.activation),

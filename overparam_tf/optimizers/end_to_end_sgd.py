@@ -80,7 +80,9 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         check_depth(depth)
         weight_decay = 0.0 if weight_decay is None else weight_decay
         if not isinstance(weight_decay, Real) or not 0 <= weight_decay < math.inf:
-            raise InputError(f"weight_decay must be finite and >= 0. Received: weight_decay={weight_decay}")
+            raise InputError(
+                f"weight_decay must be finite and >= 0. Received: weight_decay={weight_decay}"
+            )
         if not isinstance(momentum, Real) or not 0 <= momentum < 1:
             raise InputError(f"momentum must lie in [0, 1). Received: momentum={momentum}")
         is_list = isinstance(kernels, Sequence) and not isinstance(kernels, str)
@@ -99,13 +101,17 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._is_kernel = [len(variable.shape) == 2 and self._selects(variable) for variable in variables]
+        self._is_kernel = [
+            len(variable.shape) == 2 and self._selects(variable) for variable in variables
+        ]
         if self.kernels is not None and not any(self._is_kernel):
             raise InputError(
                 f"kernels must select at least one 2-D variable. Received: kernels={self.kernels!r}, "
                 f"2-D variables: {[_path(variable) for variable in variables if len(variable.shape) == 2]}"
             )
-        self.velocities = self.add_optimizer_variables(variables, "velocity") if self.momentum else []
+        self.velocities = (
+            self.add_optimizer_variables(variables, "velocity") if self.momentum else []
+        )
 
     def _selects(self, variable) -> bool:
         if self.kernels is None:
@@ -121,8 +127,12 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         depth = self.depth if self._is_kernel[index] else 1.0
         if depth > 1:
-            gradient = precondition(ops.convert_to_tensor(variable), ops.convert_to_tensor(gradient), depth)
-        step = ops.multiply(gradient, -learning_rate)  # not `*`: an embedding's gradient may be sparse
+            gradient = precondition(
+                ops.convert_to_tensor(variable), ops.convert_to_tensor(gradient), depth
+            )
+        step = ops.multiply(
+            gradient, -learning_rate
+        )  # not `*`: an embedding's gradient may be sparse
         if self.momentum:
             velocity = self.velocities[index]
             self.assign(velocity, ops.add(self.momentum * velocity, step))
@@ -139,14 +149,21 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         kernels = self.kernels
         if callable(kernels):
             kernels = keras.saving.serialize_keras_object(kernels)
-        return {**super().get_config(), "depth": self.depth, "momentum": self.momentum, "kernels": kernels}
+        return {
+            **super().get_config(),
+            "depth": self.depth,
+            "momentum": self.momentum,
+            "kernels": kernels,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Return an optimizer of this configuration."""
         config = dict(config)
         if isinstance(config.get("kernels"), dict):
-            config["kernels"] = keras.saving.deserialize_keras_object(config["kernels"], custom_objects)
+            config["kernels"] = keras.saving.deserialize_keras_object(
+                config["kernels"], custom_objects
+            )
         return super().from_config(config, custom_objects)
 
 

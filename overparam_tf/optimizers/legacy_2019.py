@@ -26,7 +26,10 @@ _PRESETS: dict[str, tuple[type[keras.optimizers.Optimizer], dict[str, float]]] =
         keras.optimizers.Adam,
         {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
     ),
-    "rmsprop": (keras.optimizers.RMSprop, {"learning_rate": 0.001, "rho": 0.9, "epsilon": _UNDER_THE_ROOT}),
+    "rmsprop": (
+        keras.optimizers.RMSprop,
+        {"learning_rate": 0.001, "rho": 0.9, "epsilon": _UNDER_THE_ROOT},
+    ),
 }
 
 
@@ -67,7 +70,9 @@ def legacy_2019(name: str, learning_rate: Any = None) -> keras.optimizers.Optimi
         0.01 0.0
     """
     if not isinstance(name, str) or name.lower() not in _PRESETS:
-        raise InputError(f"expected an optimizer name out of {', '.join(_PRESETS)}. Received: name={name!r}")
+        raise InputError(
+            f"Expected an optimizer name out of {', '.join(_PRESETS)}. Received: name={name!r}"
+        )
     optimizer, settings = _PRESETS[name.lower()]
     if learning_rate is not None:
         settings = {**settings, "learning_rate": _check_rate(learning_rate)}
@@ -77,9 +82,13 @@ def legacy_2019(name: str, learning_rate: Any = None) -> keras.optimizers.Optimi
 def _check_rate(learning_rate: Any) -> Any:
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         return learning_rate
-    if isinstance(learning_rate, numbers.Real) and not isinstance(learning_rate, bool) and 0 < learning_rate < math.inf:
+    if (
+        isinstance(learning_rate, numbers.Real)
+        and not isinstance(learning_rate, bool)
+        and 0 < learning_rate < math.inf
+    ):
         return float(learning_rate)
     raise InputError(
-        f"expected a positive, finite learning rate or a LearningRateSchedule. "
+        f"Expected a positive, finite learning rate or a LearningRateSchedule. "
         f"Received: learning_rate={learning_rate!r}"
     )

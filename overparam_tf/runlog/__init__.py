@@ -1,8 +1,19 @@
 """The record of a run: its folder, its origin, its progress, and TensorBoard's event files."""
 
-from overparam_tf.runlog.environment import environment, machine
 from overparam_tf.runlog.folder import RunFolder, release_locks
+from overparam_tf.runlog.origin import environment, machine
 from overparam_tf.runlog.progress import ProgressReport
+from overparam_tf.runlog.resume import AlreadyFinished, open_run
 from overparam_tf.runlog.tensorboard import TensorBoardLog, run_name
 
-__all__ = ["ProgressReport", "RunFolder", "TensorBoardLog", "environment", "machine", "release_locks", "run_name"]
+__all__ = [
+    "AlreadyFinished",
+    "ProgressReport",
+    "RunFolder",
+    "TensorBoardLog",
+    "environment",
+    "machine",
+    "open_run",
+    "release_locks",
+    "run_name",
+]

@@ -38,7 +38,10 @@ class EventFile:
 
     def __init__(self, folder: str | os.PathLike, suffix: str = ""):
         # TensorBoard looks for `tfevents` in the name, and reads the files of a folder in the order of their names.
-        self._path = Path(folder) / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}.{next(_count)}{suffix}"
+        self._path = (
+            Path(folder)
+            / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}.{next(_count)}{suffix}"
+        )
 
     def __enter__(self) -> EventFile:
         try:
@@ -65,7 +68,9 @@ class EventFile:
     def summary(self, summary: summary_pb2.Summary, step: int = 0) -> None:
         """Writes a summary made by one of TensorBoard's plugins."""
         event = event_pb2.Event(step=step)
-        event.summary.MergeFromString(summary.SerializeToString())  # TensorFlow's class of that name is another one
+        event.summary.MergeFromString(
+            summary.SerializeToString()
+        )  # TensorFlow's class of that name is another one
         self._write(event)
 
     def scalars(self, tag: str, steps: Sequence[int], values: Sequence[float]) -> None:
@@ -92,7 +97,9 @@ class EventFile:
         """Writes a PNG file, byte for byte."""
         content = path.read_bytes()
         width, height = (str(size).encode() for size in png_size(content))
-        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[width, height, content])
+        tensor = tensor_pb2.TensorProto(
+            dtype=types_pb2.DT_STRING, string_val=[width, height, content]
+        )
         tensor.tensor_shape.dim.add(size=3)
         metadata = image_metadata(display_name=None, description=None)
         image = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
@@ -106,4 +113,6 @@ def png_size(content: bytes) -> tuple[int, int]:
 
 def _cannot_write(error: Exception) -> InputError:
     message = getattr(error, "message", None) or str(error)
-    return InputError(f"Cannot write TensorBoard's files: {message.splitlines()[0]}. Other results are intact")
+    return InputError(
+        f"Cannot write TensorBoard's files: {message.splitlines()[0]}. Other results are intact"
+    )

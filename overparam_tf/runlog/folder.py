@@ -7,14 +7,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
-from overparam_tf._files import TEMPORARY, save_npz, save_text
+from overparam_tf.atomic_files import TEMPORARY, save_npz, save_text
 from overparam_tf.errors import DataError, InputError
 
 CONFIG, LOCK = "config.json", ".lock"
@@ -43,7 +44,9 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def create(cls, logdir: str | os.PathLike, experiment: str, name: str, *, unique: bool = False) -> RunFolder:
+    def create(
+        cls, logdir: str | os.PathLike, experiment: str, name: str, *, unique: bool = False
+    ) -> RunFolder:
         """Makes and locks a new run folder; never one that is there already, so no earlier result is lost.
 
         Args:
@@ -67,7 +70,9 @@ class RunFolder:
                     return folder
                 except FileExistsError:
                     if not unique:
-                        raise InputError(f"The run {path} exists already; choose another --name") from None
+                        raise InputError(
+                            f"The run {path} exists already; choose another --name"
+                        ) from None
                 count += 1
                 path = parent / f"{name}-{count}"
         except OSError as error:
@@ -92,7 +97,9 @@ class RunFolder:
     @classmethod
     def all(cls, logdir: str | os.PathLike, experiment: str) -> list[RunFolder]:
         """The folders of an experiment that have a config.json, by name."""
-        return [cls(path.parent) for path in sorted((Path(logdir) / experiment).glob(f"*/{CONFIG}"))]
+        return [
+            cls(path.parent) for path in sorted((Path(logdir) / experiment).glob(f"*/{CONFIG}"))
+        ]
 
     @classmethod
     def open(cls, logdir: str | os.PathLike, experiment: str, name: str) -> RunFolder:
@@ -106,7 +113,42 @@ class RunFolder:
             if (path / CONFIG).is_file():
                 return cls(path)
         known = [folder.name for folder in cls.all(logdir, experiment)]
-        raise InputError(f"Expected a run of {Path(logdir) / experiment}, one of {known}. Received: {name!r}")
+        raise InputError(
+            f"Expected a run of {Path(logdir) / experiment}, one of {known}. Received: {name!r}"
+        )
+
+    @classmethod
+    def newest(
+        cls, logdir: str | os.PathLike, experiments: Sequence[str] | None = None, count: int = 1
+    ) -> list[RunFolder]:
+        """Return the newest runs of each experiment, newest first, experiments by name.
+
+        Args:
+            logdir: The log folder.
+            experiments: Their names; default None, all that have runs.
+            count: How many runs of each at most; default 1.
+
+        Raises:
+            InputError: If there is no run, or none of an experiment that was asked for.
+        """
+        found = sorted({path.parent.parent.name for path in Path(logdir).glob(f"*/*/{CONFIG}")})
+        if not found:
+            raise InputError(
+                f"Expected runs in {logdir}. Received: none. "
+                "Make one: python -m experiments.optimizer_compare --quick"
+            )
+        unknown = sorted(set(experiments or ()) - set(found))
+        if unknown:
+            raise InputError(
+                f"Expected experiments with runs in {logdir}, of {found}. Received: {unknown}"
+            )
+        runs = []
+        for experiment in found if experiments is None else dict.fromkeys(experiments):
+            by_age = sorted(
+                cls.all(logdir, experiment), key=lambda run: (run.modified, run.name), reverse=True
+            )
+            runs += by_age[:count]
+        return runs
 
     @property
     def name(self) -> str:
@@ -148,9 +190,13 @@ class RunFolder:
             _locks.append(os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666))
             fcntl.flock(_locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"Another process is running {self.path}; wait for it or choose another --name") from None
+            raise InputError(
+                f"Another process is running {self.path}; wait for it or choose another --name"
+            ) from None
         except OSError as error:
-            raise InputError(f"Cannot lock {self.path}: {error.strerror}; choose another --logdir") from None
+            raise InputError(
+                f"Cannot lock {self.path}: {error.strerror}; choose another --logdir"
+            ) from None
 
     def write_status(self, status: str) -> None:
         """Notes in config.json how the run stands; one that is finished needs its checkpoints no more."""
@@ -171,9 +217,48 @@ class RunFolder:
         """Writes a table as the csv file `name`, whole or not at all."""
         save_text(self.path / name, table.to_csv(index=False))
 
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text as the file `name`, whole or not at all."""
+        save_text(self.path / name, text)
+
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Writes arrays as the npz file `name`, whole or not at all."""
         save_npz(self.path / name, arrays)
+
+    def read_table(self, name: str, columns: Iterable[str] = ()) -> pd.DataFrame:
+        """Return the table of the csv file `name`.
+
+        Args:
+            name: The file's name.
+            columns: Columns that it must have; default none in particular.
+
+        Raises:
+            DataError: If it is missing or damaged, or lacks a column.
+        """
+        try:
+            table = pd.read_csv(self.path / name)
+            missing = [column for column in columns if column not in table]
+            if missing:
+                raise ValueError(f"a table without {missing}")
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"Expected a readable {name} in {self.path}. Received: {error}"
+            ) from None
+        return table
+
+    def read_arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Return the arrays of the npz file `name`.
+
+        Raises:
+            DataError: If it is missing or damaged.
+        """
+        try:
+            with (self.path / name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            raise DataError(
+                f"Expected a readable {name} in {self.path}. Received: {error}"
+            ) from None
 
     def read_config(self) -> dict[str, Any]:
         """Reads config.json.
@@ -186,5 +271,7 @@ class RunFolder:
             if not isinstance(config, dict):
                 raise ValueError("something other than an object")
         except (OSError, ValueError) as error:
-            raise DataError(f"Expected a readable {CONFIG} in {self.path}. Received: {error}") from None
+            raise DataError(
+                f"Expected a readable {CONFIG} in {self.path}. Received: {error}"
+            ) from None
         return config

@@ -35,10 +35,16 @@ class ProgressReport:
         self._first: tuple[int, float] | None = None
         self._live = None
         if self._console.is_terminal and not quiet:
-            columns = TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[facts]}")
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(None),
+                TextColumn("{task.fields[facts]}"),
+            )
             self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console)
             self._task = self._bar.add_task(title, total=None, facts="compiling")
-            self._live = Live(self._bar, console=self._console, refresh_per_second=REFRESHES_A_SECOND)
+            self._live = Live(
+                self._bar, console=self._console, refresh_per_second=REFRESHES_A_SECOND
+            )
 
     def __enter__(self):
         if self._live is not None:
@@ -52,11 +58,16 @@ class ProgressReport:
     def __call__(self, progress) -> None:
         """Takes in a `Progress`: step, steps, seconds, losses."""
         rate = self._rate(progress.step, progress.seconds)
-        facts = f"{progress.step:,}/{progress.steps:,} steps" + ("" if rate is None else f", {rate:,.0f}/s")
+        facts = f"{progress.step:,}/{progress.steps:,} steps" + (
+            "" if rate is None else f", {rate:,.0f}/s"
+        )
         if self._live is not None:
             self._bar.update(self._task, completed=progress.step, total=progress.steps, facts=facts)
             self._live.update(Group(self._bar, loss_columns(progress.losses)))
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or progress.step == progress.steps:
+        elif (
+            time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES
+            or progress.step == progress.steps
+        ):
             self._last_line = time.monotonic()
             left = "" if rate is None else f", {(progress.steps - progress.step) / rate:.0f} s left"
             line = f"{self._title}: {facts}{left}; {losses_line(progress.losses)}"
@@ -74,7 +85,10 @@ def loss_columns(losses: Mapping[str, float]) -> Columns:
     """Every variant with its loss, as many beside one another as there is room for, the lowest in green."""
     best = best_variant(losses)
     return Columns(
-        [Text(f"{name}  {shown(loss)}", style="green" if name == best else "") for name, loss in losses.items()],
+        [
+            Text(f"{name}  {shown(loss)}", style="green" if name == best else "")
+            for name, loss in losses.items()
+        ],
         padding=(0, 3),
     )
 
@@ -86,7 +100,9 @@ def losses_line(losses: Mapping[str, float]) -> str:
         >>> losses_line({"GD": 0.5, "Adam": 0.25, "wild": float("nan")})
         'Adam 0.25, GD 0.5, wild diverged'
     """
-    order = sorted(losses, key=lambda name: losses[name] if math.isfinite(losses[name]) else math.inf)
+    order = sorted(
+        losses, key=lambda name: losses[name] if math.isfinite(losses[name]) else math.inf
+    )
     return ", ".join(f"{name} {shown(losses[name])}" for name in order)
 
 

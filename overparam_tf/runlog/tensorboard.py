@@ -46,9 +46,12 @@ class TensorBoardLog:
 
         TensorBoard shows five hyperparameters until asked for more: the first five here.
         """
-        columns = [api_pb2.HParamInfo(name=name, differs=index < 5) for index, name in enumerate(hparams)]
+        columns = [
+            api_pb2.HParamInfo(name=name, differs=index < 5) for index, name in enumerate(hparams)
+        ]
         outcomes = [
-            api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=title) for tag, title in metrics.items()
+            api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=title)
+            for tag, title in metrics.items()
         ]
         self.dashboard(columns, outcomes, [])
 
@@ -98,7 +101,9 @@ class TensorBoardLog:
             layout_pb2.Category(
                 title=category,
                 chart=[
-                    layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=list(tags)))
+                    layout_pb2.Chart(
+                        title=title, multiline=layout_pb2.MultilineChartContent(tag=list(tags))
+                    )
                     for title, tags in titled.items()
                 ],
             )

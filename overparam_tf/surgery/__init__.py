@@ -1,8 +1,8 @@
 """Whole models to factorised form and back: new models that compute the same function."""
 
+from overparam_tf.surgery._collapse import collapse
+from overparam_tf.surgery._overparameterize import overparameterize
 from overparam_tf.surgery.checkpoints import load_collapsed
-from overparam_tf.surgery.collapse import collapse
 from overparam_tf.surgery.equivalence import Difference, verify_equivalent
-from overparam_tf.surgery.overparameterize import overparameterize
 
 __all__ = ["Difference", "collapse", "load_collapsed", "overparameterize", "verify_equivalent"]

@@ -23,7 +23,9 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
         (0.25, 'mse')
     """
     if not model.compiled:
-        raise InputError(f"expected a compiled model with compile=True. Received: uncompiled model {model.name!r}")
+        raise InputError(
+            f"Expected a compiled model with compile=True. Received: uncompiled model {model.name!r}"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a lambda, which becomes an error a line later
@@ -31,7 +33,7 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
         new.compile_from_config(config)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"expected an optimizer, loss and metrics that Keras can serialise with compile=True; leave compile=False "
+            f"Expected an optimizer, loss and metrics that Keras can serialise with compile=True; leave compile=False "
             f"and call compile on the new model. Received: model {model.name!r}, for which Keras says: "
             f"{str(error).splitlines()[0]}"
         ) from error

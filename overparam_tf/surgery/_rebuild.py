@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import keras
 
 from overparam_tf.errors import InputError
-from overparam_tf.layers._weights_follow import weights_follow
+from overparam_tf.layers.skip_init import skip_initialization
 
 Layer = keras.layers.Layer
 
@@ -21,22 +21,24 @@ def is_graph(layer: Layer) -> bool:
         >>> is_graph(keras.Sequential()), is_graph(keras.layers.Dense(2))
         (True, False)
     """
-    return isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and isinstance(layer, keras.Function))
+    return isinstance(layer, keras.Sequential) or (
+        isinstance(layer, keras.Model) and isinstance(layer, keras.Function)
+    )
 
 
 def check_model(model: keras.Model) -> None:
     """Raise `InputError` unless ``model`` is a built Sequential or functional model."""
     if not isinstance(model, keras.Model):
-        raise InputError(f"expected a Keras model. Received: model={model!r}")
+        raise InputError(f"Expected a Keras model. Received: model={model!r}")
     if not is_graph(model):
         raise InputError(
-            f"expected a Sequential or functional model, since what a subclassed model's call does with its layers "
+            f"Expected a Sequential or functional model, since what a subclassed model's call does with its layers "
             f"is not known: write it with the functional API, or replace its layers by hand, FactorizedDense for "
             f"Dense and so on. Received: a model of type {type(model).__name__}"
         )
     if not model.built:
         raise InputError(
-            f"expected a built model, whose weights exist: give it an Input, call it on data, or call "
+            f"Expected a built model, whose weights exist: give it an Input, call it on data, or call "
             f"model.build(input_shape) first. Received: unbuilt model {model.name!r}"
         )
 
@@ -88,7 +90,7 @@ def rebuilt(
         replaced.append((layer, replacement))
         return replacement
 
-    with _uncompiled(model), weights_follow():
+    with _uncompiled(model), skip_initialization():
         new = keras.models.clone_model(model, clone_function=clone, recursive=True)
     originals, copies = layers_by_path(model), layers_by_path(new)
     replacements = {id(replacement) for _, replacement in replaced}
@@ -125,7 +127,7 @@ def _uncompiled(model: keras.Model) -> Iterator[None]:
 def _check_same_class(old: Layer, copy: Layer) -> None:
     if is_graph(old) and type(copy) is not type(old):
         raise InputError(
-            f"expected models that can be built from their inputs and outputs; a copy would lose the methods of "
+            f"Expected models that can be built from their inputs and outputs; a copy would lose the methods of "
             f"{type(old).__name__}: pass keras.Model(model.input, model.output) instead. "
             f"Received: model {old.name!r} of type {type(old).__name__}"
         )
@@ -136,7 +138,9 @@ def _copy_state(old: Layer, copy: Layer) -> None:
     for source, target in _inner_layers(old, copy):
         store: dict = {}
         source.save_own_variables(store)
-        target.load_own_variables({name: keras.ops.convert_to_numpy(value) for name, value in store.items()})
+        target.load_own_variables(
+            {name: keras.ops.convert_to_numpy(value) for name, value in store.items()}
+        )
         if hasattr(source, "save_assets"):
             with tempfile.TemporaryDirectory() as folder:
                 source.save_assets(folder)

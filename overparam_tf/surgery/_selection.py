@@ -40,10 +40,16 @@ def choose(model: keras.Model, layers: Layers = None) -> list[Layer]:
     if layers is None:
         chosen = _with_factorised_form(found)
         if not chosen:
-            raise InputError(f"expected a model with a layer of type {SUPPORTED}. Received: model {model.name!r}")
+            raise InputError(
+                f"Expected a model with a layer of type {SUPPORTED}. Received: model {model.name!r}"
+            )
     else:
         selectors = layers if isinstance(layers, (list, tuple, set)) else [layers]
-        chosen = {path: layer for selector in selectors for path, layer in _matches(found, selector).items()}
+        chosen = {
+            path: layer
+            for selector in selectors
+            for path, layer in _matches(found, selector).items()
+        }
     in_order = {id(layer): layer for path, layer in found.items() if path in chosen}
     return [layer for layer in in_order.values() if type(layer) in FACTORIZED]
 
@@ -66,10 +72,14 @@ def _matches(found: dict[str, Layer], selector: Selector) -> dict[str, Layer]:
         }
         problem = "no layer has such a name" + _close_names(found, selector)
     elif callable(selector):
-        matched = {path: layer for path, layer in _with_factorised_form(found).items() if selector(layer)}
+        matched = {
+            path: layer for path, layer in _with_factorised_form(found).items() if selector(layer)
+        }
         problem = f"it holds for no layer of type {SUPPORTED}"
     else:
-        raise InputError(f"expected layer types, names, patterns or predicates. Received: layers={selector!r}")
+        raise InputError(
+            f"Expected layer types, names, patterns or predicates. Received: layers={selector!r}"
+        )
     usable = _with_factorised_form(matched)
     if matched and not usable:
         path, layer = next(iter(matched.items()))
@@ -78,7 +88,9 @@ def _matches(found: dict[str, Layer], selector: Selector) -> dict[str, Layer]:
             f"layers are left as they are, and the layers of a nested model are named 'model/layer'"
         )
     if not usable:
-        raise InputError(f"expected layers to convert. Received: layers={selector!r}, but {problem}")
+        raise InputError(
+            f"Expected layers to convert. Received: layers={selector!r}, but {problem}"
+        )
     return usable
 
 
@@ -87,4 +99,6 @@ def _close_names(found: dict[str, Layer], name: str) -> str:
     close = difflib.get_close_matches(name, names, n=3)
     if close:
         return f"; did you mean {' or '.join(map(repr, close))}?"
-    return f"; there are {', '.join(map(repr, list(names)[:8]))}" + (", ..." if len(names) > 8 else "")
+    return f"; there are {', '.join(map(repr, list(names)[:8]))}" + (
+        ", ..." if len(names) > 8 else ""
+    )

@@ -10,9 +10,9 @@ import keras
 
 import overparam_tf.layers  # noqa: F401  Keras finds the factorised layers of a file once they are registered.
 from overparam_tf.errors import DataError, InputError
-from overparam_tf.layers._weights_follow import weights_follow
+from overparam_tf.layers.skip_init import skip_initialization
+from overparam_tf.surgery._collapse import collapse
 from overparam_tf.surgery._rebuild import check_model, rebuilt
-from overparam_tf.surgery.collapse import collapse
 
 
 def load_collapsed(
@@ -49,17 +49,25 @@ def load_collapsed(
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"expected a checkpoint file. Received: path={str(path)!r}, where there is none")
+        raise DataError(
+            f"Expected a checkpoint file. Received: path={str(path)!r}, where there is none"
+        )
     if path.name.endswith(".keras"):
         if model is not None:
-            raise InputError(f"expected no model with a .keras file, which holds its own. Received: path={str(path)!r}")
-        with weights_follow():
+            raise InputError(
+                f"Expected no model with a .keras file, which holds its own. Received: path={str(path)!r}"
+            )
+        with skip_initialization():
             deep = keras.saving.load_model(path, compile=compile)
         return collapse(deep, compile=compile)
     if not path.name.endswith(".weights.h5"):
-        raise InputError(f"expected a file that ends in .keras or .weights.h5. Received: path={str(path)!r}")
+        raise InputError(
+            f"Expected a file that ends in .keras or .weights.h5. Received: path={str(path)!r}"
+        )
     if compile:
-        raise InputError(f"expected compile=False, as a weights file holds no loss. Received: path={str(path)!r}")
+        raise InputError(
+            f"Expected compile=False, as a weights file holds no loss. Received: path={str(path)!r}"
+        )
     deep = _unshared(model)
     deep.load_weights(path)
     return collapse(deep)
@@ -71,8 +79,8 @@ def _unshared(model: keras.Model | Callable[[], keras.Model] | None) -> keras.Mo
         return rebuilt(model, lambda layer: None)[0]
     if not callable(model):
         raise InputError(
-            f"expected model=..., the factorised model whose weights the file holds or a function that builds it. "
+            f"Expected model=..., the factorised model whose weights the file holds or a function that builds it. "
             f"Received: model={model!r}"
         )
-    with weights_follow():
+    with skip_initialization():
         return model()

@@ -72,16 +72,18 @@ def verify_equivalent(
     if rtol is None:
         rtol = max(_tolerance(a), _tolerance(b))
     outputs_a, outputs_b = (_outputs(model, inputs) for model in (a, b))
-    if {path: y.shape for path, y in outputs_a.items()} != {path: y.shape for path, y in outputs_b.items()}:
+    if {path: y.shape for path, y in outputs_a.items()} != {
+        path: y.shape for path, y in outputs_b.items()
+    }:
         raise InputError(
-            f"expected two models with outputs of the same structure and shapes. Received: "
+            f"Expected two models with outputs of the same structure and shapes. Received: "
             f"{_shapes(outputs_a)} and {_shapes(outputs_b)}"
         )
     differences = {path: _difference(y, outputs_b[path]) for path, y in outputs_a.items()}
     for path, (absolute, scale) in differences.items():
         if not absolute <= atol + rtol * scale:  # also if NaN
             raise EquivalenceError(
-                f"expected two models that compute the same function, up to rtol={rtol:g} and atol={atol:g}. "
+                f"Expected two models that compute the same function, up to rtol={rtol:g} and atol={atol:g}. "
                 f"Received: {'outputs' if not path else f'outputs {path}'} up to {scale:.3g} in size that differ by "
                 f"{absolute:.3g}"
             )
@@ -118,21 +120,30 @@ def _shapes(outputs: dict[str, np.ndarray]) -> str:
 def _tolerance(model: Any) -> float:
     # Models and inputs bear the global dtype, whatever the layers compute in.
     layers = [
-        layer for layer in model._flatten_layers() if not isinstance(layer, (keras.Model, keras.layers.InputLayer))
+        layer
+        for layer in model._flatten_layers()
+        if not isinstance(layer, (keras.Model, keras.layers.InputLayer))
     ]
     floats = {layer.compute_dtype for layer in layers if "float" in (layer.compute_dtype or "")}
-    return max((TOLERANCE.get(dtype, HALF_PRECISION_TOLERANCE) for dtype in floats), default=TOLERANCE["float32"])
+    return max(
+        (TOLERANCE.get(dtype, HALF_PRECISION_TOLERANCE) for dtype in floats),
+        default=TOLERANCE["float32"],
+    )
 
 
 def _generated_inputs(model: Any, seed: int) -> Any:
     if not (isinstance(model, keras.Model) and model.built and getattr(model, "inputs", None)):
         raise InputError(
-            f"expected inputs=..., since inputs can be generated only for built Sequential and functional models. "
+            f"Expected inputs=..., since inputs can be generated only for built Sequential and functional models. "
             f"Received: {type(model).__name__} {getattr(model, 'name', '')!r}"
         )
     rng = np.random.default_rng(seed)
     vocabulary = min(
-        (layer.input_dim for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding)),
+        (
+            layer.input_dim
+            for layer in model._flatten_layers()
+            if isinstance(layer, keras.layers.Embedding)
+        ),
         default=None,
     )
     specs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
@@ -140,12 +151,17 @@ def _generated_inputs(model: Any, seed: int) -> Any:
 
 
 def _generated(spec: Any, vocabulary: int | None, rng: np.random.Generator) -> Any:
-    shape = [(LENGTH if axis else BATCH) if size is None else size for axis, size in enumerate(spec.shape)]
+    shape = [
+        (LENGTH if axis else BATCH) if size is None else size
+        for axis, size in enumerate(spec.shape)
+    ]
     dtype = keras.backend.standardize_dtype(spec.dtype)
     if "float" in dtype and vocabulary is None:
         return ops.convert_to_tensor(rng.normal(size=shape), dtype=dtype)
     if dtype == "string":
-        raise InputError(f"expected inputs=..., since text cannot be generated. Received: input {spec.name!r}")
+        raise InputError(
+            f"Expected inputs=..., since text cannot be generated. Received: input {spec.name!r}"
+        )
     # An Embedding may get its indices as floats. Nothing else is known of whole numbers, so they are kept to 0 and 1.
     top = 2 if vocabulary is None or dtype == "bool" else vocabulary
     return ops.convert_to_tensor(rng.integers(0, top, size=shape), dtype=dtype)

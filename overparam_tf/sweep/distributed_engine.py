@@ -9,8 +9,8 @@ import tensorflow as tf
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
 from overparam_tf.sweep.engine import Engine
+from overparam_tf.sweep.replicated_pass import SummedPass
 from overparam_tf.sweep.stacks import make_stack
-from overparam_tf.sweep.summed_pass import SummedPass
 from overparam_tf.sweep.variant import Variant
 
 
@@ -41,14 +41,21 @@ class DistributedEngine(Engine):
         strategy: tf.distribute.Strategy,
     ):
         with tf.device(strategy.extended.worker_devices[0]):
-            self.stacks = [make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants]
+            self.stacks = [
+                make_stack(variant, problem.features, problem.outputs, dtype)
+                for variant in variants
+            ]
             self._data_pass = SummedPass(problem, loss, dtype, batch_size or problem.rows, strategy)
             compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
             self._kernels = compiled(lambda: self._end_to_end()[:2])
-            self._move = compiled(lambda *gradients: self._update(self._end_to_end()[2], *gradients))
+            self._move = compiled(
+                lambda *gradients: self._update(self._end_to_end()[2], *gradients)
+            )
             self._compile(variants, dtype, jit_compile=False)
 
     def _step(self, step: tf.Tensor) -> tf.Tensor:
         losses, *gradients = self._data_pass(*self._kernels(), step)
-        self._move(*gradients)  # which makes the kernels anew: cheap beside the pass, and a tape ends with its program
+        self._move(
+            *gradients
+        )  # which makes the kernels anew: cheap beside the pass, and a tape ends with its program
         return losses

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
-from overparam_tf.sweep.data_pass import DataPass
-from overparam_tf.sweep.shared_pass import SharedPass
+from overparam_tf.sweep.batched_pass import SharedPass
 from overparam_tf.sweep.stacks import make_stack
 from overparam_tf.sweep.variant import Variant
+from overparam_tf.sweep.whole_pass import DataPass
 
 # The most steps of one call: the length of the buffer in which a call hands back the loss of every step.
 MAX_STEPS_PER_CALL = 2048
@@ -53,9 +53,14 @@ class Engine:
         batch_size: int | None = None,
     ):
         vectors = sum(len(variant.runs) for variant in variants) * problem.outputs
-        if len(variants) == 1 and vectors * (batch_size or problem.rows) * problem.features <= SMALL_STEP:
+        if (
+            len(variants) == 1
+            and vectors * (batch_size or problem.rows) * problem.features <= SMALL_STEP
+        ):
             self.stride = UNROLLED
-        self.stacks = [make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants]
+        self.stacks = [
+            make_stack(variant, problem.features, problem.outputs, dtype) for variant in variants
+        ]
         if batch_size is None:
             blocks = 1 if vectors == 1 else min(cores(), max(1, problem.rows // LEAST_BLOCK))
             self._data_pass = DataPass(problem, loss, dtype, blocks)
@@ -108,15 +113,22 @@ class Engine:
         bias = None
         if any(bias is not None for bias in biases):
             zeros = [tf.zeros_like(kernel[:, :1]) for kernel in kernels]
-            bias = tf.concat([zero if bias is None else bias for bias, zero in zip(biases, zeros, strict=True)], 0)
+            bias = tf.concat(
+                [zero if bias is None else bias for bias, zero in zip(biases, zeros, strict=True)],
+                0,
+            )
         return tf.concat(kernels, 0), bias, updates
 
     def _update(self, updates, kernel_gradient: tf.Tensor, bias_gradient: tf.Tensor | None) -> None:
         """Hands each stack its part of the gradients."""
         sizes = [stack.runs for stack in self.stacks]
         kernel_gradients = tf.split(kernel_gradient, sizes)
-        bias_gradients = [None] * len(sizes) if bias_gradient is None else tf.split(bias_gradient, sizes)
-        for update, kernel_part, bias_part in zip(updates, kernel_gradients, bias_gradients, strict=True):
+        bias_gradients = (
+            [None] * len(sizes) if bias_gradient is None else tf.split(bias_gradient, sizes)
+        )
+        for update, kernel_part, bias_part in zip(
+            updates, kernel_gradients, bias_gradients, strict=True
+        ):
             update(kernel_part, bias_part)
 
     def _losses(self) -> tf.Tensor:
@@ -148,5 +160,7 @@ class Engine:
 
 def cores() -> int:
     """How many cores TensorFlow computes on."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return tf.config.threading.get_intra_op_parallelism_threads() or allowed

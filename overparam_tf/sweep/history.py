@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from overparam_tf._files import save_npz, save_text
+from overparam_tf.atomic_files import save_npz, save_text
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.layers import FactorizedDense
 
@@ -56,7 +56,9 @@ class History:
         """The row of one run in `runs`; the seed may be left out where the variant has one."""
         return self.runs.loc[self._find(variant, learning_rate, seed)]
 
-    def curve(self, variant: str, learning_rate: float, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def curve(
+        self, variant: str, learning_rate: float, seed: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The recorded curve of one run, up to its divergence: steps and losses."""
         losses = self.losses[:, self._find(variant, learning_rate, seed)]
         recorded = np.isfinite(losses)
@@ -81,7 +83,9 @@ class History:
         losses[np.isin(steps, self.steps), : len(self.runs)] = self.losses
         losses[np.isin(steps, other.steps), len(self.runs) :] = other.losses
         runs = pd.concat([self.runs, other.runs], ignore_index=True)
-        return History(runs, steps, losses, self.weights + other.weights, {**self.layers, **other.layers})
+        return History(
+            runs, steps, losses, self.weights + other.weights, {**self.layers, **other.layers}
+        )
 
     def model(self, variant: str, learning_rate: float, seed: int | None = None) -> keras.Model:
         """The trained Keras model of one run: an input and a `FactorizedDense` with the run's final weights.
@@ -96,9 +100,13 @@ class History:
         """
         weights = self.weights[self._find(variant, learning_rate, seed)]
         layer = FactorizedDense.from_config(self.layers[variant])
-        model = keras.Sequential([keras.Input((len(weights[0]),), dtype=layer.compute_dtype), layer])
+        model = keras.Sequential(
+            [keras.Input((len(weights[0]),), dtype=layer.compute_dtype), layer]
+        )
         for variable, value in zip(
-            layer.factors + [bias for bias in layer.biases if bias is not None], weights, strict=True
+            layer.factors + [bias for bias in layer.biases if bias is not None],
+            weights,
+            strict=True,
         ):
             variable.assign(value)
         return model
@@ -117,7 +125,11 @@ class History:
             for name, kind in (("variant", "str"), ("learning_rate", "float64"), ("seed", "int64"))
         }
         save_npz(folder / CURVES, {"steps": self.steps, "losses": self.losses, **keys})
-        arrays = {f"{run}/{j}": value for run, weights in enumerate(self.weights) for j, value in enumerate(weights)}
+        arrays = {
+            f"{run}/{j}": value
+            for run, weights in enumerate(self.weights)
+            for j, value in enumerate(weights)
+        }
         save_npz(folder / WEIGHTS, {"layers": np.array(json.dumps(self.layers)), **arrays})
 
     @classmethod
@@ -148,7 +160,9 @@ class History:
     def _runs_of(self, variant: str) -> pd.DataFrame:
         runs = self.runs[self.runs["variant"] == variant]
         if runs.empty:
-            raise InputError(f"Expected one of the variants {self.variants}. Received: variant={variant!r}")
+            raise InputError(
+                f"Expected one of the variants {self.variants}. Received: variant={variant!r}"
+            )
         return runs
 
     def _find(self, variant: str, learning_rate: float, seed: int | None) -> int:

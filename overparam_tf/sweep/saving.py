@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf._version import __version__
-from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.errors import InputError
 from overparam_tf.sweep.engine import Engine
 from overparam_tf.sweep.recorder import Recorder
@@ -60,9 +60,14 @@ class SavedSweep:
         saved = self._checkpoints.newest()
         if saved is None:
             return 0
-        shapes, found = ({name: a.shape for name, a in arrays.items()} for arrays in (self._state(), saved.arrays))
+        shapes, found = (
+            {name: a.shape for name, a in arrays.items()}
+            for arrays in (self._state(), saved.arrays)
+        )
         if shapes != found:
-            raise InputError(f"Expected a checkpoint with the arrays {shapes}. Received: {saved.path} with {found}")
+            raise InputError(
+                f"Expected a checkpoint with the arrays {shapes}. Received: {saved.path} with {found}"
+            )
         self._engine.restore(_under("engine", saved.arrays))
         self._recorder.restore(_under("recorder", saved.arrays))
         return saved.step
@@ -85,7 +90,11 @@ class SavedSweep:
 
     def _state(self) -> dict[str, np.ndarray]:
         parts = {"engine": self._engine.state(), "recorder": self._recorder.state()}
-        return {f"{part}/{name}": value for part, state in parts.items() for name, value in state.items()}
+        return {
+            f"{part}/{name}": value
+            for part, state in parts.items()
+            for name, value in state.items()
+        }
 
 
 def facts_of(variants: tuple[Variant, ...], **more: Any) -> dict[str, Any]:
@@ -135,4 +144,8 @@ def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _under(part: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(f"{part}/"): array for name, array in arrays.items() if name.startswith(f"{part}/")}
+    return {
+        name.removeprefix(f"{part}/"): array
+        for name, array in arrays.items()
+        if name.startswith(f"{part}/")
+    }

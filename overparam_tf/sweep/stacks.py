@@ -44,7 +44,9 @@ class StackedRates(keras.optimizers.schedules.LearningRateSchedule):
         return {"rates": self.rates.ravel().tolist()}
 
 
-def make_stack(variant: Variant, features: int, outputs: int, dtype: str) -> FactorStack | EndToEndStack:
+def make_stack(
+    variant: Variant, features: int, outputs: int, dtype: str
+) -> FactorStack | EndToEndStack:
     """The stack that trains `variant` on a problem with `features` inputs and `outputs` outputs."""
     stack = FactorStack if variant.update == "factors" else EndToEndStack
     return stack(variant, features, outputs, dtype)
@@ -95,9 +97,15 @@ class FactorStack(_Stack):
     def __init__(self, variant: Variant, features: int, outputs: int, dtype: str):
         layers = _layers_of_runs(variant, features, outputs)
         super().__init__(
-            [_stacked(factor, dtype) for factor in zip(*(layer.factors for layer in layers), strict=True)],
+            [
+                _stacked(factor, dtype)
+                for factor in zip(*(layer.factors for layer in layers), strict=True)
+            ],
             # Rows, so that the learning rates (R, 1, 1) apply to biases too.
-            [_stacked(bias, dtype, as_rows=True) for bias in zip(*(layer.biases for layer in layers), strict=True)],
+            [
+                _stacked(bias, dtype, as_rows=True)
+                for bias in zip(*(layer.biases for layer in layers), strict=True)
+            ],
         )
         self.optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
         self.optimizer.build(self.variables)
@@ -117,7 +125,9 @@ class FactorStack(_Stack):
             if bias is not None:
                 outputs, gradients = [kernel, bias], [kernel_gradient, bias_gradient]
             values = [variable.value for variable in self.variables]
-            self.optimizer.apply(tape.gradient(outputs, values, output_gradients=gradients), self.variables)
+            self.optimizer.apply(
+                tape.gradient(outputs, values, output_gradients=gradients), self.variables
+            )
 
         return kernel, bias, update
 
@@ -145,7 +155,9 @@ class EndToEndStack(_Stack):
             self.factors[0].assign(shrink * kernel - self.rates * direction)
             if bias is not None:
                 # A bias is one vector, not a product: plain gradient descent with plain decay.
-                self.biases[0].assign((1 - self.rates * self.weight_decay) * bias - self.rates * bias_gradient)
+                self.biases[0].assign(
+                    (1 - self.rates * self.weight_decay) * bias - self.rates * bias_gradient
+                )
 
         return kernel, bias, update
 

@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from overparam_tf._shapes import positive_int
+from overparam_tf.checks import positive_int
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import InputError
 from overparam_tf.losses import LpLoss
 from overparam_tf.progress import Progress
 from overparam_tf.stopping import deferred
+from overparam_tf.sweep.devices import Workers
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
 from overparam_tf.sweep.history import History
 from overparam_tf.sweep.recorder import NEVER, Recorder
 from overparam_tf.sweep.saving import SavedSweep, facts_of
 from overparam_tf.sweep.variant import Variant
-from overparam_tf.sweep.workers import Workers
 
 # Between calls of the compiled loop a sweep reports progress and can be interrupted.
 SECONDS_PER_CALL = 1.0
@@ -74,11 +74,17 @@ class Sweep:
         object.__setattr__(self, "variants", tuple(self.variants))
         names = [variant.name for variant in self.variants]
         if not names or len(set(names)) != len(names):
-            raise InputError(f"A sweep needs at least one variant and no name twice. Received: names={names}")
+            raise InputError(
+                f"A sweep needs at least one variant and no name twice. Received: names={names}"
+            )
         if not isinstance(self.loss, LpLoss):
-            raise InputError(f"A sweep needs an LpLoss, e.g. LpLoss(4). Received: loss={self.loss!r}")
+            raise InputError(
+                f"A sweep needs an LpLoss, e.g. LpLoss(4). Received: loss={self.loss!r}"
+            )
         if self.dtype not in ("float32", "float64"):
-            raise InputError(f"Expected dtype 'float32' or 'float64'. Received: dtype={self.dtype!r}")
+            raise InputError(
+                f"Expected dtype 'float32' or 'float64'. Received: dtype={self.dtype!r}"
+            )
 
     def run(
         self,
@@ -135,16 +141,25 @@ class Sweep:
         if batch_size is not None:
             batch_size = min(positive_int("batch_size", batch_size), self.problem.rows)
         workers = Workers(strategy, self.problem)
-        recorder = Recorder(sum(len(variant.runs) for variant in self.variants), steps, targets or {}, points)
+        recorder = Recorder(
+            sum(len(variant.runs) for variant in self.variants), steps, targets or {}, points
+        )
         with workers.together():
-            engine = workers.make_engine(self.problem, self.variants, self.loss, self.dtype, batch_size)
+            engine = workers.make_engine(
+                self.problem, self.variants, self.loss, self.dtype, batch_size
+            )
             saved = None
             if checkpoints is not None or workers.has_others:
                 facts = {**self._facts(steps, recorder), "batch_size": batch_size}
                 workers.require_alike(facts, engine)
             if checkpoints is not None:
                 saved = SavedSweep(
-                    checkpoints, facts, engine, recorder, seconds_between_checkpoints, writes=workers.is_chief
+                    checkpoints,
+                    facts,
+                    engine,
+                    recorder,
+                    seconds_between_checkpoints,
+                    writes=workers.is_chief,
                 )
             step = self._train(steps, engine, recorder, saved, progress, workers)
             recorder.add(step, engine.evaluate()[None])
@@ -178,7 +193,9 @@ class Sweep:
         size, start = engine.stride, time.monotonic()
         with deferred() as stop:
             while step < steps:
-                stopped, size = workers.agree(stop.signal is not None, min(size, steps - step, MAX_STEPS_PER_CALL))
+                stopped, size = workers.agree(
+                    stop.signal is not None, min(size, steps - step, MAX_STEPS_PER_CALL)
+                )
                 if stopped:
                     break
                 began = time.monotonic()
@@ -188,7 +205,9 @@ class Sweep:
                     saved.save_if_due(step)
                 if progress is not None:
                     seconds = time.monotonic() - start
-                    progress(Progress(step, steps, seconds, self._last_losses(recorder), step - first))
+                    progress(
+                        Progress(step, steps, seconds, self._last_losses(recorder), step - first)
+                    )
                 # At most eightfold at a time: the first call also compiles.
                 size *= int(np.clip(SECONDS_PER_CALL / (time.monotonic() - began), 1, 8))
             if saved is not None and step > first:
@@ -209,7 +228,10 @@ class Sweep:
     def _last_losses(self, recorder: Recorder) -> dict[str, float]:
         ends = np.cumsum([len(variant.runs) for variant in self.variants])[:-1]
         parts = np.split(recorder.last_loss, ends)
-        return {variant.name: float(np.fmin.reduce(part)) for variant, part in zip(self.variants, parts, strict=True)}
+        return {
+            variant.name: float(np.fmin.reduce(part))
+            for variant, part in zip(self.variants, parts, strict=True)
+        }
 
     def _table(self, recorder: Recorder, steps: int, status: str, engine: Engine) -> pd.DataFrame:
         described = [

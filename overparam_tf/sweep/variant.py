@@ -75,7 +75,12 @@ class Variant:
             raise InputError(f"A variant needs a non-empty name. Received: name={self.name!r}")
         if self.update not in ("factors", "end_to_end"):
             raise self._error("expected update 'factors' or 'end_to_end'", update=self.update)
-        self._freeze("learning_rates", float, "finite numbers > 0", lambda rate: math.isfinite(rate) and rate > 0)
+        self._freeze(
+            "learning_rates",
+            float,
+            "finite numbers > 0",
+            lambda rate: math.isfinite(rate) and rate > 0,
+        )
         self._freeze("seeds", int, "integers >= 0", lambda seed: seed >= 0)
         self._check_depth()
         self._check_optimizer()
@@ -91,13 +96,19 @@ class Variant:
             frozen = tuple(kind(value) for value in np.atleast_1d(values).tolist())
         except (TypeError, ValueError, OverflowError):
             frozen = ()
-        exact = frozen and all(value == original for value, original in zip(frozen, np.atleast_1d(values), strict=True))
+        exact = frozen and all(
+            value == original for value, original in zip(frozen, np.atleast_1d(values), strict=True)
+        )
         if not exact or not all(map(is_valid, frozen)) or len(set(frozen)) != len(frozen):
-            raise self._error(f"expected {field} as a non-empty list of {expected}, none twice", **{field: values})
+            raise self._error(
+                f"expected {field} as a non-empty list of {expected}, none twice", **{field: values}
+            )
         object.__setattr__(self, field, frozen)
 
     def _check_depth(self) -> None:
-        is_number = isinstance(self.depth, (int, float, np.number)) and not isinstance(self.depth, bool)
+        is_number = isinstance(self.depth, (int, float, np.number)) and not isinstance(
+            self.depth, bool
+        )
         if not is_number or not math.isfinite(self.depth) or self.depth < 1:
             raise self._error("expected depth as a number >= 1", depth=self.depth)
         if self.depth == int(self.depth):
@@ -115,19 +126,28 @@ class Variant:
             optimizer = keras.optimizers.get(self.optimizer)
         except (ValueError, TypeError, KeyError):
             raise self._error(
-                f"expected optimizer as one of {', '.join(ELEMENTWISE_OPTIMIZERS)}", optimizer=self.optimizer
+                f"expected optimizer as one of {', '.join(ELEMENTWISE_OPTIMIZERS)}",
+                optimizer=self.optimizer,
             ) from None
         kind, config = type(optimizer).__name__, optimizer.get_config()
-        if type(optimizer) is not getattr(keras.optimizers, kind, None) or kind not in ELEMENTWISE_OPTIMIZERS:
+        if (
+            type(optimizer) is not getattr(keras.optimizers, kind, None)
+            or kind not in ELEMENTWISE_OPTIMIZERS
+        ):
             raise self._error(
-                "a stack of runs is exact only for elementwise optimizers: " + ", ".join(ELEMENTWISE_OPTIMIZERS),
+                "a stack of runs is exact only for elementwise optimizers: "
+                + ", ".join(ELEMENTWISE_OPTIMIZERS),
                 optimizer=kind,
             )
         mixing = {option: config[option] for option in MIXING_OPTIONS if config.get(option)}
         if mixing:
-            raise self._error("these optimizer options would mix the runs of a stack; leave them out", **mixing)
+            raise self._error(
+                "these optimizer options would mix the runs of a stack; leave them out", **mixing
+            )
         if self.update == "end_to_end" and (kind != "SGD" or config["momentum"]):
-            raise self._error("the end-to-end rule of Theorem 1 is for SGD without momentum", optimizer=kind)
+            raise self._error(
+                "the end-to-end rule of Theorem 1 is for SGD without momentum", optimizer=kind
+            )
         object.__setattr__(self, "optimizer", optimizer)
 
     @property
@@ -140,11 +160,17 @@ class Variant:
         """The (learning rate, seed) of each run, in the order of the stack."""
         return tuple(itertools.product(self.learning_rates, self.seeds))
 
-    def optimizer_with(self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule):
+    def optimizer_with(
+        self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
+    ):
         """A fresh copy of the optimizer at another learning rate (or schedule)."""
-        return type(self.optimizer).from_config({**self.optimizer.get_config(), "learning_rate": learning_rate})
+        return type(self.optimizer).from_config(
+            {**self.optimizer.get_config(), "learning_rate": learning_rate}
+        )
 
-    def layer(self, features: int, outputs: int, seed: int = 0, dtype: str = "float32") -> FactorizedDense:
+    def layer(
+        self, features: int, outputs: int, seed: int = 0, dtype: str = "float32"
+    ) -> FactorizedDense:
         """The `FactorizedDense` that one run of this variant trains, built, with its initial weights.
 
         Args:
@@ -186,9 +212,16 @@ class Variant:
         if isinstance(start, str) and start == "balanced":
             return {"kernel_initializer": NearZero(seed=seed)}
         if isinstance(start, str) and start == "identity":
-            return {"factor_initializer": [NearZero(seed=seed)] + ["identity"] * (math.ceil(self.depth) - 1)}
+            return {
+                "factor_initializer": [NearZero(seed=seed)]
+                + ["identity"] * (math.ceil(self.depth) - 1)
+            }
         if isinstance(start, str) and start == "near_zero":
             return {"factor_initializer": NearZero(seed=seed)}
         initializer = keras.initializers.get(start)
         config = initializer.get_config()
-        return {"factor_initializer": initializer.from_config({**config, "seed": seed} if "seed" in config else config)}
+        return {
+            "factor_initializer": initializer.from_config(
+                {**config, "seed": seed} if "seed" in config else config
+            )
+        }

@@ -20,7 +20,13 @@ const text = node => node.nodeType === 3 ? node.data : ['STYLE', 'SCRIPT'].inclu
 const found = arguments[0].reduce((roots, selector) => roots.flatMap(root => all(selector, root)), [document]);
 const elements = [...new Set(found)].filter(shown);
 """
-SWITCHES = ("--headless=new", "--no-sandbox", "--disable-quic", "--disable-gpu", "--window-size=1500,1000")
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-gpu",
+    "--window-size=1500,1000",
+)
 
 
 def why_not() -> str | None:
@@ -30,7 +36,11 @@ def why_not() -> str | None:
     except ImportError:
         return "selenium is not installed: pip install '.[browser]'"
     missing = [program for program in ("chromium", "chromedriver") if shutil.which(program) is None]
-    return f"{' and '.join(missing)} not installed: apt install chromium chromium-driver" if missing else None
+    return (
+        f"{' and '.join(missing)} not installed: apt install chromium chromium-driver"
+        if missing
+        else None
+    )
 
 
 class Browser:
@@ -43,7 +53,9 @@ class Browser:
         options.binary_location = shutil.which("chromium")
         for switch in SWITCHES:
             options.add_argument(switch)
-        self.driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+        self.driver = webdriver.Chrome(
+            options, webdriver.ChromeService(shutil.which("chromedriver"))
+        )
         return self
 
     def __exit__(self, *exception):

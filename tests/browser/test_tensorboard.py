@@ -21,13 +21,28 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(why_not() is not None, rea
 def logs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("logs")
     rates = ["--learning-rates", "0.0001", "0.001", "0.5"]
-    main(["--logdir", str(folder), "--quiet", "--data", "synthetic", "--steps", "300", "--name", "run", *rates])
+    main(
+        [
+            "--logdir",
+            str(folder),
+            "--quiet",
+            "--data",
+            "synthetic",
+            "--steps",
+            "300",
+            "--name",
+            "run",
+            *rates,
+        ]
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def addresses(logs):
-    with board(os.environ.get("SCREENSHOT_LOGS", logs), "--experiment", "optimizer_compare") as found:
+    with board(
+        os.environ.get("SCREENSHOT_LOGS", logs), "--experiment", "optimizer_compare"
+    ) as found:
         yield found
 
 
@@ -70,23 +85,35 @@ def test_custom_scalars_compare_the_variants(browser, addresses, shoot):
 def test_images_are_the_figures(browser, addresses, shoot):
     browser.open(addresses["Images"])
     loaded = "return arguments[0].naturalWidth > 500 || getComputedStyle(arguments[0]).backgroundImage != 'none'"
-    images = browser.wait("figures", lambda: len(found := browser.all("tf-image-loader", "img")) >= 4 and found)
-    browser.wait("pictures", lambda: all(browser.driver.execute_script(loaded, image) for image in images))
+    images = browser.wait(
+        "figures", lambda: len(found := browser.all("tf-image-loader", "img")) >= 4 and found
+    )
+    browser.wait(
+        "pictures", lambda: all(browser.driver.execute_script(loaded, image) for image in images)
+    )
     shoot("images")
 
 
 def test_hparams_have_a_row_and_a_line_a_run(browser, addresses, shoot):
     browser.open(addresses["HParams"])
-    rows = browser.wait("rows", lambda: [text for text in browser.texts("vaadin-grid-cell-content") if "/lr=" in text])
+    rows = browser.wait(
+        "rows",
+        lambda: [text for text in browser.texts("vaadin-grid-cell-content") if "/lr=" in text],
+    )
     assert any("optimizer_compare/" in row for row in rows)
     shoot("hparams_table")
     names = [name.upper() for name in browser.texts("paper-tab")]
     browser.all("paper-tab")[names.index("PARALLEL COORDINATES VIEW")].click()
     browser.wait("lines", lambda: len(browser.all("tf-hparams-parallel-coords-plot", "path")) >= 10)
-    for button, name in zip(browser.all("paper-radio-button"), browser.texts("paper-radio-button"), strict=True):
+    for button, name in zip(
+        browser.all("paper-radio-button"), browser.texts("paper-radio-button"), strict=True
+    ):
         if name == "Logarithmic":
             button.click()
-    browser.wait("lines on other axes", lambda: len(browser.all("tf-hparams-parallel-coords-plot", "path")) >= 10)
+    browser.wait(
+        "lines on other axes",
+        lambda: len(browser.all("tf-hparams-parallel-coords-plot", "path")) >= 10,
+    )
     shoot("hparams_parallel_coordinates")
 
 
@@ -94,15 +121,21 @@ def test_text_has_table_claims_and_settings(browser, addresses, shoot):
     browser.open(addresses["Text"])
 
     def have(*expected):
-        browser.wait(f"{expected}", lambda: set(expected) <= set(browser.texts("tf-markdown-view", "td")))
+        browser.wait(
+            f"{expected}", lambda: set(expected) <= set(browser.texts("tf-markdown-view", "td"))
+        )
 
     have("GD, depth 1", "AdaGrad", "did not hold")
     (heading,) = [
         button
-        for button, name in zip(browser.all("button.heading"), browser.texts("button.heading"), strict=True)
+        for button, name in zip(
+            browser.all("button.heading"), browser.texts("button.heading"), strict=True
+        )
         if name == "settings"
     ]
-    browser.driver.execute_script("arguments[0].click()", heading)  # TensorBoard opens two categories by itself
+    browser.driver.execute_script(
+        "arguments[0].click()", heading
+    )  # TensorBoard opens two categories by itself
     have("options.preset")
     shoot("text")
 

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-STEMS = {"train_x": "train-images", "train_y": "train-labels", "test_x": "t10k-images", "test_y": "t10k-labels"}
+STEMS = {
+    "train_x": "train-images",
+    "train_y": "train-labels",
+    "test_x": "t10k-images",
+    "test_y": "t10k-labels",
+}
 KEYS = {"train_x": "x_train", "train_y": "y_train", "test_x": "x_test", "test_y": "y_test"}
 
 
@@ -14,11 +19,20 @@ def small_arrays(train=20, test=10, seed=0):
     rng = np.random.default_rng(seed)
     images = lambda n: rng.integers(256, size=(n, 28, 28), dtype=np.uint8)  # noqa: E731
     labels = lambda n: rng.integers(10, size=n, dtype=np.uint8)  # noqa: E731
-    return {"train_x": images(train), "train_y": labels(train), "test_x": images(test), "test_y": labels(test)}
+    return {
+        "train_x": images(train),
+        "train_y": labels(train),
+        "test_x": images(test),
+        "test_y": labels(test),
+    }
 
 
 def idx_bytes(array):
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.tobytes()
+    )
 
 
 def write_idx(folder: Path, arrays, mark="-", end=""):

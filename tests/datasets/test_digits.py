@@ -9,7 +9,9 @@ from tests.datasets.digit_files import small_arrays
 
 
 def digits(name="mnist", synthetic=False, **changes):
-    return Digits(name, **{**small_arrays(), **changes}, provenance="made for a test", synthetic=synthetic)
+    return Digits(
+        name, **{**small_arrays(), **changes}, provenance="made for a test", synthetic=synthetic
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,16 +42,34 @@ IMAGES, LABELS = small_arrays()["train_x"], small_arrays()["train_y"]
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_x": IMAGES[:19]}, r"Expected a label for each image of train. Received: 19 images, 20 labels"),
-        ({"test_y": LABELS}, r"Expected a label for each image of test. Received: 10 images, 20 labels"),
-        ({"train_x": IMAGES[:, :27]}, r"train_x must be .* shape \(n, 28, 28\) .* train_x.shape=\(20, 27, 28\)"),
+        (
+            {"train_x": IMAGES[:19]},
+            r"Expected a label for each image of train. Received: 19 images, 20 labels",
+        ),
+        (
+            {"test_y": LABELS},
+            r"Expected a label for each image of test. Received: 10 images, 20 labels",
+        ),
+        (
+            {"train_x": IMAGES[:, :27]},
+            r"train_x must be .* shape \(n, 28, 28\) .* train_x.shape=\(20, 27, 28\)",
+        ),
         ({"train_x": IMAGES[..., None]}, r"Received: train_x.shape=\(20, 28, 28, 1\)"),
-        ({"train_y": LABELS[:, None]}, r"train_y must be a uint8 array of shape \(n,\).* train_y.shape=\(20, 1\)"),
+        (
+            {"train_y": LABELS[:, None]},
+            r"train_y must be a uint8 array of shape \(n,\).* train_y.shape=\(20, 1\)",
+        ),
         ({"test_y": np.array(7, np.uint8)}, r"Received: test_y.shape=\(\)"),
-        ({"test_x": IMAGES[:0], "test_y": LABELS[:0]}, r"with n >= 1. Received: test_x.shape=\(0, 28, 28\)"),
+        (
+            {"test_x": IMAGES[:0], "test_y": LABELS[:0]},
+            r"with n >= 1. Received: test_x.shape=\(0, 28, 28\)",
+        ),
         ({"train_x": IMAGES / 255}, r"train_x must be a uint8 array .* Received: float64"),
         ({"train_y": LABELS.tolist()}, r"train_y must be a uint8 array .* Received: list"),
-        ({"train_y": np.arange(20, dtype=np.uint8)}, r"labels train_y must be 0 to 9. Received: 10 at index 10"),
+        (
+            {"train_y": np.arange(20, dtype=np.uint8)},
+            r"labels train_y must be 0 to 9. Received: 10 at index 10",
+        ),
         ({"name": ""}, r"A set of digits needs a name"),
     ],
 )
@@ -75,12 +95,18 @@ def test_split_holds_out_the_first_images_and_scales():
     np.testing.assert_allclose(np.concatenate([validation.x, train.x]), expected, atol=1e-7)
     np.testing.assert_array_equal(np.concatenate([validation.y, train.y]), a["train_y"])
     np.testing.assert_array_equal(test.y, a["test_y"])
-    assert train.x.shape == (15, 28, 28, 1) and train.x.dtype == np.float32 and train.y.dtype == np.int32
+    assert (
+        train.x.shape == (15, 28, 28, 1)
+        and train.x.dtype == np.float32
+        and train.y.dtype == np.int32
+    )
 
 
 @pytest.mark.parametrize("validation", [-1, 20, 2.0, None])
 def test_a_bad_split_is_refused(validation):
-    with pytest.raises(InputError, match=f"integer from 0 to 19. Received: validation={validation}"):
+    with pytest.raises(
+        InputError, match=f"integer from 0 to 19. Received: validation={validation}"
+    ):
         digits().split(validation)
 
 

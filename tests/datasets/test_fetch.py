@@ -13,7 +13,9 @@ LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"  # signatures of the two headers o
 
 
 def get(url, target, **options):
-    return download(url, target, schemes=("http",), **options)  # http: the server is on this machine
+    return download(
+        url, target, schemes=("http",), **options
+    )  # http: the server is on this machine
 
 
 def test_download_writes_the_file_and_returns_its_checksum(site, tmp_path):
@@ -32,8 +34,16 @@ def test_download_follows_an_allowed_redirect(site, tmp_path):
     ("page", "options", "message"),
     [
         (lambda site: site.announce_more(b"half"), {}, r"cut short: 4 of 104 bytes"),
-        (lambda site: site.serve(b"x" * 1001), {"max_bytes": 1000}, r"has 1001 bytes, more than .* 1000"),
-        (lambda site: site.stream(b"x" * 1001), {"max_bytes": 1000}, r"more than the allowed 1000 bytes"),
+        (
+            lambda site: site.serve(b"x" * 1001),
+            {"max_bytes": 1000},
+            r"has 1001 bytes, more than .* 1000",
+        ),
+        (
+            lambda site: site.stream(b"x" * 1001),
+            {"max_bytes": 1000},
+            r"more than the allowed 1000 bytes",
+        ),
         (lambda site: site.drip(), {"seconds": 0.2}, r"not complete after 0.2 s"),
         (lambda site: site.stall(), {"seconds": 0.1}, r"timed out"),
         (lambda site: site.url + "/nothing.zip", {}, r"server error 404 Not Found"),
@@ -42,7 +52,11 @@ def test_download_follows_an_allowed_redirect(site, tmp_path):
             {},
             r"Could not download http://127.0.0.1:1/closed.zip",
         ),
-        (lambda site: site.redirect("https://127.0.0.1/"), {}, r"Only http addresses.*https://127.0.0.1/"),
+        (
+            lambda site: site.redirect("https://127.0.0.1/"),
+            {},
+            r"Only http addresses.*https://127.0.0.1/",
+        ),
     ],
     ids="truncated announced-too-large too-large too-slow stalled missing refused redirect".split(),
 )
@@ -52,7 +66,9 @@ def test_download_refuses(site, tmp_path, page, options, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://localhost/x", "file:///etc/hosts", "ftp://localhost/x", "nonsense"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost/x", "file:///etc/hosts", "ftp://localhost/x", "nonsense"]
+)
 def test_only_https_is_downloaded_by_default(tmp_path, url):
     with pytest.raises(DataError, match="Only https addresses"):
         download(url, tmp_path / "file")
@@ -80,7 +96,11 @@ def link(name):
 
 def test_unzip_takes_exactly_the_wanted_files_from_anywhere(tmp_path):
     archive = make_zip(
-        tmp_path / "a.zip", ("deep/er/a.dat", "A"), ("b.dat", "B"), ("deep/", ""), ("__MACOSX/._a.dat", "no")
+        tmp_path / "a.zip",
+        ("deep/er/a.dat", "A"),
+        ("b.dat", "B"),
+        ("deep/", ""),
+        ("__MACOSX/._a.dat", "no"),
     )
     (tmp_path / "out").mkdir()
     unzip(archive, tmp_path / "out", ["a.dat", "b.dat"])
@@ -129,7 +149,9 @@ def damage(path, start, offset, value):
         lambda path: damage(path, LOCAL, 30 + len("a.dat"), b"\xff\xff\xff"),
         lambda path: damage(path, CENTRAL, 8, struct.pack("<H", 1)),
         lambda path: damage(path, CENTRAL, 10, struct.pack("<H", 99)),
-        lambda path: damage(path, CENTRAL, 8, struct.pack("<H", 0x800)) or damage(path, CENTRAL, 46, b"\xff"),
+        lambda path: (
+            damage(path, CENTRAL, 8, struct.pack("<H", 0x800)) or damage(path, CENTRAL, 46, b"\xff")
+        ),
     ],
     ids=["html", "empty", "truncated", "damaged", "encrypted", "unknown-compression", "no-utf8"],
 )
@@ -141,10 +163,12 @@ def test_unzip_refuses_what_is_no_good_zip(tmp_path, spoil):
 
 
 def test_unzip_takes_no_packing_whose_pieces_have_no_bound(tmp_path):
-    """zipfile would unpack this kilobyte of bzip2 to 40 MB at once."""
+    """Zipfile would unpack this kilobyte of bzip2 to 40 MB at once."""
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("a.dat", bytes(40 << 20))
-    with pytest.raises(DataError, match=r"a.zip .* damaged one: 'a.dat' is neither stored nor deflated"):
+    with pytest.raises(
+        DataError, match=r"a.zip .* damaged one: 'a.dat' is neither stored nor deflated"
+    ):
         unzip(tmp_path / "a.zip", tmp_path, ["a.dat"], max_bytes=1_000_000)
 
 

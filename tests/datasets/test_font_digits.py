@@ -12,7 +12,8 @@ from overparam_tf.errors import DataError, InputError
 def linear_error(train_x, train_y, test_x, test_y):
     """Test error of least squares on the pixels and a constant, one column of 0 and 1 for each digit."""
     x, z = (
-        np.hstack([images.reshape(len(images), -1) / 255, np.ones((len(images), 1))]) for images in (train_x, test_x)
+        np.hstack([images.reshape(len(images), -1) / 255, np.ones((len(images), 1))])
+        for images in (train_x, test_x)
     )
     kernel = np.linalg.lstsq(x.T @ x + 1e-6 * np.eye(785), x.T @ np.eye(10)[train_y], rcond=None)[0]
     return np.mean((z @ kernel).argmax(axis=1) != test_y)
@@ -50,7 +51,9 @@ def test_the_test_images_are_no_training_images_and_do_not_depend_on_their_numbe
 def test_sizes_and_balance(train, test):
     train_x, train_y, test_x, test_y = synthetic_digits(train, test)
     assert train_x.shape == (train, 28, 28) and test_x.shape == (test, 28, 28)
-    assert train_y.shape == (train,) and {a.dtype for a in (train_x, train_y, test_x, test_y)} == {np.dtype(np.uint8)}
+    assert train_y.shape == (train,) and {a.dtype for a in (train_x, train_y, test_x, test_y)} == {
+        np.dtype(np.uint8)
+    }
     assert np.ptp(np.bincount(train_y, minlength=10)) <= 1 and train_x.max(axis=(1, 2)).min() > 50
 
 
@@ -63,11 +66,15 @@ def test_inside_of_a_glyph_is_where_agg_fills_it(font, digit):
     figure = Figure(figsize=(1, 1), dpi=64, facecolor="black")
     half_step = font_digits._REACH / 63
     axes = figure.add_axes(
-        (0, 0, 1, 1), xlim=(-1.6 - half_step, 1.6 + half_step), ylim=(-1.6 - half_step, 1.6 + half_step)
+        (0, 0, 1, 1),
+        xlim=(-1.6 - half_step, 1.6 + half_step),
+        ylim=(-1.6 - half_step, 1.6 + half_step),
     )
     axes.axis("off")
     starts_anew = np.append(True, (segments[1:, 0] != segments[:-1, 1]).any(axis=1))
-    codes = [code for new in starts_anew for code in (Path.MOVETO if new else Path.LINETO, Path.LINETO)]
+    codes = [
+        code for new in starts_anew for code in (Path.MOVETO if new else Path.LINETO, Path.LINETO)
+    ]
     axes.add_patch(PathPatch(Path(segments.reshape(-1, 2), codes), facecolor="white", linewidth=0))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -101,5 +108,7 @@ def test_bad_input(arguments, message):
 
 
 def test_a_matplotlib_without_a_font_is_named():
-    with pytest.raises(DataError, match=r"Expected the font none.ttf .* Received: no file .*none.ttf"):
+    with pytest.raises(
+        DataError, match=r"Expected the font none.ttf .* Received: no file .*none.ttf"
+    ):
         font_digits._outlines("none.ttf", "0")

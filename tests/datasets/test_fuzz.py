@@ -24,8 +24,23 @@ CASES = 10_000
 ARRAY = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
 
 # What an edit may put in: extremes of the numbers in a header, and what resembles a number or a separator.
-BINARY = [b"\0", b"\xff", b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\0\0\x08\1", b"\x1f\x8b\x08", b"\0" * 300]
-TEXT = [*b"0 1 9 + - . e E ; : _ x nan -inf 1e999 1e-999 0x1p3 \xd9\xa3 \x80".split(), b" ", b"\t", b"\v", b"\x1c"]
+BINARY = [
+    b"\0",
+    b"\xff",
+    b"\0" * 4,
+    b"\xff" * 4,
+    b"\x7f\xff\xff\xff",
+    b"\0\0\x08\1",
+    b"\x1f\x8b\x08",
+    b"\0" * 300,
+]
+TEXT = [
+    *b"0 1 9 + - . e E ; : _ x nan -inf 1e999 1e-999 0x1p3 \xd9\xa3 \x80".split(),
+    b" ",
+    b"\t",
+    b"\v",
+    b"\x1c",
+]
 TEXT += [b"\n", b"\r\n", b"\0", b" 1:2", b"1;2", b"1:" * 300, b"9" * 400, b"9" * 20_000]
 
 
@@ -46,7 +61,11 @@ def edited(content, rng, pieces):
     for _ in range(rng.integers(1, 4)):
         start, end = sorted(rng.integers(len(content) + 1, size=2))
         end = min(end, start + 8) if rng.random() < 0.8 else end
-        piece = pieces[rng.integers(len(pieces))] if rng.random() < 0.5 else rng.bytes(rng.integers(1, 5))
+        piece = (
+            pieces[rng.integers(len(pieces))]
+            if rng.random() < 0.5
+            else rng.bytes(rng.integers(1, 5))
+        )
         content = [
             content[:start] + piece + content[start + len(piece) :],
             content[:start] + piece + content[start:],
@@ -61,7 +80,9 @@ def read_idx_file(path):
     """Read a file of three dimensions; what comes back must be its content and nothing else."""
     values = read_idx(path, 3)
     content = path.read_bytes()
-    assert idx_bytes(values) == (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content)
+    assert idx_bytes(values) == (
+        gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    )
 
 
 def read_gas_file(path):
@@ -70,7 +91,9 @@ def read_gas_file(path):
     rows = [row.split() for row in path.read_text().splitlines() if row.startswith("1")]
     rows = [row for row in rows if float(row[0].split(";")[0]) == 1]
     np.testing.assert_array_equal(y[:, 0], [float(row[0].split(";")[1]) for row in rows])
-    np.testing.assert_array_equal(x, [[float(field.split(":")[1]) for field in row[1:]] for row in rows])
+    np.testing.assert_array_equal(
+        x, [[float(field.split(":")[1]) for field in row[1:]] for row in rows]
+    )
     assert np.isfinite(x).all() and np.isfinite(y).all()
 
 
@@ -101,7 +124,11 @@ def accepted(reader, path, content):
 
 READERS = {
     "idx": (read_idx_file, [idx_bytes(ARRAY)], BINARY),
-    "idx.gz": (read_idx_file, [gzip.compress(idx_bytes(ARRAY), level, mtime=0) for level in (0, 9)], BINARY),
+    "idx.gz": (
+        read_idx_file,
+        [gzip.compress(idx_bytes(ARRAY), level, mtime=0) for level in (0, 9)],
+        BINARY,
+    ),
     "dat": (read_gas_file, [f"{line(1)}\n{line(4, '2.5')}\r\n{line(1, '600')}".encode()], TEXT),
     "npz": (read_npz_file, [npz(np.savez), npz(np.savez_compressed)], [*BINARY, *TEXT]),
     "zip": (unzip_file, [npz(np.savez), npz(np.savez_compressed)], BINARY),
@@ -134,7 +161,10 @@ def test_a_packed_edit_is_read_rightly_or_refused(tmp_path, pack):
 
 
 generated = settings(
-    max_examples=500, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=500,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 sizes = st.one_of(st.integers(0, 6), st.integers(0, 2**32 - 1))
 
@@ -144,17 +174,24 @@ sizes = st.one_of(st.integers(0, 6), st.integers(0, 2**32 - 1))
 def test_exactly_the_announced_values_are_accepted(tmp_path, sizes, values, packed):
     content = b"\0\0\x08\x03" + struct.pack(">3I", *sizes) + values
     right = 0 < math.prod(sizes) == len(values)
-    assert accepted(read_idx_file, tmp_path / "file", gzip.compress(content) if packed else content) == right
+    assert (
+        accepted(read_idx_file, tmp_path / "file", gzip.compress(content) if packed else content)
+        == right
+    )
 
 
 numbers = st.one_of(
-    st.floats(width=32).map(repr), st.integers().map(str), st.text("0123456789+-.eE_", max_size=8), st.just("1e999")
+    st.floats(width=32).map(repr),
+    st.integers().map(str),
+    st.text("0123456789+-.eE_", max_size=8),
+    st.just("1e999"),
 )
 
 
 @generated
 @given(
-    gas=st.sampled_from(["1", "1.0", "6", "0", "7", "1e0", "x", ""]), values=st.lists(numbers, min_size=2, max_size=4)
+    gas=st.sampled_from(["1", "1.0", "6", "0", "7", "1e0", "x", ""]),
+    values=st.lists(numbers, min_size=2, max_size=4),
 )
 def test_lines_of_generated_numbers(tmp_path, gas, values):
     ppm, *some = values
@@ -220,7 +257,9 @@ def test_edited_files_take_little_memory(tmp_path, kind):
     tracemalloc.start()
     try:
         for case in range(300):
-            accepted(reader, tmp_path / "file", edited(originals[case % len(originals)], rng, pieces))
+            accepted(
+                reader, tmp_path / "file", edited(originals[case % len(originals)], rng, pieces)
+            )
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()

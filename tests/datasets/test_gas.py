@@ -30,9 +30,12 @@ def test_line_ends_do_not_matter(tmp_path, end):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (GOOD.replace("1;", "", 1), r"expected CLASS;CONCENTRATION first. Received: '10.000000'"),
-        ("", r"expected CLASS;CONCENTRATION first. Received: ''"),
-        (GOOD.replace("1;", "one;", 1), r"expected CLASS;CONCENTRATION first. Received: 'one;10.000000'"),
+        (GOOD.replace("1;", "", 1), r"Expected CLASS;CONCENTRATION first. Received: '10.000000'"),
+        ("", r"Expected CLASS;CONCENTRATION first. Received: ''"),
+        (
+            GOOD.replace("1;", "one;", 1),
+            r"Expected CLASS;CONCENTRATION first. Received: 'one;10.000000'",
+        ),
         (line(ppm="nan"), r"the concentration must be finite. Received: nan"),
         (line(ppm="inf"), r"the concentration must be finite. Received: inf"),
         (line(0), r"the class must be 1 to 6. Received: 0"),
@@ -40,24 +43,39 @@ def test_line_ends_do_not_matter(tmp_path, end):
         (line("0" * 999 + "7"), r"the class must be 1 to 6. Received: 0{40}\.\.\."),
         (line(ppm="9" * 999), r"the concentration must be finite. Received: 9{40}\.\.\."),
         (line("1.5"), r"the class must be 1 to 6. Received: 1.5"),
-        (GOOD.rsplit(" ", 2)[0], r"expected 128 features. Received: 127"),
-        (GOOD + "129:1.0", r"expected 128 features. Received: 129"),
-        ("1;10.0", r"expected 128 features. Received: 0"),
-        (GOOD.replace(" 5:", " 6:"), r"expected feature 5 as 5:VALUE. Received: '6:0.625000'"),
-        (GOOD.replace(" 5:", " 5="), r"expected feature 5 as 5:VALUE. Received: '5=0.625000'"),
-        (GOOD.replace(" 5:", " 5;"), r"expected feature 5 as 5:VALUE"),
-        (GOOD.replace("5:0.625000", "5:"), r"expected feature 5 as 5:VALUE. Received: '5:'"),
-        (GOOD.replace("5:0.625000", "5:1.2.3"), r"expected feature 5 as 5:VALUE. Received: '5:1.2.3'"),
-        (GOOD.replace("5:0.625000", "5:0x1p3"), r"expected feature 5 as 5:VALUE. Received: '5:0x1p3'"),
-        (GOOD.replace("5:0.625000", "5:nan"), r"the value of feature 5 must be finite. Received: 'nan'"),
-        (GOOD.replace("5:0.625000", "5:-inf"), r"the value of feature 5 must be finite. Received: '-inf'"),
-        (GOOD.replace("5:0.625000", "5:1e999"), r"the value of feature 5 must be finite. Received: '1e999'"),
-        (GOOD.replace(" ", "\t"), r"expected `CLASS;CONCENTRATION 1:v ... 128:v`"),
-        (GOOD.replace("5:0.625000", "5:1_0"), r"expected `CLASS;CONCENTRATION 1:v ... 128:v`"),
-        (GOOD.replace("1;", "1; ", 1), r"expected CLASS;CONCENTRATION first. Received: '[14];'"),
-        (GOOD + "9" * 20_000, r"expected at most 16384 bytes. Received: 2\d{4} bytes"),
-        (GOOD.replace("5:0", "5:é"), r"expected plain text. Received: byte 0xc3"),
-        (GOOD.replace("5:0", "5:\0"), r"expected plain text. Received: byte 0x00"),
+        (GOOD.rsplit(" ", 2)[0], r"Expected 128 features. Received: 127"),
+        (GOOD + "129:1.0", r"Expected 128 features. Received: 129"),
+        ("1;10.0", r"Expected 128 features. Received: 0"),
+        (GOOD.replace(" 5:", " 6:"), r"Expected feature 5 as 5:VALUE. Received: '6:0.625000'"),
+        (GOOD.replace(" 5:", " 5="), r"Expected feature 5 as 5:VALUE. Received: '5=0.625000'"),
+        (GOOD.replace(" 5:", " 5;"), r"Expected feature 5 as 5:VALUE"),
+        (GOOD.replace("5:0.625000", "5:"), r"Expected feature 5 as 5:VALUE. Received: '5:'"),
+        (
+            GOOD.replace("5:0.625000", "5:1.2.3"),
+            r"Expected feature 5 as 5:VALUE. Received: '5:1.2.3'",
+        ),
+        (
+            GOOD.replace("5:0.625000", "5:0x1p3"),
+            r"Expected feature 5 as 5:VALUE. Received: '5:0x1p3'",
+        ),
+        (
+            GOOD.replace("5:0.625000", "5:nan"),
+            r"the value of feature 5 must be finite. Received: 'nan'",
+        ),
+        (
+            GOOD.replace("5:0.625000", "5:-inf"),
+            r"the value of feature 5 must be finite. Received: '-inf'",
+        ),
+        (
+            GOOD.replace("5:0.625000", "5:1e999"),
+            r"the value of feature 5 must be finite. Received: '1e999'",
+        ),
+        (GOOD.replace(" ", "\t"), r"Expected `CLASS;CONCENTRATION 1:v ... 128:v`"),
+        (GOOD.replace("5:0.625000", "5:1_0"), r"Expected `CLASS;CONCENTRATION 1:v ... 128:v`"),
+        (GOOD.replace("1;", "1; ", 1), r"Expected CLASS;CONCENTRATION first. Received: '[14];'"),
+        (GOOD + "9" * 20_000, r"Expected at most 16384 bytes. Received: 2\d{4} bytes"),
+        (GOOD.replace("5:0", "5:é"), r"Expected plain text. Received: byte 0xc3"),
+        (GOOD.replace("5:0", "5:\0"), r"Expected plain text. Received: byte 0x00"),
     ],
 )
 @pytest.mark.parametrize("gas", [1, 4], ids=["own", "other-gas"])
@@ -100,7 +118,9 @@ def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):
         read_gas([write_batch(tmp_path)])
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "folder"])
+@pytest.mark.parametrize(
+    "make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "folder"]
+)
 def test_what_is_no_file_is_refused(tmp_path, make):
     make(tmp_path / "batch1.dat")
     with pytest.raises(DataError, match="no regular file"):
@@ -108,12 +128,21 @@ def test_what_is_no_file_is_refused(tmp_path, make):
 
 
 def test_an_unknown_gas_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"gas must be one of ethanol, .*toluene. Received: 'radon'"):
+    with pytest.raises(
+        DataError, match=r"gas must be one of ethanol, .*toluene. Received: 'radon'"
+    ):
         read_gas([write_batch(tmp_path)], "radon")
 
 
 def test_only_batch_files_are_taken(tmp_path):
-    for name in ("batch2.dat", "batch10.dat", "batch02.dat", "batch1.dat.bak", "abatch1.dat", "batch1.txt"):
+    for name in (
+        "batch2.dat",
+        "batch10.dat",
+        "batch02.dat",
+        "batch1.dat.bak",
+        "abatch1.dat",
+        "batch1.txt",
+    ):
         (tmp_path / name).write_text("")
     assert [path.name for path in batch_files(tmp_path)] == ["batch2.dat", "batch10.dat"]
 
@@ -130,6 +159,8 @@ def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):
 def test_the_real_ethanol_rows_have_the_published_statistics(real_data):
     x, y = read_gas(batch_files(real_data))
     assert x.shape == (2565, 128)
-    np.testing.assert_allclose([y.mean(), y.std(ddof=1)], [114.95029239766082, 86.63749164182786], rtol=1e-14)
+    np.testing.assert_allclose(
+        [y.mean(), y.std(ddof=1)], [114.95029239766082, 86.63749164182786], rtol=1e-14
+    )
     counts = [len(read_gas([path])[0]) for path in batch_files(real_data)]
     assert counts == [90, 164, 365, 64, 28, 514, 649, 30, 61, 600]

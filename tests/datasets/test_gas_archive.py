@@ -15,7 +15,9 @@ def published(tmp_path, monkeypatch):
     folder = tmp_path / "published"
     write_batches(folder)
     archive = write_zip(tmp_path / "good.zip", folder)
-    monkeypatch.setattr(gas_archive, "ARCHIVE_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
+    monkeypatch.setattr(
+        gas_archive, "ARCHIVE_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest()
+    )
     known = {f"batch{n}.dat": ethanol_sha256(folder / f"batch{n}.dat") for n in range(1, 11)}
     monkeypatch.setattr(gas_archive, "ETHANOL_SHA256", known)
     return folder, archive
@@ -39,7 +41,9 @@ def test_the_files_arrive_under_their_final_name_and_nothing_else(site, publishe
 def test_a_repacked_archive_is_accepted_by_its_ethanol_rows_with_a_note(site, published, tmp_path):
     folder, _ = published
     notes = []
-    repacked = write_zip(tmp_path / "repacked.zip", folder, prefix="elsewhere/", extra=[("README", "hello")])
+    repacked = write_zip(
+        tmp_path / "repacked.zip", folder, prefix="elsewhere/", extra=[("README", "hello")]
+    )
     fetch(site, repacked, tmp_path / "data" / "gas_sensor", notes.append)
     assert len(notes) == 1 and "other gases unchecked" in notes[0]
 
@@ -58,14 +62,22 @@ def rewritten(archive, content):
     ("spoil", "message"),
     [
         (changed_row, r"Checksum mismatch: .*batch4.dat"),
-        (lambda folder, archive: write_zip(archive, folder, skip=["batch7.dat"]), r"lacks batch7.dat"),
-        (lambda folder, archive: write_zip(archive, folder, extra=[("../x", "")]), r"would leave its folder"),
+        (
+            lambda folder, archive: write_zip(archive, folder, skip=["batch7.dat"]),
+            r"lacks batch7.dat",
+        ),
+        (
+            lambda folder, archive: write_zip(archive, folder, extra=[("../x", "")]),
+            r"would leave its folder",
+        ),
         (lambda folder, archive: rewritten(archive, b"no zip"), r"no zip archive"),
         (lambda folder, archive: rewritten(archive, archive.read_bytes()[:-9]), r"no zip archive"),
     ],
     ids=["checksum", "missing-file", "escape", "no-zip", "truncated"],
 )
-def test_a_bad_archive_leaves_no_trace_and_says_what_to_do(site, published, tmp_path, spoil, message):
+def test_a_bad_archive_leaves_no_trace_and_says_what_to_do(
+    site, published, tmp_path, spoil, message
+):
     archive = spoil(*published)
     with pytest.raises(DataError, match=message) as caught:
         fetch(site, archive, tmp_path / "data" / "gas_sensor")
@@ -110,6 +122,8 @@ def test_load_downloads_into_the_data_folder(site, published, tmp_path, monkeypa
     url = site.serve(published[1].read_bytes())
     fetch_here = lambda target, announce: download_gas(target, announce, url=url, schemes=("http",))  # noqa: E731
     monkeypatch.setattr("overparam_tf.datasets.sources.download_gas", fetch_here)
-    problem = load("gas", data_dir=tmp_path / "data", preprocessing="none", announce=lambda line: None)
+    problem = load(
+        "gas", data_dir=tmp_path / "data", preprocessing="none", announce=lambda line: None
+    )
     again = load("gas", data_dir=tmp_path / "data", preprocessing="none", download=False)
     np.testing.assert_array_equal(problem.x, again.x)

@@ -21,7 +21,9 @@ def read(folder, content, dimensions=3, name="images-idx3-ubyte"):
     return read_idx(path, dimensions)
 
 
-@pytest.mark.parametrize("content", [GOOD, PACKED, gzip.compress(GOOD, 0)], ids=["plain", "gzip", "stored"])
+@pytest.mark.parametrize(
+    "content", [GOOD, PACKED, gzip.compress(GOOD, 0)], ids=["plain", "gzip", "stored"]
+)
 @pytest.mark.parametrize("name", ["images-idx3-ubyte", "a.gz", "mit Leer zeichen/Übung 数字.idx3"])
 def test_values_come_back_whatever_the_name(tmp_path, content, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -43,9 +45,12 @@ def header(*sizes, magic=b"\0\0\x08\x03"):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"expected the magic number 00000803 of an idx file of unsigned bytes in 3 dimensions. Received: $"),
-        (b"\0\0", r"expected the magic number 00000803 .* Received: 0000$"),
-        (b"<html>Not found</html>", r"expected the magic number .* Received: 3c68746d"),
+        (
+            b"",
+            r"Expected the magic number 00000803 of an idx file of unsigned bytes in 3 dimensions. Received: $",
+        ),
+        (b"\0\0", r"Expected the magic number 00000803 .* Received: 0000$"),
+        (b"<html>Not found</html>", r"Expected the magic number .* Received: 3c68746d"),
         (b"\0\1" + GOOD[2:], r"Received: 00010803"),
         (b"\0\0\x0d" + GOOD[3:], r"Received: 00000d03"),
         (b"\0\0\x08\1" + GOOD[4:], r"Received: 00000801"),
@@ -56,7 +61,10 @@ def header(*sizes, magic=b"\0\0\x08\x03"):
         (GOOD[:-1], r"its header announces 2 x 3 x 4 = 24 bytes of values. Received: 23$"),
         (GOOD + b"\0", r"its header announces 2 x 3 x 4 = 24 bytes of values. Received: more$"),
         (header(0, 28, 28), r"announces 0 x 28 x 28 = 0 bytes of values. Allowed: 1 to 268435456"),
-        (header(2**32 - 1, 28, 28), r"announces 4294967295 x 28 x 28 = 3367254359280 bytes .* Allowed"),
+        (
+            header(2**32 - 1, 28, 28),
+            r"announces 4294967295 x 28 x 28 = 3367254359280 bytes .* Allowed",
+        ),
         (header(*[2**32 - 1] * 3), r"bytes of values. Allowed: 1 to"),
     ],
 )
@@ -79,8 +87,8 @@ def flipped(content, at):
         (flipped(PACKED, 2), r"damaged gzip data: .*unknown compression method"),
         (flipped(PACKED, 12), r"damaged gzip data"),
         (flipped(PACKED, -8), r"damaged gzip data: .*incorrect data check"),
-        (PACKED + b"\0", r"expected nothing behind the gzip data. Received: 1 bytes"),
-        (PACKED + PACKED, r"expected nothing behind the gzip data"),
+        (PACKED + b"\0", r"Expected nothing behind the gzip data. Received: 1 bytes"),
+        (PACKED + PACKED, r"Expected nothing behind the gzip data"),
     ],
 )
 def test_damaged_gzip_data(tmp_path, content, message):
@@ -88,10 +96,14 @@ def test_damaged_gzip_data(tmp_path, content, message):
         read(tmp_path, content)
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "folder"])
+@pytest.mark.parametrize(
+    "make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "folder"]
+)
 def test_what_is_no_file_is_refused(tmp_path, make):
     make(tmp_path / "images")
-    with pytest.raises(DataError, match=r"Expected an idx file. Received: .*images, which is no regular file"):
+    with pytest.raises(
+        DataError, match=r"Expected an idx file. Received: .*images, which is no regular file"
+    ):
         read_idx(tmp_path / "images", 3)
 
 

@@ -23,7 +23,9 @@ def no_variable_no_network_and_few_digits(monkeypatch):
 
     monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
     monkeypatch.setattr("overparam_tf.datasets.mnist.download_mnist", refuse)
-    monkeypatch.setattr("overparam_tf.datasets.mnist.synthetic_digits", lambda seed: synthetic_digits(20, 10, seed))
+    monkeypatch.setattr(
+        "overparam_tf.datasets.mnist.synthetic_digits", lambda seed: synthetic_digits(20, 10, seed)
+    )
 
 
 def quiet(name="auto", **options):
@@ -49,7 +51,10 @@ def test_every_place_and_form_is_found(tmp_path, monkeypatch, way, inside, form)
 
 
 def test_the_order_is_path_then_variable_then_data_folder(tmp_path, monkeypatch):
-    values = {place: write_npz(tmp_path / place, small_arrays(seed=seed)) for seed, place in enumerate("abc")}
+    values = {
+        place: write_npz(tmp_path / place, small_arrays(seed=seed))
+        for seed, place in enumerate("abc")
+    }
     monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path / "b"))
     assert_holds(quiet(tmp_path / "a", data_dir=tmp_path / "c"), values["a"])
     assert_holds(quiet(data_dir=tmp_path / "c"), values["b"])
@@ -58,7 +63,10 @@ def test_the_order_is_path_then_variable_then_data_folder(tmp_path, monkeypatch)
 
 
 def test_idx_files_go_before_npz_and_npz_before_some_idx_files(tmp_path):
-    packed, plain = write_npz(tmp_path, small_arrays(seed=1)), write_idx(tmp_path, small_arrays(seed=2))
+    packed, plain = (
+        write_npz(tmp_path, small_arrays(seed=1)),
+        write_idx(tmp_path, small_arrays(seed=2)),
+    )
     assert_holds(quiet(tmp_path), plain)
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     assert_holds(quiet(tmp_path), packed)
@@ -120,7 +128,9 @@ def test_a_variable_that_names_no_data_is_an_error_even_for_auto(tmp_path, monke
     write_npz(tmp_path / "data", small_arrays())
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path / "empty"))
-    with pytest.raises(DataError, match=r"OVERPARAM_TF_DATA must name a folder .* Received: .*empty. Correct it"):
+    with pytest.raises(
+        DataError, match=r"OVERPARAM_TF_DATA must name a folder .* Received: .*empty. Correct it"
+    ):
         load_mnist(name, data_dir=tmp_path / "data")
 
 
@@ -134,11 +144,26 @@ LABELS = small_arrays()["train_y"]
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(), r"four idx files .* Missing: t10k-images-idx3"),
-        (rewrite("train-images-idx3-ubyte", idx_bytes(LABELS)), r"train-images-idx3-ubyte: expected the magic number"),
-        (rewrite("train-labels-idx1-ubyte", b"PK"), r"train-labels-idx1-ubyte: expected the magic number"),
-        (rewrite("train-labels-idx1-ubyte", idx_bytes(LABELS[:7])), r"files in .*: .* 20 images, 7 labels"),
-        (rewrite("train-labels-idx1-ubyte", idx_bytes(LABELS + 10)), r"files in .*: The labels train_y must be 0 to 9"),
+        (
+            lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(),
+            r"four idx files .* Missing: t10k-images-idx3",
+        ),
+        (
+            rewrite("train-images-idx3-ubyte", idx_bytes(LABELS)),
+            r"train-images-idx3-ubyte: expected the magic number",
+        ),
+        (
+            rewrite("train-labels-idx1-ubyte", b"PK"),
+            r"train-labels-idx1-ubyte: expected the magic number",
+        ),
+        (
+            rewrite("train-labels-idx1-ubyte", idx_bytes(LABELS[:7])),
+            r"files in .*: .* 20 images, 7 labels",
+        ),
+        (
+            rewrite("train-labels-idx1-ubyte", idx_bytes(LABELS + 10)),
+            r"files in .*: The labels train_y must be 0 to 9",
+        ),
         (
             rewrite("train-images-idx3-ubyte", idx_bytes(np.zeros((20, 28, 27), np.uint8))),
             r"files in .*: train_x must be .* Received: train_x.shape=\(20, 28, 27\)",
@@ -158,20 +183,37 @@ def test_an_npz_file_without_one_array_is_named(tmp_path):
     arrays = small_arrays()
     del arrays["test_x"]
     write_npz(tmp_path, arrays)
-    with pytest.raises(DataError, match=r"mnist.npz: expected the arrays x_train, .* Missing: x_test"):
+    with pytest.raises(
+        DataError, match=r"mnist.npz: expected the arrays x_train, .* Missing: x_test"
+    ):
         load_mnist(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "options", "error", "message"),
     [
-        ("nowhere", {}, DataError, "Expected auto, mnist, synthetic, or the path .* nowhere, which does not exist"),
+        (
+            "nowhere",
+            {},
+            DataError,
+            "Expected auto, mnist, synthetic, or the path .* nowhere, which does not exist",
+        ),
         ("nowhere.npz", {}, DataError, "nowhere.npz, which does not exist"),
-        (".", {}, DataError, r"Expected auto, .*four idx files of MNIST or mnist.npz .* Received: \.$"),
+        (
+            ".",
+            {},
+            DataError,
+            r"Expected auto, .*four idx files of MNIST or mnist.npz .* Received: \.$",
+        ),
         ("notes.txt", {}, DataError, "Expected auto, .* Received: notes.txt$"),
         ("a" * 5000, {}, DataError, "which does not exist"),
         ("a\0b", {}, DataError, "which does not exist"),
-        ("synthetic", {"seed": -1}, InputError, "seed must be an integer of at least 0. Received: seed=-1"),
+        (
+            "synthetic",
+            {"seed": -1},
+            InputError,
+            "seed must be an integer of at least 0. Received: seed=-1",
+        ),
     ],
     ids=range(7),
 )
@@ -190,10 +232,34 @@ def test_the_seed_reaches_the_stand_in_and_its_provenance():
 
 def test_the_real_images_and_labels_have_the_known_statistics(mnist):
     assert mnist.label == "MNIST (60000 + 10000)" and not mnist.synthetic
-    assert np.bincount(mnist.train_y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert np.bincount(mnist.test_y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(mnist.train_y).tolist() == [
+        5923,
+        6742,
+        5958,
+        6131,
+        5842,
+        5421,
+        5918,
+        6265,
+        5851,
+        5949,
+    ]
+    assert np.bincount(mnist.test_y).tolist() == [
+        980,
+        1135,
+        1032,
+        1010,
+        982,
+        892,
+        958,
+        1028,
+        974,
+        1009,
+    ]
     measured = [mnist.train_x.mean(), mnist.test_x.mean(), mnist.train_x.std() / 255]
-    np.testing.assert_allclose(measured, [33.318421449829934, 33.791224489795916, 0.30810780385646264], rtol=1e-12)
+    np.testing.assert_allclose(
+        measured, [33.318421449829934, 33.791224489795916, 0.30810780385646264], rtol=1e-12
+    )
     assert [len(part.y) for part in mnist.split()] == [55_000, 5_000, 10_000]
 
 

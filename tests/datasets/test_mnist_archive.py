@@ -25,7 +25,10 @@ def fetch(site, content, target, announce=lambda line: None):
 
 
 def repacked(folder, **changes):
-    np.savez(folder / "other.npz", **{**{KEYS[name]: array for name, array in small_arrays().items()}, **changes})
+    np.savez(
+        folder / "other.npz",
+        **{**{KEYS[name]: array for name, array in small_arrays().items()}, **changes},
+    )
     return (folder / "other.npz").read_bytes()
 
 
@@ -46,10 +49,19 @@ def test_a_repacked_file_is_accepted_by_its_content_with_a_note(site, published,
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda tmp, good: repacked(tmp, y_test=np.zeros(10, np.uint8)), r"expected sha256 .* other test_y\."),
-        (lambda tmp, good: repacked(tmp, x_test=np.array([{}], object)), r"not in the format of mnist.npz"),
+        (
+            lambda tmp, good: repacked(tmp, y_test=np.zeros(10, np.uint8)),
+            r"Expected sha256 .* other test_y\.",
+        ),
+        (
+            lambda tmp, good: repacked(tmp, x_test=np.array([{}], object)),
+            r"not in the format of mnist.npz",
+        ),
         (lambda tmp, good: good[:-9], r"not in the format of mnist.npz"),
-        (lambda tmp, good: b"<html>Please log in</html>", r"Checksum mismatch: .* not in the format"),
+        (
+            lambda tmp, good: b"<html>Please log in</html>",
+            r"Checksum mismatch: .* not in the format",
+        ),
     ],
     ids=["content", "pickle", "truncated", "html"],
 )
@@ -61,8 +73,12 @@ def test_a_bad_file_leaves_no_trace_and_says_what_to_do(site, published, tmp_pat
 
 
 def test_a_failed_download_names_the_address_and_leaves_no_trace(site, tmp_path):
-    with pytest.raises(DataError, match=rf"{site.url}/nothing.npz: server error 404 .* Put mnist.npz or"):
-        download_mnist(tmp_path / "data" / "mnist", print, url=f"{site.url}/nothing.npz", schemes=("http",))
+    with pytest.raises(
+        DataError, match=rf"{site.url}/nothing.npz: server error 404 .* Put mnist.npz or"
+    ):
+        download_mnist(
+            tmp_path / "data" / "mnist", print, url=f"{site.url}/nothing.npz", schemes=("http",)
+        )
     assert list((tmp_path / "data").iterdir()) == []
 
 

@@ -39,10 +39,22 @@ def test_integers_of_python_2_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (VALUES.astype(np.int64), r"a.npz, x: expected an array of uint8 in C order. Received the header .*<i8"),
-        (np.array([{"a": 1}], object), r"expected an array of uint8 in C order. Received the header .*\|O"),
-        (np.asfortranarray(VALUES), r"expected an array of uint8 in C order. Received the header .*True"),
-        (np.array(7, np.uint8), r"expected an array of uint8 in C order. Received the header .*'shape': \(\)"),
+        (
+            VALUES.astype(np.int64),
+            r"a.npz, x: expected an array of uint8 in C order. Received the header .*<i8",
+        ),
+        (
+            np.array([{"a": 1}], object),
+            r"Expected an array of uint8 in C order. Received the header .*\|O",
+        ),
+        (
+            np.asfortranarray(VALUES),
+            r"Expected an array of uint8 in C order. Received the header .*True",
+        ),
+        (
+            np.array(7, np.uint8),
+            r"Expected an array of uint8 in C order. Received the header .*'shape': \(\)",
+        ),
         (VALUES[:0], r"announces 0 x 3 x 4 = 0 bytes of values. Allowed: 1 to"),
     ],
 )
@@ -56,16 +68,28 @@ def test_other_arrays_are_refused(tmp_path, array, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"expected an array in NumPy's format 1.0, 934e554d50590100. Received: $"),
+        (b"", r"Expected an array in NumPy's format 1.0, 934e554d50590100. Received: $"),
         (npy(VALUES)[:4], r"Received: 934e554d$"),
-        (npy(VALUES)[:40], r"expected an array of uint8 in C order"),
+        (npy(VALUES)[:40], r"Expected an array of uint8 in C order"),
         (npy(VALUES)[:6] + b"\2" + npy(VALUES)[7:], r"Received: 934e554d50590200"),
-        (npy(VALUES)[:8] + b"\xff\xff" + npy(VALUES)[10:], r"expected an array of uint8 in C order"),
-        (npy(VALUES)[:-1], r"a.npz, x: its header announces 2 x 3 x 4 = 24 bytes of values. Received: 23"),
-        (npy(VALUES) + b"\0", r"its header announces 2 x 3 x 4 = 24 bytes of values. Received: more"),
-        (npy(VALUES).replace(b"(2, 3, 4)", b"(-2, -3, 4)"), r"expected an array of uint8"),
-        (npy(VALUES).replace(b"(2, 3, 4)", b"(9999999999,)"), r"9999999999 bytes of values. Allowed"),
-        (npy(VALUES).replace(b"(2, 3, 4)", b"(" * 500), r"expected an array of uint8"),
+        (
+            npy(VALUES)[:8] + b"\xff\xff" + npy(VALUES)[10:],
+            r"Expected an array of uint8 in C order",
+        ),
+        (
+            npy(VALUES)[:-1],
+            r"a.npz, x: its header announces 2 x 3 x 4 = 24 bytes of values. Received: 23",
+        ),
+        (
+            npy(VALUES) + b"\0",
+            r"its header announces 2 x 3 x 4 = 24 bytes of values. Received: more",
+        ),
+        (npy(VALUES).replace(b"(2, 3, 4)", b"(-2, -3, 4)"), r"Expected an array of uint8"),
+        (
+            npy(VALUES).replace(b"(2, 3, 4)", b"(9999999999,)"),
+            r"9999999999 bytes of values. Allowed",
+        ),
+        (npy(VALUES).replace(b"(2, 3, 4)", b"(" * 500), r"Expected an array of uint8"),
     ],
 )
 def test_a_damaged_array_is_named(tmp_path, content, message):
@@ -76,12 +100,24 @@ def test_a_damaged_array_is_named(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.write_bytes(b"<html>"), r"a.npz is no npz file or a damaged one: File is not a zip file"),
+        (
+            lambda path: path.write_bytes(b"<html>"),
+            r"a.npz is no npz file or a damaged one: File is not a zip file",
+        ),
         (lambda path: path.write_bytes(b""), r"is no npz file or a damaged one"),
         (lambda path: path.write_bytes(path.read_bytes()[:-5]), r"is no npz file or a damaged one"),
-        (lambda path: pack(path, npy(VALUES), name="z.npy"), r"a.npz: expected the arrays x. Missing: x"),
-        (lambda path: pack(path, npy(VALUES), zipfile.ZIP_BZIP2), r"'x.npy' is neither stored nor deflated"),
-        (lambda path: path.unlink(), r"Expected an npz file. Received: .*a.npz, which is no regular file"),
+        (
+            lambda path: pack(path, npy(VALUES), name="z.npy"),
+            r"a.npz: expected the arrays x. Missing: x",
+        ),
+        (
+            lambda path: pack(path, npy(VALUES), zipfile.ZIP_BZIP2),
+            r"'x.npy' is neither stored nor deflated",
+        ),
+        (
+            lambda path: path.unlink(),
+            r"Expected an npz file. Received: .*a.npz, which is no regular file",
+        ),
     ],
     ids=["html", "empty", "truncated", "missing", "bzip2", "no-file"],
 )

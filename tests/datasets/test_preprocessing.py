@@ -7,7 +7,9 @@ from overparam_tf.errors import InputError
 
 def columns():
     rng = np.random.default_rng(0)
-    return rng.standard_normal((50, 3)) * [1e-6, 1.0, 1e6] + [1.0, -2.0, 1e7], rng.uniform(3, 9, (50, 1))
+    return rng.standard_normal((50, 3)) * [1e-6, 1.0, 1e6] + [1.0, -2.0, 1e7], rng.uniform(
+        3, 9, (50, 1)
+    )
 
 
 def test_zscore_has_mean_0_and_variance_1_with_divisor_n():

@@ -36,12 +36,21 @@ def test_arrays_are_private_read_only_float64_copies():
         ({"y": np.ones((40, 1, 1))}, r"y must be a non-empty 2-D array"),
         ({"x": np.ones((0, 5)), "y": np.ones((0, 2))}, r"x must be a non-empty 2-D array"),
         ({"x": np.ones((40, 0))}, r"x must be a non-empty 2-D array"),
-        ({"x": np.ones((39, 5))}, r"same number of rows. Received: x.shape=\(39, 5\), y.shape=\(40, 2\)"),
+        (
+            {"x": np.ones((39, 5))},
+            r"same number of rows. Received: x.shape=\(39, 5\), y.shape=\(40, 2\)",
+        ),
         ({"x": np.full((40, 5), np.nan)}, r"x must be finite. Received: nan in row 0, column 0"),
-        ({"y": [[1.0, 2.0]] * 39 + [[1.0, -np.inf]]}, r"y must be finite. Received: -inf in row 39"),
+        (
+            {"y": [[1.0, 2.0]] * 39 + [[1.0, -np.inf]]},
+            r"y must be finite. Received: -inf in row 39",
+        ),
         ({"x": [["a", "b"]]}, r"x must be an array of numbers. Received: list"),
         ({"x": None, "y": [[1.0], [2.0, 3.0]]}, r"y must be an array of numbers"),
-        ({"preprocessing": "whiten"}, r"preprocessing must be one of zscore, .* Received: 'whiten'"),
+        (
+            {"preprocessing": "whiten"},
+            r"preprocessing must be one of zscore, .* Received: 'whiten'",
+        ),
         ({"name": ""}, r"A problem needs a name"),
     ],
 )
@@ -54,7 +63,13 @@ def test_bad_input_is_one_clear_line(arguments, message):
 def test_the_checksum_sees_values_shapes_and_order_but_not_names():
     x, y = np.arange(6.0).reshape(3, 2), np.arange(3.0)[:, None]
     same = {problem(x, y).checksum, problem(x.copy(order="F"), y, name="other").checksum}
-    others = [(x[::-1], y[::-1]), (x + 1e-15, y), (y, x), (np.hstack([x, y]), y), (x.reshape(1, 6), y.T)]
+    others = [
+        (x[::-1], y[::-1]),
+        (x + 1e-15, y),
+        (y, x),
+        (np.hstack([x, y]), y),
+        (x.reshape(1, 6), y.T),
+    ]
     assert len(same) == 1
     assert len({problem(*pair).checksum for pair in others} | same) == 6
 
@@ -64,14 +79,18 @@ def loss_and_gradient(p, kernel):
     return np.mean(error**2), 2 * p.x.T @ error / error.size
 
 
-@pytest.mark.parametrize("make", [problem, lambda: load("synthetic")], ids=["two-outputs", "ill-conditioned"])
+@pytest.mark.parametrize(
+    "make", [problem, lambda: load("synthetic")], ids=["two-outputs", "ill-conditioned"]
+)
 def test_compressed_has_the_same_mean_squared_error_and_gradient(make):
     p = make()
     small = p.compressed()
     assert small.x.shape == (p.features + p.outputs, p.features)
     for scale in (0.01, 1.0, 100.0):
         kernel = scale * np.random.default_rng(1).standard_normal((p.features, p.outputs))
-        for one, other in zip(loss_and_gradient(p, kernel), loss_and_gradient(small, kernel), strict=True):
+        for one, other in zip(
+            loss_and_gradient(p, kernel), loss_and_gradient(small, kernel), strict=True
+        ):
             assert np.linalg.norm(one - other) <= 1e-12 * np.linalg.norm(one)
 
 

@@ -39,7 +39,9 @@ def test_every_place_is_found_with_and_without_the_subfolder(tmp_path, monkeypat
 
 
 def test_the_order_is_path_then_variable_then_data_folder(tmp_path, monkeypatch):
-    values = {place: write_batches(tmp_path / place, seed=seed)[0] for seed, place in enumerate("abc")}
+    values = {
+        place: write_batches(tmp_path / place, seed=seed)[0] for seed, place in enumerate("abc")
+    }
     monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path / "b"))
     assert (raw(tmp_path / "a", data_dir=tmp_path / "c").x == values["a"]).all()
     assert (raw("gas", data_dir=tmp_path / "c").x == values["b"]).all()
@@ -85,7 +87,9 @@ def test_gas_is_real_data_or_an_error(tmp_path, download):
 def test_a_variable_that_names_no_data_is_an_error_even_for_auto(tmp_path, monkeypatch, name):
     write_batches(tmp_path / "data")
     monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"OVERPARAM_TF_DATA must name a folder .* Received: .*nowhere"):
+    with pytest.raises(
+        DataError, match=r"OVERPARAM_TF_DATA must name a folder .* Received: .*nowhere"
+    ):
         load(name, data_dir=tmp_path / "data")
 
 
@@ -103,7 +107,12 @@ def test_bad_files_are_an_error_even_for_auto(tmp_path):
         ("notes.txt", {}, DataError, "Expected a folder with batch1.dat, .* Received: notes.txt"),
         ("auto", {"gas": "radon"}, DataError, "gas must be one of .* Received: 'radon'"),
         ("synthetic", {"gas": "radon"}, DataError, "gas must be one of .* Received: 'radon'"),
-        ("auto", {"preprocessing": "raw"}, InputError, "preprocessing must be one of .* Received: 'raw'"),
+        (
+            "auto",
+            {"preprocessing": "raw"},
+            InputError,
+            "preprocessing must be one of .* Received: 'raw'",
+        ),
         ("synthetic", {"seed": -1}, InputError, "seed must be a non-negative integer"),
     ],
 )

@@ -21,7 +21,9 @@ CASES = [
 def test_condition_kurtosis_and_explained_are_as_told(told, rows):
     x, y = synthetic_regression(rows, 12, **told)
     assert x.shape == (rows, 12) and y.shape == (rows, 1)
-    np.testing.assert_allclose([y.mean(), np.mean(y**2), np.mean(y**4)], [0, 1, told["kurtosis"]], atol=1e-9)
+    np.testing.assert_allclose(
+        [y.mean(), np.mean(y**2), np.mean(y**4)], [0, 1, told["kurtosis"]], atol=1e-9
+    )
     assert np.linalg.cond(x) ** 2 == pytest.approx(told["condition"], rel=1e-6)
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-12)
     assert np.sum(x**2) / rows == pytest.approx(12)
@@ -33,7 +35,9 @@ def test_condition_kurtosis_and_explained_are_as_told(told, rows):
 def test_alignment_is_the_share_along_the_leading_quarter(features):
     x, y = synthetic_regression(80, features, condition=500, alignment=0.8, explained=0.6, seed=5)
     values, vectors = np.linalg.eigh(x.T @ x / 80)
-    along = (vectors.T @ (x.T @ y / 80))[:, 0] ** 2 / values  # variance explained by each principal direction
+    along = (vectors.T @ (x.T @ y / 80))[
+        :, 0
+    ] ** 2 / values  # variance explained by each principal direction
     leading = np.sort(along[::-1][: -(-features // 4)])
     assert along.sum() == pytest.approx(0.6) and leading.sum() == pytest.approx(0.6 * 0.8)
     assert leading[0] == pytest.approx(leading[-1])
@@ -48,13 +52,17 @@ def test_the_spectrum_is_log_linear():
 def test_a_seed_gives_the_same_bits_and_another_seed_other_data():
     one, again, other = (synthetic_regression(50, 4, seed=seed) for seed in (7, 7, 8))
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not np.allclose(one[0], other[0]) and np.allclose(np.sort(one[1], 0), np.sort(other[1], 0))
+    assert not np.allclose(one[0], other[0]) and np.allclose(
+        np.sort(one[1], 0), np.sort(other[1], 0)
+    )
 
 
 def test_measured_data_are_measured_alike(ethanol):
     measured = measure_regression(ethanol.x, ethanol.y)
     assert measured["condition"] == pytest.approx(np.linalg.cond(ethanol.x) ** 2, rel=1e-3)
-    assert measured["kurtosis"] == pytest.approx(5.570, abs=1e-3) and measured["explained"] == pytest.approx(0.9, 1e-3)
+    assert measured["kurtosis"] == pytest.approx(5.570, abs=1e-3) and measured[
+        "explained"
+    ] == pytest.approx(0.9, 1e-3)
     assert 0.9 < measured["alignment"] < 1
 
 
@@ -64,11 +72,17 @@ def test_measured_data_are_measured_alike(ethanol):
         ({"rows": 17}, "rows >= features \\+ 2. Received: rows=17, features=16"),
         ({"features": 1}, "features >= 2"),
         ({"rows": 25.5}, "rows must be a non-negative integer. Received: rows=25.5"),
-        ({"condition": 0.9}, "condition must be a number from 1 to 1e\\+12. Received: condition=0.9"),
+        (
+            {"condition": 0.9},
+            "condition must be a number from 1 to 1e\\+12. Received: condition=0.9",
+        ),
         ({"kurtosis": 1.0}, "kurtosis must be a number from"),
         ({"kurtosis": 120}, "kurtosis must be a number from"),
         ({"alignment": 1.1}, "alignment must be a number from 0 to 1"),
-        ({"explained": float("nan")}, "explained must be a number from 0 to 1. Received: explained=nan"),
+        (
+            {"explained": float("nan")},
+            "explained must be a number from 0 to 1. Received: explained=nan",
+        ),
         ({"seed": -1}, "seed must be a non-negative integer. Received: seed=-1"),
     ],
 )

@@ -61,13 +61,21 @@ def cross_entropy(reduction: str = "sum_over_batch_size") -> keras.losses.Loss:
 CASES = {
     "momentum": (cnn, sgd, {"epochs": 15, "validation": True, "metrics": ["accuracy"]}),
     "one step a call": (cnn, sgd, {"steps_per_call": 1}),
-    "decay and moving average": (cnn, lambda: sgd(weight_decay=0.01, use_ema=True, ema_momentum=0.9), {}),
+    "decay and moving average": (
+        cnn,
+        lambda: sgd(weight_decay=0.01, use_ema=True, ema_momentum=0.9),
+        {},
+    ),
     "global clipnorm": (cnn, lambda: sgd(global_clipnorm=0.1), {}),
 }
 MORE_CASES = {
     "clipnorm": (cnn, lambda: sgd(clipnorm=0.1), {}),
     "clipvalue": (cnn, lambda: sgd(clipvalue=0.01), {}),
-    "loss scale": (cnn, lambda: keras.optimizers.LossScaleOptimizer(sgd(), dynamic_growth_steps=7), {}),
+    "loss scale": (
+        cnn,
+        lambda: keras.optimizers.LossScaleOptimizer(sgd(), dynamic_growth_steps=7),
+        {},
+    ),
     "Adam": (cnn, lambda: keras.optimizers.Adam(0.01), {}),
     "schedule": (cnn, lambda: sgd(halving()), {}),
     "constraint": (lambda: cnn(kernel_constraint=keras.constraints.MaxNorm(0.5)), sgd, {}),
@@ -103,7 +111,9 @@ def trained(name: str, strategy, **changes) -> dict[str, np.ndarray]:
     )
     found = {f"steps/{key}": value for key, value in training.steps.items()}
     found |= {f"epochs/{key}": value for key, value in training.epochs.items() if key != "seconds"}
-    return found | {f"weights/{place}": v.numpy() for place, v in enumerate(model.trainable_variables)}
+    return found | {
+        f"weights/{place}": v.numpy() for place, v in enumerate(model.trainable_variables)
+    }
 
 
 def assert_same(found, expected, tolerance: float = 1e-5):
@@ -111,4 +121,6 @@ def assert_same(found, expected, tolerance: float = 1e-5):
     assert set(found) == set(expected)
     for name in expected:
         scale = np.abs(expected[name]).max()
-        np.testing.assert_allclose(found[name], expected[name], tolerance, tolerance * scale, err_msg=name)
+        np.testing.assert_allclose(
+            found[name], expected[name], tolerance, tolerance * scale, err_msg=name
+        )

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from overparam_tf import InputError, WorkerLostError, get_strategy
-from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.sweep import saving
 from tests.distributed.cases import trained
 from tests.distributed.sweeps import STEPS, gd_sweep, swept
@@ -40,14 +40,25 @@ def main(folder: Path, fate: str) -> int:
         np.savez(folder / f"{fate}-{worker}-{what}.npz", **found)
 
     # Three steps a call and seven an epoch: checkpoints lie within epochs too.
-    training = {"steps_per_call": 3, "checkpoints": Checkpoints(folder / "checkpoints", {}), "checkpoint_seconds": 0.0}
+    training = {
+        "steps_per_call": 3,
+        "checkpoints": Checkpoints(folder / "checkpoints", {}),
+        "checkpoint_seconds": 0.0,
+    }
     sweeping = {"checkpoints": folder / "of-sweep", "seconds_between_checkpoints": 0.0}
     try:
         if fate == "die-in-sweep":
             swept(SWEEP, strategy, progress=kill, **sweeping)
         if fate == "live":
             save("sweep-continued", swept(SWEEP, strategy, **sweeping))
-            save("interrupted", {"steps": gd_sweep().run(STEPS, strategy=strategy, progress=interrupt).runs["steps"]})
+            save(
+                "interrupted",
+                {
+                    "steps": gd_sweep()
+                    .run(STEPS, strategy=strategy, progress=interrupt)
+                    .runs["steps"]
+                },
+            )
             try:
                 gd_sweep(seed=worker).run(STEPS, strategy=strategy)
             except InputError as error:

@@ -24,7 +24,9 @@ def mirrored(count: int) -> tf.distribute.Strategy:
     if count == 1:
         return tf.distribute.OneDeviceStrategy("CPU:0")
     names = [f"CPU:{number}" for number in range(count)]
-    return tf.distribute.MirroredStrategy(names, cross_device_ops=tf.distribute.ReductionToOneDevice())
+    return tf.distribute.MirroredStrategy(
+        names, cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
 
 
 def batch_normalization() -> dict[str, np.ndarray]:
@@ -32,12 +34,17 @@ def batch_normalization() -> dict[str, np.ndarray]:
     x = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
     strategy = mirrored(2)
     with strategy.scope():
-        model = keras.Sequential([keras.Input((3,)), layers.BatchNormalization(momentum=0.5), layers.Dense(1)])
+        model = keras.Sequential(
+            [keras.Input((3,)), layers.BatchNormalization(momentum=0.5), layers.Dense(1)]
+        )
         optimizer = keras.optimizers.SGD(0.1)
     train(model, (x, x[:, :1]), "mse", optimizer, strategy, batch_size=5, epochs=1)
     mean, variance = (variable.numpy() for variable in model.non_trainable_variables)
     # Every replica must hold the same.
-    copies = [v.numpy() for v in strategy.experimental_local_results(model.non_trainable_variables[0].value)]
+    copies = [
+        v.numpy()
+        for v in strategy.experimental_local_results(model.non_trainable_variables[0].value)
+    ]
     return {"x": x, "mean": mean, "variance": variance, "copies": np.array(copies)}
 
 
@@ -48,11 +55,17 @@ def dropout_masks() -> dict[str, np.ndarray]:
     for run in ("first", "again"):
         strategy = mirrored(2)
         with strategy.scope():
-            kept = [keras.Input((8,)), layers.Dropout(0.5, seed=3), layers.Dense(1, "linear", False, "ones")]
+            kept = [
+                keras.Input((8,)),
+                layers.Dropout(0.5, seed=3),
+                layers.Dense(1, "linear", False, "ones"),
+            ]
             model, optimizer = keras.Sequential(kept), keras.optimizers.SGD(0.0)
         loss = keras.losses.MeanAbsoluteError(reduction="sum")
         data = np.tile(x, (20, 1)), np.zeros((40, 1))
-        codes = train(model, data, loss, optimizer, strategy, batch_size=2, epochs=1).steps["loss"] / 2
+        codes = (
+            train(model, data, loss, optimizer, strategy, batch_size=2, epochs=1).steps["loss"] / 2
+        )
         found[run] = np.stack([codes.astype(int) % 256, codes.astype(int) // 256])
     return found
 
@@ -75,7 +88,11 @@ def killed_sweep() -> dict[str, np.ndarray]:
     return found
 
 
-OTHERS = {"batch normalization": batch_normalization, "dropout": dropout_masks, "killed": killed_sweep}
+OTHERS = {
+    "batch normalization": batch_normalization,
+    "dropout": dropout_masks,
+    "killed": killed_sweep,
+}
 
 
 def main(path: str, wanted: list[str]) -> None:

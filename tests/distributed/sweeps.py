@@ -24,7 +24,15 @@ def every_variant() -> list[Variant]:
     optimizers = enumerate(OPTIMIZERS.items())
     return [
         *(
-            Variant(name, 2, 3, make(rate), (rate,), use_bias=index % 2 == 0, use_factor_biases=index % 4 == 0)
+            Variant(
+                name,
+                2,
+                3,
+                make(rate),
+                (rate,),
+                use_bias=index % 2 == 0,
+                use_factor_biases=index % 4 == 0,
+            )
             for index, (name, (make, rate)) in optimizers
         ),
         rule(),
@@ -45,13 +53,23 @@ def swept(name: str, strategy=None, **options) -> dict[str, np.ndarray]:
     """Run a sweep under a strategy; return, by name, everything that must not depend on the strategy."""
     variants, outputs, settings = SWEEPS[name]
     settings = {"targets": {"half": 0.7}, "points": 2 * STEPS, **settings, **options}
-    sweep = Sweep(small_problem(101, outputs=outputs), variants(), LpLoss(4), settings.pop("dtype", "float32"))
+    sweep = Sweep(
+        small_problem(101, outputs=outputs), variants(), LpLoss(4), settings.pop("dtype", "float32")
+    )
     history = sweep.run(STEPS, strategy=strategy, **settings)
-    found = {f"losses/{column}": losses for column, losses in enumerate(np.nan_to_num(history.losses.T, nan=-1))}
-    found |= {name: history.runs[name].to_numpy(float, na_value=-1) for name in ("steps", "diverged_at", "best_loss")}
+    found = {
+        f"losses/{column}": losses
+        for column, losses in enumerate(np.nan_to_num(history.losses.T, nan=-1))
+    }
+    found |= {
+        name: history.runs[name].to_numpy(float, na_value=-1)
+        for name in ("steps", "diverged_at", "best_loss")
+    }
     finished = (history.runs["status"] == "finished").to_numpy()
     weights = [
-        np.concatenate([w.ravel() for w in run]) for run, ok in zip(history.weights, finished, strict=True) if ok
+        np.concatenate([w.ravel() for w in run])
+        for run, ok in zip(history.weights, finished, strict=True)
+        if ok
     ]
     return found | {f"weights/{place}": run for place, run in enumerate(weights)}
 

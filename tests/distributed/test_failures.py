@@ -17,7 +17,9 @@ def two_workers(monkeypatch):
     monkeypatch.setattr(failures, "worker_count", lambda strategy: 2)
 
 
-@pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning")  # as it goes
+@pytest.mark.filterwarnings(
+    "ignore:unclosed running multiprocessing pool:ResourceWarning"
+)  # as it goes
 def test_a_lost_worker_leaves_no_pool_of_threads_open(two_workers):
     # As TensorFlow sums eagerly: the pool is closed only where all went well.
     pools = []
@@ -31,7 +33,10 @@ def test_a_lost_worker_leaves_no_pool_of_threads_open(two_workers):
         pool.map(reduce, range(2))
         pool.close()
 
-    with pytest.raises(WorkerLostError, match="start all workers again") as caught, failures.workers_watched(None):
+    with (
+        pytest.raises(WorkerLostError, match="start all workers again") as caught,
+        failures.workers_watched(None),
+    ):
         eager_sum()
     assert "\n" not in str(caught.value)
     assert pools[0]() is None

@@ -18,20 +18,30 @@ QUICK_SWEEPS = [name for name in SWEEPS if name != "every optimizer"]
 
 def run(path, wanted):
     command = [sys.executable, "-m", "tests.distributed.several_devices", str(path), *wanted]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, env=os.environ)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, env=os.environ
+    )
     assert done.returncode == 0, done.stderr
     with np.load(path) as arrays:
         return dict(arrays)
 
 
 def of(found, what):
-    return {name.removeprefix(f"{what}/"): value for name, value in found.items() if name.startswith(f"{what}/")}
+    return {
+        name.removeprefix(f"{what}/"): value
+        for name, value in found.items()
+        if name.startswith(f"{what}/")
+    }
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     cases = [f"{name}/{count}" for name in CASES for count in (1, 2)]
-    sweeps = [*(f"{name}/{count}" for name in QUICK_SWEEPS for count in (1, 2)), "batches/4", "killed/2"]
+    sweeps = [
+        *(f"{name}/{count}" for name in QUICK_SWEEPS for count in (1, 2)),
+        "batches/4",
+        "killed/2",
+    ]
     wanted = [*cases, "momentum/4", "batch normalization", "dropout", *sweeps]
     return run(tmp_path_factory.mktemp("devices") / "a.npz", wanted)
 
@@ -48,8 +58,15 @@ def test_a_sweep_on_several_devices_is_that_of_one(found, what):
 
 def test_the_sweeps_compared_learn_and_diverge(found):
     expected = of(found, "batches/1")
-    assert expected["diverged_at"].max() > 0 and sum(name.startswith("losses") for name in expected) == 6
-    assert all(len(curve) == 101 and curve[-1] != curve[0] for name, curve in expected.items() if "losses" in name)
+    assert (
+        expected["diverged_at"].max() > 0
+        and sum(name.startswith("losses") for name in expected) == 6
+    )
+    assert all(
+        len(curve) == 101 and curve[-1] != curve[0]
+        for name, curve in expected.items()
+        if "losses" in name
+    )
 
 
 def test_a_killed_sweep_continues_on_several_devices_to_the_same_bits(found):
@@ -61,7 +78,9 @@ def test_the_curves_compared_are_long_and_of_all_parts(found):
     expected = of(found, "momentum/1")
     assert len(expected["steps/loss"]) == 105
     assert {"epochs/accuracy", "epochs/val_accuracy", "epochs/val_loss"} <= set(expected)
-    np.testing.assert_allclose(expected["steps/loss"], expected["steps/data_loss"] + expected["steps/penalty"], 1e-6)
+    np.testing.assert_allclose(
+        expected["steps/loss"], expected["steps/data_loss"] + expected["steps/penalty"], 1e-6
+    )
     assert expected["steps/penalty"].min() > 0.01 and np.ptp(expected["steps/loss"]) > 0.1
 
 

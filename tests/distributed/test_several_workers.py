@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.checkpoints.checkpoints import Checkpoints
 from tests.distributed.cases import assert_same, trained
 from tests.distributed.one_worker import FULL_BATCH, SWEEP
 from tests.distributed.sweeps import swept
@@ -14,7 +14,9 @@ from tests.distributed.workers import ended
 
 
 def run(folder, count, fate):
-    return ended([sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate], count, folder, {})
+    return ended(
+        [sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate], count, folder, {}
+    )
 
 
 def load(path):
@@ -62,7 +64,9 @@ def test_two_workers_train_as_one_device_does(killed, folder, expected):
         assert_same(load(folder / f"die-{worker}-whole.npz"), expected)
 
 
-def test_a_sweep_on_two_workers_is_that_of_one_device(killed, folder, expected_sweep, expected_full_batch):
+def test_a_sweep_on_two_workers_is_that_of_one_device(
+    killed, folder, expected_sweep, expected_full_batch
+):
     for worker in range(2):
         assert_same(load(folder / f"die-{worker}-sweep.npz"), expected_sweep)
         assert_same(load(folder / f"die-{worker}-full-batch.npz"), expected_full_batch)
@@ -88,19 +92,25 @@ def test_three_workers_train_as_one_device_does(continued, folder, expected):
         assert_same(load(folder / f"live-{worker}-whole.npz"), expected)
 
 
-def test_the_run_continues_from_its_checkpoint_on_another_number_of_workers(continued, folder, expected):
+def test_the_run_continues_from_its_checkpoint_on_another_number_of_workers(
+    continued, folder, expected
+):
     assert_same(load(folder / "live-1-continued.npz"), expected)
     assert Checkpoints(folder / "checkpoints", {}).newest().step == 105
 
 
-def test_a_killed_sweep_continues_on_another_number_of_workers(killed_in_sweep, continued, folder, expected_sweep):
+def test_a_killed_sweep_continues_on_another_number_of_workers(
+    killed_in_sweep, continued, folder, expected_sweep
+):
     assert_same(load(folder / "live-2-sweep-continued.npz"), expected_sweep)
     steps = sorted(path.stem for path in (folder / "of-sweep").iterdir())
     assert steps[-1] == "step-000000000100" and "step-000000000001" not in steps
 
 
 def test_a_signal_to_one_worker_ends_the_sweep_on_all(continued, folder):
-    steps = [load(folder / f"live-{worker}-interrupted.npz")["steps"].tolist() for worker in range(3)]
+    steps = [
+        load(folder / f"live-{worker}-interrupted.npz")["steps"].tolist() for worker in range(3)
+    ]
     assert steps[0] == steps[1] == steps[2] and 9 <= steps[0][0] < 100
 
 

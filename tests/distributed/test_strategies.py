@@ -8,11 +8,18 @@ import pytest
 import tensorflow as tf
 
 from overparam_tf import InputError, get_strategy, train
-from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.distributed import is_chief
 
 CLUSTER = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
-BAD_CONFIGS = ["", "{", "[]", "{}", json.dumps({"cluster": CLUSTER}), json.dumps({"cluster": {}, "task": {}})]
+BAD_CONFIGS = [
+    "",
+    "{",
+    "[]",
+    "{}",
+    json.dumps({"cluster": CLUSTER}),
+    json.dumps({"cluster": {}, "task": {}}),
+]
 
 
 def lines_of(kind):
@@ -25,7 +32,11 @@ def lines_of(kind):
 def test_one_cpu_is_said_to_be_one(kind, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     strategy, lines = lines_of(kind)
-    assert lines == ["Training on one CPU."] and strategy.num_replicas_in_sync == 1 and is_chief(strategy)
+    assert (
+        lines == ["Training on one CPU."]
+        and strategy.num_replicas_in_sync == 1
+        and is_chief(strategy)
+    )
 
 
 def test_mirrored_takes_every_device():
@@ -41,14 +52,14 @@ def test_another_kind_is_refused(kind):
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is one")
 def test_a_gpu_where_there_is_none_is_refused():
-    with pytest.raises(InputError, match="expected a GPU"):
+    with pytest.raises(InputError, match="Expected a GPU"):
         get_strategy("gpu")
 
 
 @pytest.mark.parametrize("config", BAD_CONFIGS)
 def test_workers_without_a_readable_cluster_are_refused(config, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(InputError, match=r"expected TF_CONFIG=.*Received"):
+    with pytest.raises(InputError, match=r"Expected TF_CONFIG=.*Received"):
         get_strategy("multiworker")
 
 
@@ -66,23 +77,40 @@ REFUSED = {
     ),
     "a batch size beside batches": ({"dataset": BATCHED, "batch_size": 2}, "no batch_size beside"),
     "endless data": ({"dataset": BATCHED.repeat()}, "finite dataset of known length"),
-    "rows that do not match": ({"dataset": (DATA[0], DATA[1][:1]), "batch_size": 2}, "same number of rows"),
+    "rows that do not match": (
+        {"dataset": (DATA[0], DATA[1][:1]), "batch_size": 2},
+        "same number of rows",
+    ),
     "no labels": ({"dataset": DATA[0], "batch_size": 2}, "arrays with batch_size"),
-    "no such loss": ({"batch_size": 2, "loss": 3}, "expected a Keras loss"),
-    "no reduction": ({"batch_size": 2, "loss": keras.losses.MeanSquaredError(reduction="none")}, "reduction"),
-    "no such metric": ({"batch_size": 2, "metrics": ["acuracy"]}, "expected a Keras metric"),
+    "no such loss": ({"batch_size": 2, "loss": 3}, "Expected a Keras loss"),
+    "no reduction": (
+        {"batch_size": 2, "loss": keras.losses.MeanSquaredError(reduction="none")},
+        "reduction",
+    ),
+    "no such metric": ({"batch_size": 2, "metrics": ["acuracy"]}, "Expected a Keras metric"),
     "a metric twice": ({"batch_size": 2, "metrics": ["mae", "mae"]}, "different names"),
     "no epochs": ({"batch_size": 2, "epochs": 0}, "positive integer for epochs"),
-    "an optimizer's name": ({"batch_size": 2, "optimizer": "sgd"}, "expected a Keras optimizer"),
-    "a model not built": ({"batch_size": 2, "model": keras.Sequential([keras.layers.Dense(1)])}, "built keras.Model"),
-    "nothing to train": ({"batch_size": 2, "model": linear(trainable=False)}, "trainable variables"),
+    "an optimizer's name": ({"batch_size": 2, "optimizer": "sgd"}, "Expected a Keras optimizer"),
+    "a model not built": (
+        {"batch_size": 2, "model": keras.Sequential([keras.layers.Dense(1)])},
+        "built keras.Model",
+    ),
+    "nothing to train": (
+        {"batch_size": 2, "model": linear(trainable=False)},
+        "trainable variables",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_train_cannot_use_is_refused(case):
     changes, message = REFUSED[case]
-    arguments = {"model": linear(), "dataset": DATA, "loss": "mse", "optimizer": keras.optimizers.SGD()} | changes
+    arguments = {
+        "model": linear(),
+        "dataset": DATA,
+        "loss": "mse",
+        "optimizer": keras.optimizers.SGD(),
+    } | changes
     with pytest.raises(InputError, match=message):
         train(**arguments)
 
@@ -93,7 +121,7 @@ def test_what_was_not_made_under_the_strategy_is_refused(elsewhere):
     with strategy.scope():
         made = {"model": linear(), "optimizer": keras.optimizers.SGD()}
     made[elsewhere] = {"model": linear, "optimizer": keras.optimizers.SGD}[elsewhere]()
-    with pytest.raises(InputError, match=f"expected a {elsewhere} made under"):
+    with pytest.raises(InputError, match=f"Expected a {elsewhere} made under"):
         train(dataset=DATA, loss="mse", batch_size=2, strategy=strategy, **made)
 
 
@@ -110,5 +138,5 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         if not refused:
             train(*arguments, **options)
             continue
-        with pytest.raises(InputError, match="expected a checkpoint of this model"):
+        with pytest.raises(InputError, match="Expected a checkpoint of this model"):
             train(*arguments, **options)

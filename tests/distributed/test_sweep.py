@@ -23,7 +23,9 @@ def test_a_strategy_of_one_device_changes_no_bit():
 
 @pytest.mark.parametrize("strategy", ["mirrored", 2, tf.distribute.OneDeviceStrategy])
 def test_what_is_no_strategy_is_refused(strategy):
-    with pytest.raises(InputError, match=r"Expected a tf\.distribute\.Strategy.*Received: strategy="):
+    with pytest.raises(
+        InputError, match=r"Expected a tf\.distribute\.Strategy.*Received: strategy="
+    ):
         gd_sweep().run(1, strategy=strategy)
 
 

@@ -11,8 +11,17 @@ import tensorflow as tf
 from keras import layers
 
 from overparam_tf import EndToEndMonitor, FactorizedDense, train
-from overparam_tf.checkpoints import Checkpoints
-from tests.distributed.cases import BATCH, CASES, MORE_CASES, cnn, cross_entropy, halving, images, sgd
+from overparam_tf.checkpoints.checkpoints import Checkpoints
+from tests.distributed.cases import (
+    BATCH,
+    CASES,
+    MORE_CASES,
+    cnn,
+    cross_entropy,
+    halving,
+    images,
+    sgd,
+)
 
 
 class Noise(layers.Layer):
@@ -22,14 +31,27 @@ class Noise(layers.Layer):
         return x + keras.random.normal((1,))
 
 
-ONE_DEVICE = {name: case for name, case in (CASES | MORE_CASES).items() if name not in ("one step a call", "XLA")}
+ONE_DEVICE = {
+    name: case
+    for name, case in (CASES | MORE_CASES).items()
+    if name not in ("one step a call", "XLA")
+}
 ONE_DEVICE |= {
-    "dropout, batch normalization": (lambda: cnn(layers.Dropout(0.5, seed=1), layers.BatchNormalization()), sgd, {}),
+    "dropout, batch normalization": (
+        lambda: cnn(layers.Dropout(0.5, seed=1), layers.BatchNormalization()),
+        sgd,
+        {},
+    ),
     "noise without a generator": (lambda: cnn(Noise()), sgd, {}),
     "moving average in use": (cnn, lambda: sgd(use_ema=True, ema_overwrite_frequency=3), {}),
     "accumulated gradients": (cnn, lambda: sgd(gradient_accumulation_steps=2), {}),
 }
-QUICK = ("noise without a generator", "dropout, batch normalization", "decay and moving average", "weighted mean")
+QUICK = (
+    "noise without a generator",
+    "dropout, batch normalization",
+    "decay and moving average",
+    "weighted mean",
+)
 SLOW = pytest.mark.slow
 FIT = {"batch_size": BATCH, "epochs": 5}  # 35 steps
 
@@ -75,7 +97,9 @@ def test_one_device_trains_as_fit_does(name):
         validation_batch_size=BATCH,
         **FIT,
     ).history
-    names = set(history) - ({"loss", "val_loss"} if reduction == "sum" else set())  # `fit` weights sums with rows too
+    names = set(history) - (
+        {"loss", "val_loss"} if reduction == "sum" else set()
+    )  # `fit` weights sums with rows too
     for column in names:
         np.testing.assert_allclose(training.epochs[column], history[column], 1e-5, err_msg=column)
     for ours, fits in zip(kept, weights_of(model), strict=True):
@@ -100,7 +124,9 @@ def test_validation_batches_have_their_own_size(size, updates):
     )  # fmt: skip
     assert training.epochs["val_updates"] == [updates]
     model.compile(loss=cross_entropy())
-    assert training.epochs["val_loss"] == pytest.approx([model.evaluate(*validation, verbose=0)], rel=1e-5)
+    assert training.epochs["val_loss"] == pytest.approx(
+        [model.evaluate(*validation, verbose=0)], rel=1e-5
+    )
 
 
 def test_a_dataset_of_batches_and_another_number_of_steps_a_call_change_no_bit():
@@ -111,7 +137,13 @@ def test_a_dataset_of_batches_and_another_number_of_steps_a_call_change_no_bit()
         data = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH) if batched else (x, y)
         size = None if batched else BATCH
         training = train(
-            model, data, cross_entropy(), optimizer, batch_size=size, epochs=2, steps_per_call=steps_per_call
+            model,
+            data,
+            cross_entropy(),
+            optimizer,
+            batch_size=size,
+            epochs=2,
+            steps_per_call=steps_per_call,
         )
         curves.append(training.steps["loss"])
     assert len(curves[0]) == 14 and all((curve == curves[0]).all() for curve in curves)
@@ -143,7 +175,11 @@ def test_a_training_stopped_three_times_continues_bit_for_bit(tmp_path):
         return training, weights_of(model)
 
     whole, weights = run(tmp_path / "whole", np.inf)
-    for stop in (5, 7, 11):  # of 21, seven an epoch: within the first, at its end, within the second
+    for stop in (
+        5,
+        7,
+        11,
+    ):  # of 21, seven an epoch: within the first, at its end, within the second
         training, _ = run(tmp_path / "parts", stop)
         assert training.status == "stopped" and stop <= len(training.steps["loss"]) <= stop + 1
     training, continued = run(tmp_path / "parts", np.inf)
@@ -160,7 +196,11 @@ class Calls(keras.callbacks.Callback):
         super().__init__()
         self.calls = []
         for name in ("epoch_begin", "train_batch_begin", "train_batch_end", "epoch_end"):
-            setattr(self, f"on_{name}", lambda number, logs=None, name=name: self.calls.append((name, number)))
+            setattr(
+                self,
+                f"on_{name}",
+                lambda number, logs=None, name=name: self.calls.append((name, number)),
+            )
         for name in ("train_begin", "train_end"):
             setattr(self, f"on_{name}", lambda logs=None, name=name: self.calls.append((name,)))
 
@@ -179,7 +219,10 @@ def test_callbacks_are_called_as_by_fit_with_several_steps_an_execution():
 def test_kerass_tensorboard_and_our_monitor_watch(tmp_path):
     x, y, _ = images()
     model, optimizer = fresh(lambda: cnn(FactorizedDense(6, depth=2, name="deep")))
-    board, monitor = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1), EndToEndMonitor(every=5)
+    board, monitor = (
+        keras.callbacks.TensorBoard(tmp_path, histogram_freq=1),
+        EndToEndMonitor(every=5),
+    )
     training = train(
         model, (x, y), cross_entropy(), optimizer, batch_size=BATCH, epochs=2, steps_per_call=5,
         validation=(x, y), callbacks=[board, monitor],
@@ -193,7 +236,9 @@ def test_early_stopping_stops():
     x, y, _ = images()
     model, optimizer = fresh()
     stop = keras.callbacks.EarlyStopping("loss", min_delta=10.0, patience=1)
-    training = train(model, (x, y), cross_entropy(), optimizer, batch_size=BATCH, epochs=9, callbacks=[stop])
+    training = train(
+        model, (x, y), cross_entropy(), optimizer, batch_size=BATCH, epochs=9, callbacks=[stop]
+    )
     assert training.status == "stopped" and len(training.epochs["loss"]) == 2
 
 
@@ -202,7 +247,11 @@ def test_two_inputs_a_function_for_a_loss_and_its_name():
     a, b = rng.normal(size=(2, 20, 3))
     inputs = {"a": keras.Input((3,), name="a"), "b": keras.Input((3,), name="b")}
     losses = []
-    for loss in ("mse", keras.losses.MeanSquaredError(), lambda y, p: keras.ops.mean((y - p) ** 2, -1)):
+    for loss in (
+        "mse",
+        keras.losses.MeanSquaredError(),
+        lambda y, p: keras.ops.mean((y - p) ** 2, -1),
+    ):
         keras.utils.set_random_seed(5)
         model = keras.Model(inputs, layers.Dense(1)(inputs["a"] * inputs["b"]))
         data = {"a": a, "b": b}, np.ones((20, 1))

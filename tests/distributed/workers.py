@@ -45,4 +45,8 @@ def ended(command, count, folder, environment):
             process.kill()
             process.wait()
     seconds = max(ends.values()) - min(ends.values()) if ends else LIMIT
-    return [process.returncode for process in processes], [path.read_text() for path in logs], seconds
+    return (
+        [process.returncode for process in processes],
+        [path.read_text() for path in logs],
+        seconds,
+    )

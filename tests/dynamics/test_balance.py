@@ -18,9 +18,14 @@ def test_balanced_factors_have_no_defect(name, depth):
 
 
 def test_worst_pair_in_the_frobenius_norm():
-    first, second, third = (np.random.default_rng(0).normal(size=shape) for shape in [(4, 2), (2, 3), (3, 1)])
+    first, second, third = (
+        np.random.default_rng(0).normal(size=shape) for shape in [(4, 2), (2, 3), (3, 1)]
+    )
     defects = [np.linalg.norm(a.T @ a - b @ b.T) for a, b in [(first, second), (second, third)]]
-    sizes = [max(np.linalg.norm(a.T @ a), np.linalg.norm(b @ b.T)) for a, b in [(first, second), (second, third)]]
+    sizes = [
+        max(np.linalg.norm(a.T @ a), np.linalg.norm(b @ b.T))
+        for a, b in [(first, second), (second, third)]
+    ]
     defect = balance_defect([first, second, third])
     np.testing.assert_allclose(defect.absolute, max(defects))
     np.testing.assert_allclose(defect.relative, max(np.divide(defects, sizes)))

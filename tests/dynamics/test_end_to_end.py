@@ -4,7 +4,12 @@ import pytest
 from keras import ops
 
 from overparam_tf.dynamics import dense_reference as reference
-from overparam_tf.dynamics import effective_learning_rate, end_to_end_update, momentum_direction, precondition
+from overparam_tf.dynamics import (
+    effective_learning_rate,
+    end_to_end_update,
+    momentum_direction,
+    precondition,
+)
 from overparam_tf.errors import InputError
 from tests.backends import compiled, derivative, needs_tensorflow, needs_xla
 from tests.dynamics.cases import KERNELS, gradient_for, kernel_with, largest_gap
@@ -30,7 +35,10 @@ def test_routes_agree(name, depth):
     kernel = KERNELS[name]
     gradient = gradient_for(kernel)
     update = end_to_end_update(kernel, gradient, depth)
-    gaps = {route: largest_gap(update, other(kernel, gradient, depth)) for route, other in ROUTES.items()}
+    gaps = {
+        route: largest_gap(update, other(kernel, gradient, depth))
+        for route, other in ROUTES.items()
+    }
     assert max(gaps.values()) < 1e-10, gaps
 
 
@@ -40,7 +48,9 @@ def test_single_output_form_agrees(name, depth):
     kernel = KERNELS[name]
     gradient = gradient_for(kernel)
     expected = reference.single_output(kernel, gradient, depth)
-    parts = effective_learning_rate(kernel, depth) * (momentum_direction(kernel, gradient, depth) + ops.array(gradient))
+    parts = effective_learning_rate(kernel, depth) * (
+        momentum_direction(kernel, gradient, depth) + ops.array(gradient)
+    )
     assert largest_gap(end_to_end_update(kernel, gradient, depth), expected) < 1e-13
     assert largest_gap(parts, expected) < 1e-13
 
@@ -56,7 +66,10 @@ def test_fractional_depth_matches_pairs(name, depth):
 
 def test_depth_grows_along_a_singular_direction_as_its_closed_form():
     kernel = ops.array(kernel_with((5, 3), [4.0]))
-    steps = [float(ops.sum(kernel * end_to_end_update(kernel, kernel, depth))) / 16 for depth in (1, 1.5, 2, 3, 4)]
+    steps = [
+        float(ops.sum(kernel * end_to_end_update(kernel, kernel, depth))) / 16
+        for depth in (1, 1.5, 2, 3, 4)
+    ]
     np.testing.assert_allclose(steps, [n * 4 ** (2 - 2 / n) for n in (1, 1.5, 2, 3, 4)], rtol=1e-13)
 
 
@@ -68,7 +81,10 @@ def test_depth_one_is_the_gradient_itself(name):
 
 @every_kernel
 def test_float32_keeps_its_digits(name):
-    kernel, gradient = KERNELS[name].astype("float32"), gradient_for(KERNELS[name]).astype("float32")
+    kernel, gradient = (
+        KERNELS[name].astype("float32"),
+        gradient_for(KERNELS[name]).astype("float32"),
+    )
     actual = end_to_end_update(kernel, gradient, 3)
     assert keras.backend.standardize_dtype(actual.dtype) == "float32"
     expected = reference.fractional_rule(KERNELS[name], gradient_for(KERNELS[name]), 3)
@@ -86,13 +102,17 @@ def test_xla_keeps_the_digits(dtype, tolerance):
 
 
 @pytest.mark.parametrize("shape", [(6, 1), (1, 6), (5, 3), (3, 5)])
-@pytest.mark.parametrize("update", [end_to_end_update, pytest.param(in_xla, marks=needs_xla)], ids=["eager", "xla"])
+@pytest.mark.parametrize(
+    "update", [end_to_end_update, pytest.param(in_xla, marks=needs_xla)], ids=["eager", "xla"]
+)
 def test_stack_is_every_kernel_alone_each_with_its_depth(shape, update):
     kernels, gradients = np.random.default_rng(3).normal(size=(2, 4, *shape))
     kernels[2] = 0
     depths = np.array([1.0, 2.0, 2.5, 4.0])
     actual = update(kernels, gradients, depths.reshape(4, 1, 1))
-    alone = [reference.fractional_rule(*case) for case in zip(kernels, gradients, depths, strict=True)]
+    alone = [
+        reference.fractional_rule(*case) for case in zip(kernels, gradients, depths, strict=True)
+    ]
     assert largest_gap(actual, alone) < 1e-12
 
 
@@ -102,7 +122,10 @@ def test_stack_of_unknown_length(shape):
     import tensorflow as tf
 
     kernels, gradients = np.random.default_rng(3).normal(size=(2, 4, *shape))
-    unknown, depths = tf.TensorSpec([None, *shape], "float64"), tf.TensorSpec([None, 1, 1], "float64")
+    unknown, depths = (
+        tf.TensorSpec([None, *shape], "float64"),
+        tf.TensorSpec([None, 1, 1], "float64"),
+    )
     update = tf.function(end_to_end_update, input_signature=[unknown, unknown, depths])
     actual = update(kernels, gradients, np.full((4, 1, 1), 3.0))
     assert largest_gap(actual, end_to_end_update(kernels, gradients, 3)) < 1e-13
@@ -132,7 +155,9 @@ def test_derivative_in_kernel_matches_finite_differences(shape, depth):
     kernel, gradient, cotangent, direction = np.random.default_rng(4).normal(size=(4, *shape))
 
     def value(kernel):
-        return ops.sum(end_to_end_update(kernel, gradient, depth) * ops.convert_to_tensor(cotangent))
+        return ops.sum(
+            end_to_end_update(kernel, gradient, depth) * ops.convert_to_tensor(cotangent)
+        )
 
     ahead, behind = (float(value(kernel + step * direction)) for step in (1e-5, -1e-5))
     slope = np.sum(derivative(value, kernel) * direction)
@@ -141,7 +166,9 @@ def test_derivative_in_kernel_matches_finite_differences(shape, depth):
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 1)])
 def test_derivative_at_zero_is_zero(shape):
-    slope = derivative(lambda kernel: ops.sum(end_to_end_update(kernel, np.ones(shape), 3)), np.zeros(shape))
+    slope = derivative(
+        lambda kernel: ops.sum(end_to_end_update(kernel, np.ones(shape), 3)), np.zeros(shape)
+    )
     np.testing.assert_array_equal(slope, np.zeros(shape))
 
 
@@ -149,7 +176,9 @@ def test_derivative_at_zero_is_zero(shape):
 @pytest.mark.parametrize("shape", [(4, 3), (4, 1)])
 def test_flow_limit_is_the_flow_of_balanced_factors(depth, shape):
     # dF/dt of the factors and dK/dt of the rule, each by the classical Runge-Kutta method.
-    update = compiled(lambda kernel, gradient: end_to_end_update(kernel, gradient, depth), xla=False)
+    update = compiled(
+        lambda kernel, gradient: end_to_end_update(kernel, gradient, depth), xla=False
+    )
     kernel, target = 0.5 * np.random.default_rng(5).normal(size=(2, *shape))
 
     def factor_velocity(factors):

@@ -32,7 +32,9 @@ def test_eigenpairs(name, depth):
     kernel = KERNELS[name]
     operator = preconditioner(kernel, depth)
     values, vectors = np.asarray(operator.eigenvalues), np.asarray(operator.eigenvectors)
-    assert largest_gap(reference.kronecker_matrix(kernel, depth) @ vectors, vectors * values) < 1e-10
+    assert (
+        largest_gap(reference.kronecker_matrix(kernel, depth) @ vectors, vectors * values) < 1e-10
+    )
     assert largest_gap(vectors.T @ vectors, np.eye(kernel.size)) < 1e-13
     assert np.all(values >= 0)
 
@@ -46,7 +48,10 @@ def test_first_eigenvector_is_the_first_singular_pair():
 def test_stack_of_kernels():
     kernels = np.random.default_rng(0).normal(size=(2, 3, 2))
     dense = preconditioner(kernels, np.array([2.0, 3.0]).reshape(2, 1, 1)).dense()
-    expected = [reference.kronecker_matrix(kernels[0], 2), reference.kronecker_matrix(kernels[1], 3)]
+    expected = [
+        reference.kronecker_matrix(kernels[0], 2),
+        reference.kronecker_matrix(kernels[1], 3),
+    ]
     assert largest_gap(dense, expected) < 1e-12
 
 
@@ -54,7 +59,10 @@ def test_stack_of_kernels():
     ("use", "message"),
     [
         (lambda: preconditioner(np.ones((65, 64)), 2).dense(), r"in \* out = 4096.*\(65, 64\)"),
-        (lambda: preconditioner(np.ones((2, 2)), 2).apply(np.ones((2, 3))), r"gradient.shape=\(2, 3\)"),
+        (
+            lambda: preconditioner(np.ones((2, 2)), 2).apply(np.ones((2, 3))),
+            r"gradient.shape=\(2, 3\)",
+        ),
         (lambda: preconditioner(np.ones(2), 2), r"kernel.shape=\(2,\)"),
         (lambda: preconditioner(np.ones((2, 2)), 0), "depth=0"),
     ],

@@ -21,12 +21,16 @@ VALUES = np.array(
 @pytest.mark.parametrize("size", [2, 9])
 def test_decomposes_to_rounding(mode, size):
     expected = VALUES[:, :size]
-    kernels = np.stack([kernel_with((20, size), values, seed) for seed, values in enumerate(expected)])
+    kernels = np.stack(
+        [kernel_with((20, size), values, seed) for seed, values in enumerate(expected)]
+    )
     decompose = compiled(singular_basis) if mode == "xla" else singular_basis
     left, values, right = map(convert_to_numpy, decompose(kernels))
     transposed = np.swapaxes(right, 1, 2)
     np.testing.assert_allclose((left * values[:, None]) @ transposed, kernels, atol=3e-15)
-    np.testing.assert_allclose(transposed @ right, np.broadcast_to(np.eye(size), right.shape), atol=3e-15)
+    np.testing.assert_allclose(
+        transposed @ right, np.broadcast_to(np.eye(size), right.shape), atol=3e-15
+    )
     np.testing.assert_allclose(np.sort(values)[:, ::-1], expected, atol=3e-15)
 
 

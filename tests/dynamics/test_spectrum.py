@@ -11,7 +11,9 @@ def exact(s, t, depth):
     with localcontext(prec=60):
         s, t, power = Decimal(s), Decimal(t), 2 / Decimal(depth)
         a, b = s**power, t**power
-        return float(Decimal(depth) * a ** (Decimal(depth) - 1) if a == b else (s * s - t * t) / (a - b))
+        return float(
+            Decimal(depth) * a ** (Decimal(depth) - 1) if a == b else (s * s - t * t) / (a - b)
+        )
 
 
 @pytest.mark.parametrize("depth", [1.0, 1.25, 2.0, 3.0, 7.3, 100.0])
@@ -25,4 +27,6 @@ def test_pairs_keep_their_digits(depth, gap, size):
 
 @pytest.mark.parametrize(("depth", "expected"), [(1, [1, 1]), (2, [3, 0]), (4, [3**1.5, 0])])
 def test_pairs_with_the_null_space(depth, expected):
-    np.testing.assert_allclose(pair_eigenvalues(np.array([3.0, 0.0]), np.zeros(1), depth)[:, 0], expected)
+    np.testing.assert_allclose(
+        pair_eigenvalues(np.array([3.0, 0.0]), np.zeros(1), depth)[:, 0], expected
+    )

@@ -13,8 +13,8 @@ import signal
 import keras
 import numpy as np
 
-from experiments import mnist_cnn
-from experiments.convnet import convnet
+from experiments.mnist_cnn import experiment as mnist_cnn
+from experiments.mnist_cnn.convnet import convnet
 from overparam_tf.datasets import Digits
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from experiments import figures
-from experiments.claims import Claim
-from experiments.outcome import write_outcome
+from experiments.harness import figures
+from experiments.harness.results import Claim, write_outcome
 from overparam_tf.runlog import RunFolder, TensorBoardLog
 
 NASTY = '<script>alert("&amp;")</script>'
@@ -18,12 +17,21 @@ CLAIMS = [
 ]
 
 
-def make_run(logdir, experiment="optimizer_compare", name="run", quick=False, synthetic=False, **config):
+def make_run(
+    logdir, experiment="optimizer_compare", name="run", quick=False, synthetic=False, **config
+):
     """A finished run with a figure, a table, three claims, and TensorBoard's files of one trial."""
     folder = RunFolder.create(logdir, experiment, name)
     data = {"label": f"made up {NASTY}", "synthetic": synthetic}
-    known = {"experiment": experiment, "options": {"quick": quick, "data": "auto"}, "data": data, "status": "finished"}
-    folder.write_config({**known, "command": [f"{experiment}.py", "--name", name], "machine": "a machine", **config})
+    known = {
+        "experiment": experiment,
+        "options": {"quick": quick, "data": "auto"},
+        "data": data,
+        "status": "finished",
+    }
+    folder.write_config(
+        {**known, "command": [f"{experiment}.py", "--name", name], "machine": "a machine", **config}
+    )
     figure, _ = figures.new_figure(title=f"Loss & {NASTY}")
     path = figures.save_figure(figure, folder.figures / "loss.png", f"note of {NASTY}", synthetic)
     table = pd.DataFrame({"variant": ["GD", NASTY], "loss": [0.5, 0.25]})

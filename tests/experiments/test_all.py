@@ -11,12 +11,12 @@ import threading
 import time
 
 import pytest
+from experiments.minimal_run import write_minimal_run
 from matplotlib.figure import Figure
 
 from experiments import all as every
-from experiments.minimal_run import write_minimal_run
-from experiments.outcome import read_outcome
-from experiments.report import ORDER
+from experiments.harness.results import read_outcome
+from experiments.report.command import ORDER
 from overparam_tf import DataError
 from tests.experiments.refusals import assert_refused
 from tests.experiments.run_folders import make_run
@@ -65,18 +65,24 @@ def test_each_runs_once_and_the_page_has_them_all(scripts, tmp_path, capsys):
 def test_a_failure_takes_no_other_down(scripts, tmp_path, capsys):
     scripts["depth_compare"][2] = "raise SystemExit(7)"
     code, page = run(tmp_path, "--quiet")
-    assert code == 1 and '<section id="plateau"' in page and '<section id="depth_compare"' not in page
+    assert (
+        code == 1 and '<section id="plateau"' in page and '<section id="depth_compare"' not in page
+    )
     assert "<b>depth_compare</b>: ended with exit code 7" in page
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.startswith("all: depth_compare: ended with exit code 7")
     assert run(tmp_path, "--only", "plateau")[0] == 0
 
 
-@pytest.mark.parametrize("change", [{"status": "interrupted"}, {"options": {"quick": True, "data": "auto"}}])
+@pytest.mark.parametrize(
+    "change", [{"status": "interrupted"}, {"options": {"quick": True, "data": "auto"}}]
+)
 def test_only_finished_runs_of_the_same_options_count(change, scripts, tmp_path):
     make_run(tmp_path / "logs", "plateau", "all", **change)
     assert every.Config(logdir=str(tmp_path / "logs")).finished(entry_of("plateau")) is None
-    assert every.Config(logdir=str(tmp_path / "templates")).finished(entry_of("plateau")) is not None
+    assert (
+        every.Config(logdir=str(tmp_path / "templates")).finished(entry_of("plateau")) is not None
+    )
 
 
 def test_a_stop_signal_reaches_the_experiment_which_saves(scripts, tmp_path):
@@ -117,14 +123,26 @@ def entry_of(name):
 def test_commands(name, data, options):
     command = every.Config(quick=True, quiet=True, data=data).command(entry_of(name))
     common = "--logdir logs --name all-quick --quick --quiet"
-    assert command == [sys.executable, "-m", f"experiments.{name}", *common.split(), *options.split()]
+    assert command == [
+        sys.executable,
+        "-m",
+        f"experiments.{name}",
+        *common.split(),
+        *options.split(),
+    ]
 
 
 def test_minimal_takes_no_options():
-    assert every.Config(quick=True).command(every.MINIMAL) == [sys.executable, "-m", "experiments.minimal"]
+    assert every.Config(quick=True).command(every.MINIMAL) == [
+        sys.executable,
+        "-m",
+        "experiments.minimal",
+    ]
 
 
-@pytest.mark.parametrize(("data", "given", "counts"), [("some/folder", "auto", True), ("synthetic", "auto", False)])
+@pytest.mark.parametrize(
+    ("data", "given", "counts"), [("some/folder", "auto", True), ("synthetic", "auto", False)]
+)
 def test_a_run_on_mnist_counts_whatever_the_gas_sensor_data(data, given, counts, tmp_path):
     make_run(tmp_path, "mnist_cnn", "all", options={"quick": False, "data": given})
     config = every.Config(logdir=str(tmp_path), data=data)
@@ -140,7 +158,9 @@ def test_every_entry_is_an_experiment_that_takes_what_it_is_given(entry):
     module = importlib.import_module(f"experiments.{entry.name}")
     if entry != every.MINIMAL:
         options = {field.name for field in dataclasses.fields(module.Config)}
-        assert {"logdir", "name", "quick", "quiet"} <= options and ("data" in options) == (entry.data is not None)
+        assert {"logdir", "name", "quick", "quiet"} <= options and ("data" in options) == (
+            entry.data is not None
+        )
 
 
 PRINTED = """Training on made up (4 x 2): three ways, three learning rates each, 9 steps ...
@@ -151,9 +171,13 @@ Figure: {figure}
 
 def test_minimal_gets_a_run_folder(tmp_path):
     Figure().savefig(tmp_path / "minimal.png")
-    folder = write_minimal_run(PRINTED.format(figure=tmp_path / "minimal.png"), str(tmp_path), "all")
+    folder = write_minimal_run(
+        PRINTED.format(figure=tmp_path / "minimal.png"), str(tmp_path), "all"
+    )
     outcome = read_outcome(folder)
-    assert outcome.claims[0].held and "19% closer" in outcome.printed and outcome.figures[0].is_file()
+    assert (
+        outcome.claims[0].held and "19% closer" in outcome.printed and outcome.figures[0].is_file()
+    )
     assert folder.read_config()["data"] == {"label": "made up (4 x 2)", "synthetic": False}
     assert every.Config(logdir=str(tmp_path)).finished(every.MINIMAL).path == folder.path
     with pytest.raises(DataError, match="minimal prints"):
@@ -161,7 +185,10 @@ def test_minimal_gets_a_run_folder(tmp_path):
 
 
 def test_minimal_is_left_out_where_it_cannot_have_the_data():
-    assert every.MINIMAL in every.Config().entries() and every.MINIMAL not in every.Config(data="synthetic").entries()
+    assert (
+        every.MINIMAL in every.Config().entries()
+        and every.MINIMAL not in every.Config(data="synthetic").entries()
+    )
 
 
 def test_an_unknown_experiment_is_one_line(tmp_path, capsys):

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from experiments.board import CHART_TAGS, Config, addresses, main
-from experiments.board_tree import BoardTree, merge_dashboards
+from experiments.board.command import CHART_TAGS, Config, addresses, main
+from experiments.board.tree import BoardTree, merge_dashboards
 from tests.board_process import board
 from tests.event_files import events
 from tests.experiments.refusals import assert_refused
@@ -36,8 +36,14 @@ def names(runs):
     ("options", "expected"),
     [
         ({}, ["depth_compare/run", "optimizer_compare/newer"]),
-        ({"newest": 2}, ["depth_compare/run", "optimizer_compare/newer", "optimizer_compare/older"]),
-        ({"all": True}, ["depth_compare/run", "optimizer_compare/newer", "optimizer_compare/older"]),
+        (
+            {"newest": 2},
+            ["depth_compare/run", "optimizer_compare/newer", "optimizer_compare/older"],
+        ),
+        (
+            {"all": True},
+            ["depth_compare/run", "optimizer_compare/newer", "optimizer_compare/older"],
+        ),
         ({"experiment": ("optimizer_compare",)}, ["optimizer_compare/newer"]),
     ],
 )
@@ -53,12 +59,22 @@ def test_the_newest_is_told_by_its_time(logs):
 def test_one_dashboard_takes_the_place_of_all(logs, tmp_path):
     tree = BoardTree(tmp_path)
     tree.show(Config(logdir=str(logs)).runs())
-    assert not list(tmp_path.glob("*/*/dashboard")) and len(list((tmp_path / "dashboard").iterdir())) == 1
+    assert (
+        not list(tmp_path.glob("*/*/dashboard"))
+        and len(list((tmp_path / "dashboard").iterdir())) == 1
+    )
     assert (tmp_path / "depth_compare" / "run" / "GD" / "lr=0.1").is_dir()
     hparams, metrics, categories = merge_dashboards([tmp_path / "dashboard"])
     assert [info.name for info in hparams] == ["depth", "depth_compare", "optimizer_compare"]
-    assert [info.name.tag for info in metrics] == ["final_loss", "depth_compare_steps", "optimizer_compare_steps"]
-    assert [category.title for category in categories] == ["depth_compare: best rates", "optimizer_compare: best rates"]
+    assert [info.name.tag for info in metrics] == [
+        "final_loss",
+        "depth_compare_steps",
+        "optimizer_compare_steps",
+    ]
+    assert [category.title for category in categories] == [
+        "depth_compare: best rates",
+        "optimizer_compare: best rates",
+    ]
     assert all(category.closed for category in categories)
 
 
@@ -85,7 +101,10 @@ def test_tensorboard_serves_what_is_linked_on_localhost(logs, capsys):
         while len(get("scalars/tags")) < 4 and time.monotonic() - start < 30:
             time.sleep(0.1)
         run = quote("optimizer_compare/newer/charts")
-        assert set(get("scalars/tags")["optimizer_compare/newer/GD/lr=0.1"]) == {"loss", "final_loss"}
+        assert set(get("scalars/tags")["optimizer_compare/newer/GD/lr=0.1"]) == {
+            "loss",
+            "final_loss",
+        }
         assert len(get(f"scalars/scalars?run={run}/GD&tag={quote('best rates/all')}")) == 2
         assert len(get(f"images/images?run={run}&tag=figures/loss&sample=0")) == 1
         assert "none" in get(f"text/text?run={run}&tag=results")[0]["text"]
@@ -118,7 +137,10 @@ def test_print_starts_nothing(logs, capsys):
     main(["--logdir", str(logs), "--print", "--port", "7007"])
     shown = capsys.readouterr().out.splitlines()
     assert shown[-1].startswith(f"tensorboard --logdir {logs} --host localhost --port 7007 ")
-    assert shown[0].startswith("Time Series") and "http://localhost:7007/?runFilter=/charts/" in shown[0]
+    assert (
+        shown[0].startswith("Time Series")
+        and "http://localhost:7007/?runFilter=/charts/" in shown[0]
+    )
 
 
 BAD = {

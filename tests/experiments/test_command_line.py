@@ -6,8 +6,8 @@ from typing import Literal
 
 import pytest
 
-from experiments.command_line import exit_codes, launch, option, parse
-from experiments.options import RunOptions
+from experiments.harness.command_line import exit_codes, launch, option, parse
+from experiments.harness.options import RunOptions
 from overparam_tf import InputError
 
 
@@ -36,7 +36,8 @@ def test_options_become_fields(line, expected):
 
 
 @pytest.mark.parametrize(
-    "line", ["--mode medium", "--steps x", "--steps 1.5", "--rates", "--rates a", "--nothing", "stray"]
+    "line",
+    ["--mode medium", "--steps x", "--steps 1.5", "--rates", "--rates a", "--nothing", "stray"],
 )
 def test_bad_options_are_one_line_and_exit_code_2(line, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.convnet import WEIGHT_DECAY, convnet, momentum_sgd
-from experiments.penalty_alone import penalty_alone
+from experiments.mnist_cnn.convnet import WEIGHT_DECAY, convnet, momentum_sgd
+from experiments.mnist_cnn.penalty_alone import penalty_alone
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.regularizers import penalty_on
 
@@ -27,7 +27,9 @@ def test_nets_of_one_seed_begin_alike_and_of_two_do_not():
         assert not np.array_equal(plain.get_layer(name).kernel, other.get_layer(name).kernel)
     first, second = deep.get_layer("fc1").factors
     np.testing.assert_array_equal(plain.get_layer("fc1").kernel, first)
-    assert np.std(first) == pytest.approx(np.std(second), rel=0.01) == pytest.approx(0.088, rel=0.01)
+    assert (
+        np.std(first) == pytest.approx(np.std(second), rel=0.01) == pytest.approx(0.088, rel=0.01)
+    )
     # Factorised convolutions start as the same function.
     images = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 28, 28, 1)).astype("float32")
     both = [convnet(depth, convs=True).get_layer("conv1") for depth in (1, 2)]
@@ -36,11 +38,17 @@ def test_nets_of_one_seed_begin_alike_and_of_two_do_not():
 
 def test_biases_and_rate_are_the_tutorials():
     net = convnet()
-    biases = {layer.name: float(np.ptp(layer.bias)) + float(layer.bias[0]) for layer in net.layers if layer.weights[1:]}
+    biases = {
+        layer.name: float(np.ptp(layer.bias)) + float(layer.bias[0])
+        for layer in net.layers
+        if layer.weights[1:]
+    }
     assert biases == pytest.approx({"conv1": 0.0, "conv2": 0.1, "fc1": 0.1, "fc2": 0.1})
     rate = momentum_sgd(860).get_config()["learning_rate"]["config"]
     schedule = keras.optimizers.schedules.ExponentialDecay.from_config(rate)
-    assert [float(schedule(step)) for step in (859, 860, 1720)] == pytest.approx([0.01, 0.0095, 0.009025])
+    assert [float(schedule(step)) for step in (859, 860, 1720)] == pytest.approx(
+        [0.01, 0.0095, 0.009025]
+    )
 
 
 def test_the_penalty_is_weight_decay_on_the_product():
@@ -48,7 +56,9 @@ def test_the_penalty_is_weight_decay_on_the_product():
     squares = 0.0
     for name in ("fc1", "fc2"):
         first, second = (factor.numpy().astype("float64") for factor in net.get_layer(name).factors)
-        squares += np.sum((first @ second) ** 2) + np.sum(net.get_layer(name).bias.numpy().astype("float64") ** 2)
+        squares += np.sum((first @ second) ** 2) + np.sum(
+            net.get_layer(name).bias.numpy().astype("float64") ** 2
+        )
     assert float(tf.add_n(net.losses)) == pytest.approx(WEIGHT_DECAY / 2 * squares, rel=1e-5)
     assert not convnet(2, None).losses
 
@@ -58,7 +68,12 @@ def test_the_penalty_alone_is_that_of_the_whole_factors(place):
     """The oracle trains the tall first factor itself, with Keras, step by step."""
     penalty = keras.regularizers.L2(0.25)
     layer = FactorizedDense(
-        3, depth=2, width=4, factor_initializer="glorot_normal", bias_regularizer=penalty, **penalty_on(place, penalty)
+        3,
+        depth=2,
+        width=4,
+        factor_initializer="glorot_normal",
+        bias_regularizer=penalty,
+        **penalty_on(place, penalty),
     )
     layer.build((None, 30))
     layer.bias.assign([1.0, -1.0, 0.5])

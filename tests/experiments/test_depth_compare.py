@@ -14,14 +14,29 @@ def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
     rates = ["--learning-rates", "0.0005", "0.01"]
     main(
-        ["--logdir", str(logdir), "--quiet", "--data", "synthetic", "--depths", "1", "2", "4", "--steps", "500", *rates]
+        [
+            "--logdir",
+            str(logdir),
+            "--quiet",
+            "--data",
+            "synthetic",
+            "--depths",
+            "1",
+            "2",
+            "4",
+            "--steps",
+            "500",
+            *rates,
+        ]
     )
     return next((logdir / "depth_compare").iterdir())
 
 
 def test_the_run_folder_is_complete(finished):
     figures = {path.stem for path in (finished / "figures").iterdir()}
-    each = {f"l{p}_{kind}" for p in (2, 4) for kind in ("curves", "excess_loss", "loss_against_rate")}
+    each = {
+        f"l{p}_{kind}" for p in (2, 4) for kind in ("curves", "excess_loss", "loss_against_rate")
+    }
     assert figures == {"speed_up", *each}
     results = pd.read_csv(finished / "results.csv")
     assert len(results) == 2 * 3 * 2 and set(results["depth"]) == {1, 2, 4}
@@ -38,7 +53,9 @@ def test_redraw_needs_no_training(finished):
 def history(steps_to_target):
     """A history of 1000 steps with the given steps to the target, by variant and run."""
     rows = [(name, step, 1000) for name, steps in steps_to_target.items() for step in steps]
-    runs = pd.DataFrame(rows, columns=["variant", "steps_to_target", "steps"]).astype({"steps_to_target": "Int64"})
+    runs = pd.DataFrame(rows, columns=["variant", "steps_to_target", "steps"]).astype(
+        {"steps_to_target": "Int64"}
+    )
     return History(runs, np.arange(1), np.zeros((1, len(runs))), [], {})
 
 
@@ -54,13 +71,19 @@ CASES = {  # steps of depth 1, of depth 2 -> ratio, bound, verdict under L4
 @pytest.mark.parametrize("case", CASES)
 def test_speed_ups_are_at_each_depths_best_rate(case):
     plain, deep, ratio, bound, verdict = CASES[case]
-    table = speed_ups(history({"L4, depth 1": plain, "L4, depth 2": deep}), {"L4": ["L4, depth 1", "L4, depth 2"]})
+    table = speed_ups(
+        history({"L4, depth 1": plain, "L4, depth 2": deep}), {"L4": ["L4, depth 1", "L4, depth 2"]}
+    )
     row = table.iloc[1]
     assert row["speed-up"] == pytest.approx(ratio, nan_ok=True) and row["bound"] == bound
     (claim,) = claims_of(table)
     assert claim.held is verdict
 
 
-@pytest.mark.parametrize("options", [["--depths", "2"], ["--depths", "0", "1"], ["--init", "warm"], ["--width", "0"]])
+@pytest.mark.parametrize(
+    "options", [["--depths", "2"], ["--depths", "0", "1"], ["--init", "warm"], ["--width", "0"]]
+)
 def test_bad_input_is_one_line_and_writes_nothing(options, tmp_path, capsys):
-    assert_refused("depth_compare", main, ["--data", "synthetic", *options], tmp_path / "logs", capsys)
+    assert_refused(
+        "depth_compare", main, ["--data", "synthetic", *options], tmp_path / "logs", capsys
+    )

@@ -6,12 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.emulated_update import Config, main
-from experiments.emulated_update_gaps import gaps_of, slopes_of
+from experiments.emulated_update.experiment import Config, main
+from experiments.emulated_update.gaps import gaps_of, slopes_of
 from overparam_tf import History
 from tests.experiments.refusals import assert_refused
 
-OPTIONS = ["--data", "synthetic", "--losses", "l4", "--depths", "2", "--widths", "1", "5", "--steps", "400"]
+OPTIONS = [
+    "--data",
+    "synthetic",
+    "--losses",
+    "l4",
+    "--depths",
+    "2",
+    "--widths",
+    "1",
+    "5",
+    "--steps",
+    "400",
+]
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +35,19 @@ def finished(tmp_path_factory):
 
 def test_the_run_folder_is_complete(finished):
     names = {path.name for path in finished.iterdir()}
-    assert {"config.json", "results.csv", "curves.npz", "weights.npz", "gaps.csv", "figures", "tb"} <= names
-    assert {path.stem for path in (finished / "figures").iterdir()} == {"real_and_emulated", "gap_against_rate"}
+    assert {
+        "config.json",
+        "results.csv",
+        "curves.npz",
+        "weights.npz",
+        "gaps.csv",
+        "figures",
+        "tb",
+    } <= names
+    assert {path.stem for path in (finished / "figures").iterdir()} == {
+        "real_and_emulated",
+        "gap_against_rate",
+    }
 
 
 def test_gaps_are_those_of_the_recorded_curves(finished):
@@ -45,7 +68,9 @@ def test_the_balanced_gap_is_proportional_to_the_rate(finished):
 def test_slopes_of_a_known_law():
     rates = np.array([1e-4, 1e-3, 1e-2])
     key = {"p": 2, "N": 2, "width": 1, "start": "balanced", "decay": 0.0, "seed": 0}
-    gaps = pd.DataFrame([{**key, "rate": rate, "gap": 9.0, "gap_same_time": 3 * rate**1.5} for rate in rates])
+    gaps = pd.DataFrame(
+        [{**key, "rate": rate, "gap": 9.0, "gap_same_time": 3 * rate**1.5} for rate in rates]
+    )
     assert slopes_of(gaps)["slope"].item() == pytest.approx(1.5)
 
 
@@ -53,18 +78,40 @@ def test_the_compressed_problem_gives_the_same_curves(ethanol):
     from overparam_tf import LpLoss, Sweep
 
     variants = Config(depths=(2,), widths=(1,)).variants(2)
-    whole, small = (Sweep(data, variants, LpLoss(2), "float64").run(300) for data in (ethanol, ethanol.compressed()))
+    whole, small = (
+        Sweep(data, variants, LpLoss(2), "float64").run(300)
+        for data in (ethanol, ethanol.compressed())
+    )
     np.testing.assert_allclose(small.losses, whole.losses, rtol=1e-6)
 
 
 def test_a_diverged_run_has_no_gap(tmp_path):
-    main(["--logdir", str(tmp_path), "--quiet", *OPTIONS, "--widths", "1", "--learning-rates", "0.0001", "100"])
+    main(
+        [
+            "--logdir",
+            str(tmp_path),
+            "--quiet",
+            *OPTIONS,
+            "--widths",
+            "1",
+            "--learning-rates",
+            "0.0001",
+            "100",
+        ]
+    )
     folder = next((tmp_path / "emulated_update").iterdir())
     gaps = pd.read_csv(folder / "gaps.csv")
-    assert gaps.loc[gaps["rate"] == 100, "gap"].isna().all() and gaps.loc[gaps["rate"] == 0.0001, "gap"].notna().all()
+    assert (
+        gaps.loc[gaps["rate"] == 100, "gap"].isna().all()
+        and gaps.loc[gaps["rate"] == 0.0001, "gap"].notna().all()
+    )
     assert gaps_of([], History.load(folder)).empty
 
 
-@pytest.mark.parametrize("options", [["--depths", "1"], ["--widths", "0"], ["--losses", "l3"], ["--depths", "2", "2"]])
+@pytest.mark.parametrize(
+    "options", [["--depths", "1"], ["--widths", "0"], ["--losses", "l3"], ["--depths", "2", "2"]]
+)
 def test_bad_input_is_one_line_and_writes_nothing(options, tmp_path, capsys):
-    assert_refused("emulated_update", main, ["--data", "synthetic", *options], tmp_path / "logs", capsys)
+    assert_refused(
+        "emulated_update", main, ["--data", "synthetic", *options], tmp_path / "logs", capsys
+    )

@@ -64,14 +64,26 @@ def expected(tmp_path_factory):
 def assert_same_bits(logdir, expected):
     folder = folder_of(logdir)
     assert {name: (folder / name).read_bytes() for name in RESULTS} == expected
-    assert status(logdir) == "finished" and {path.name for path in (folder / "figures").iterdir()} == FIGURES
+    assert (
+        status(logdir) == "finished"
+        and {path.name for path in (folder / "figures").iterdir()} == FIGURES
+    )
     assert not [path for path in folder.rglob("*") if path.suffix == ".tmp"]
 
 
 @contextlib.contextmanager
 def process(logdir, **environment):
     """The experiment in a process of its own, from the moment it begins."""
-    command = [sys.executable, "-m", "tests.experiments.often", "--logdir", str(logdir), "--name", "run", *OPTIONS]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.experiments.often",
+        "--logdir",
+        str(logdir),
+        "--name",
+        "run",
+        *OPTIONS,
+    ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, **pipes) as running:
         try:
@@ -118,7 +130,10 @@ def test_a_kill_at_a_random_moment_of_a_whole_run(seed, duration, expected, tmp_
     generator = random.Random(seed)
     planned = f"{generator.choice(('advance', 'fsync', 'replace'))} {generator.randrange(1, 60)}"
     killed(tmp_path, generator.uniform(0, duration) if seed < 20 else planned)
-    print(f"seed {seed}, files when killed:", *(path.name for path in tmp_path.rglob("*") if path.is_file()))
+    print(
+        f"seed {seed}, files when killed:",
+        *(path.name for path in tmp_path.rglob("*") if path.is_file()),
+    )
     assert in_process(tmp_path) == 0
     assert_same_bits(tmp_path, expected)
 
@@ -132,9 +147,18 @@ def test_a_stop_signal_saves_draws_and_says_so_to_the_shell(number, code, expect
             RunFolder(folder_of(tmp_path)).lock()
         running.send_signal(number)
         errors = running.communicate()[1]
-    assert running.returncode == code and "Traceback" not in errors and f"--name {folder_of(tmp_path).name}" in errors
-    assert status(tmp_path) == "interrupted" and ",interrupted," in (folder_of(tmp_path) / "results.csv").read_text()
-    assert {path.name for path in (folder_of(tmp_path) / "figures").iterdir()} == FIGURES - {"comparison_2.png"}
+    assert (
+        running.returncode == code
+        and "Traceback" not in errors
+        and f"--name {folder_of(tmp_path).name}" in errors
+    )
+    assert (
+        status(tmp_path) == "interrupted"
+        and ",interrupted," in (folder_of(tmp_path) / "results.csv").read_text()
+    )
+    assert {path.name for path in (folder_of(tmp_path) / "figures").iterdir()} == FIGURES - {
+        "comparison_2.png"
+    }
     assert in_process(tmp_path) == 0
     assert_same_bits(tmp_path, expected)
 
@@ -147,7 +171,9 @@ def interrupt(logdir):
     return logdir
 
 
-def test_moved_elsewhere_it_is_continued_without_its_name_or_a_clock(expected, tmp_path, monkeypatch):
+def test_moved_elsewhere_it_is_continued_without_its_name_or_a_clock(
+    expected, tmp_path, monkeypatch
+):
     moved = tmp_path / "elsewhere"
     interrupt(tmp_path / "logs").rename(moved)
     monkeypatch.setattr(time, "time", lambda: 0.0)  # 1970
@@ -179,14 +205,20 @@ def refused(capsys, logdir, *options):
 
 def test_what_cannot_be_continued_is_refused_with_the_difference(interrupted, tmp_path, capsys):
     name, difference = folder_of(interrupted).name, "(options.steps: 5 now, 200 there)"
-    assert "options.steps: 5 now, 200 there" in refused(capsys, interrupted, "--name", "run", "--steps", "5")
-    assert "options.dtype" in refused(capsys, interrupted, "--name", "run", "--resume", "--dtype", "float64")
+    assert "options.steps: 5 now, 200 there" in refused(
+        capsys, interrupted, "--name", "run", "--steps", "5"
+    )
+    assert "options.dtype" in refused(
+        capsys, interrupted, "--name", "run", "--resume", "--dtype", "float64"
+    )
     assert f"{name} {difference}" in refused(capsys, interrupted, "--resume", "--steps", "5")
     assert "Expected a run to continue" in refused(capsys, tmp_path, "--resume", "--name", "run")
     assert "none at all" in refused(capsys, tmp_path, "--resume")
 
 
-@pytest.mark.parametrize(("options", "reason"), [(["--name", "run"], "Another process"), (["--resume"], "(running)")])
+@pytest.mark.parametrize(
+    ("options", "reason"), [(["--name", "run"], "Another process"), (["--resume"], "(running)")]
+)
 def test_a_second_run_in_the_same_folder_is_refused(options, reason, interrupted, capsys):
     RunFolder(folder_of(interrupted)).lock()
     assert reason in refused(capsys, interrupted, *options)
@@ -218,7 +250,12 @@ def largest_file(size):
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(expected, tmp_path, capsys):
     # Bytes that fit, and what is too large for them: the first file, a checkpoint, a figure, all figures in one file.
-    for size, what in ((100, "config.json"), (10_000, "step-"), (50_000, ""), (200_000, "TensorBoard")):
+    for size, what in (
+        (100, "config.json"),
+        (10_000, "step-"),
+        (50_000, ""),
+        (200_000, "TensorBoard"),
+    ):
         with largest_file(size):
             error = refused(capsys, tmp_path, "--name", "run")
         assert what in error and "intact" in error and "File too large" in error
@@ -233,4 +270,6 @@ def refuse_to_write(*arguments, **keywords):
 @pytest.mark.parametrize("call", ["pathlib.Path.mkdir", "os.open"])
 def test_a_read_only_log_folder_is_one_line(call, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(call, refuse_to_write)
-    assert "Read-only file system; choose another --logdir" in refused(capsys, tmp_path, "--name", "run")
+    assert "Read-only file system; choose another --logdir" in refused(
+        capsys, tmp_path, "--name", "run"
+    )

@@ -8,7 +8,8 @@ import signal
 import pandas as pd
 import pytest
 
-from experiments import depth_compare, emulated_update
+from experiments import depth_compare
+from experiments.emulated_update import experiment as emulated_update
 from overparam_tf.runlog import ProgressReport
 from tests.experiments.often import load_small_problem
 

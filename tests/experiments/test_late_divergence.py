@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from experiments.followed_descent import crossing
-from experiments.late_divergence import main, sharpness_at_floor
-from experiments.late_divergence_claims import followed, over_the_swing
-from experiments.recorded_descent import RecordedDescent
-from experiments.sharpness import hessian, kernel_hessian, sharpness
+from experiments.late_divergence.claims import followed, over_the_swing
+from experiments.late_divergence.experiment import main, sharpness_at_floor
+from experiments.late_divergence.follow import crossing
 from overparam_tf import LpLoss, Problem, Sweep, Variant, convex_floor
 from overparam_tf.dynamics import dense_reference
+from overparam_tf.dynamics.sharpness import hessian, kernel_hessian, sharpness
+from overparam_tf.sweep.recorded_run import RecordedDescent
 from tests.event_files import events
 from tests.experiments.refusals import assert_refused
 
@@ -31,7 +31,10 @@ def data(rows=30, features=4):
 
 def factors(depth, features=4):
     rng = np.random.default_rng(1)
-    return [rng.standard_normal((features, 1)), *(rng.standard_normal((1, 1)) for _ in range(depth - 1))]
+    return [
+        rng.standard_normal((features, 1)),
+        *(rng.standard_normal((1, 1)) for _ in range(depth - 1)),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +64,20 @@ def test_hessian_against_finite_differences_of_the_gradient(depth, p):
     sizes = np.cumsum([factor.size for factor in point])
 
     def gradient(entries):
-        parts = [part.reshape(f.shape) for part, f in zip(np.split(entries, sizes[:-1]), point, strict=True)]
+        parts = [
+            part.reshape(f.shape)
+            for part, f in zip(np.split(entries, sizes[:-1]), point, strict=True)
+        ]
         error = x @ dense_reference.product(parts) - y
         # One step at rate 1 from the same factors is minus the gradient.
         moved = dense_reference.descend(parts, x.T @ error ** (p - 1) / len(x), 1.0)
         return np.concatenate([(f - new).ravel() for f, new in zip(parts, moved, strict=True)])
 
     at, step = np.concatenate([factor.ravel() for factor in point]), 1e-5
-    columns = [(gradient(at + step * unit) - gradient(at - step * unit)) / (2 * step) for unit in np.eye(len(at))]
+    columns = [
+        (gradient(at + step * unit) - gradient(at - step * unit)) / (2 * step)
+        for unit in np.eye(len(at))
+    ]
     exact = hessian(point, x, y, p)[0]
     np.testing.assert_allclose(exact, np.array(columns), rtol=1e-6, atol=1e-7 * np.abs(exact).max())
 
@@ -80,11 +89,15 @@ def test_sharpness_against_autodiff():
         with tf.GradientTape() as inner:
             loss = tf.reduce_mean((x @ variables[0] @ variables[1] @ variables[2] - y) ** 4) / 4
         flat = tf.concat([tf.reshape(g, (-1,)) for g in inner.gradient(loss, variables)], 0)
-    rows = [tf.reshape(outer.jacobian(flat, v, experimental_use_pfor=False), (6, -1)) for v in variables]
+    rows = [
+        tf.reshape(outer.jacobian(flat, v, experimental_use_pfor=False), (6, -1)) for v in variables
+    ]
     matrix = tf.concat(rows, 1).numpy()
     found = sharpness(point, x, y, 4)
     assert found.value == pytest.approx(np.linalg.eigvalsh(matrix).max())
-    np.testing.assert_allclose(matrix @ found.direction, found.value * found.direction, atol=1e-8 * found.value)
+    np.testing.assert_allclose(
+        matrix @ found.direction, found.value * found.direction, atol=1e-8 * found.value
+    )
 
 
 def test_sharpness_of_a_blown_up_run_is_nan():
@@ -126,7 +139,9 @@ def test_clipping_is_by_the_norm_of_all_factors():
     x, y = data()
     problem = Problem("small", x, 100 * y, "random", "none", synthetic=True)
     variant = Variant("GD", depth=2, initial_factors=factors(2))
-    descent = RecordedDescent(problem, variant, keras.optimizers.SGD(0.1, global_clipnorm=0.5), LpLoss(4), "float64")
+    descent = RecordedDescent(
+        problem, variant, keras.optimizers.SGD(0.1, global_clipnorm=0.5), LpLoss(4), "float64"
+    )
     _, entries = descent.advance(3)
     np.testing.assert_allclose(np.linalg.norm(np.diff(entries, axis=0), axis=1), 0.1 * 0.5)
 
@@ -139,13 +154,17 @@ def test_the_balance_moves_by_differences_of_squared_steps(depth):
     descent = RecordedDescent(problem, variant, keras.optimizers.SGD(0.01), LpLoss(4), "float64")
     _, entries = descent.advance(50)
     squares = np.array([[np.sum(factor**2) for factor in descent.factors(row)] for row in entries])
-    steps = np.array([[np.sum(step**2) for step in descent.factors(row)] for row in np.diff(entries, axis=0)])
+    steps = np.array(
+        [[np.sum(step**2) for step in descent.factors(row)] for row in np.diff(entries, axis=0)]
+    )
     moved, added = np.diff(squares[-1] - squares[0]), np.diff(steps.sum(0))
     np.testing.assert_allclose(moved, added, rtol=1e-9)
 
 
 def test_a_crossing_by_hand():
-    trace = pd.DataFrame({"step": [0, 10, 20, 30], "sharpness": [1.0, 1.5, 2.5, 1.0], "threshold": 2.0})
+    trace = pd.DataFrame(
+        {"step": [0, 10, 20, 30], "sharpness": [1.0, 1.5, 2.5, 1.0], "threshold": 2.0}
+    )
     assert crossing(trace) == 15
     assert crossing(trace[:2]) is None
 
@@ -158,9 +177,13 @@ def test_the_stretch_to_follow_is_above_the_noise_and_still_small():
 
 def test_the_sharpness_is_taken_on_both_sides_of_a_swing():
     sharpness = [1.0, 1.5, 2.1, 1.9, 2.12, 2.0, 9.0]
-    run = pd.DataFrame({"step": [0, 10, 64, 65, 128, 129, 192], "sharpness": sharpness, "threshold": 2.0})
+    run = pd.DataFrame(
+        {"step": [0, 10, 64, 65, 128, 129, 192], "sharpness": sharpness, "threshold": 2.0}
+    )
     steps, quotient = over_the_swing(run)
-    assert steps.tolist() == [0, 10, 64.5, 128.5] and quotient.tolist() == pytest.approx([0.5, 0.75, 1, 1.03])
+    assert steps.tolist() == [0, 10, 64.5, 128.5] and quotient.tolist() == pytest.approx(
+        [0.5, 0.75, 1, 1.03]
+    )
     steps, quotient = over_the_swing(run[:3])
     assert steps.tolist() == [0, 10, 64] and quotient.tolist() == pytest.approx([0.5, 0.75, 1.05])
 
@@ -173,9 +196,9 @@ def test_the_mechanism_on_a_small_run(finished):
     before = trace[(trace["method"] == PLAIN) & (trace["step"] < plain["crossed_at"])]
     assert (before["sharpness"] < 2 / 0.008).all() and before["loss"].iloc[-1] < 0.5
     capped = trace[trace["method"].str.startswith("capped")]
-    assert (capped["sharpness"] * capped["rate"] < 2).all() and results.loc[capped["method"], "status"].eq(
-        "finished"
-    ).all()
+    assert (capped["sharpness"] * capped["rate"] < 2).all() and results.loc[
+        capped["method"], "status"
+    ].eq("finished").all()
     with np.load(finished / "curves.npz", allow_pickle=False) as curves:
         steps = curves[f"{PLAIN}/tail_steps"]
     assert steps[-1] == plain["steps"] - 2 and np.all(np.diff(steps) == 1)
@@ -183,7 +206,9 @@ def test_the_mechanism_on_a_small_run(finished):
 
 def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
-    assert set(config["at_floor"]) == {"1", "2", "3"} and {"command", "commit", "versions"} <= set(config)
+    assert set(config["at_floor"]) == {"1", "2", "3"} and {"command", "commit", "versions"} <= set(
+        config
+    )
     assert sorted(path.stem for path in (finished / "figures").glob("*.png")) == FIGURES
     assert "synthetic" in finished.name
 
@@ -194,7 +219,9 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
-    assert "held  sharpness passes 2 / rate before every blow-up" in shown and "What to do:" in shown
+    assert (
+        "held  sharpness passes 2 / rate before every blow-up" in shown and "What to do:" in shown
+    )
     assert {"results", "claims", "advice", *(f"figures/{name}" for name in FIGURES)} <= set(
         events(finished / "tb" / "charts")
     )
@@ -222,4 +249,6 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("late_divergence", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys)
+    assert_refused(
+        "late_divergence", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys
+    )

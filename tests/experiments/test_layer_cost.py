@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.compiled_steps import model_of
-from experiments.interleaved import Times, interleave, timed
-from experiments.layer_cost import main
-from experiments.layer_cost_tables import at_most, claims_of, picks_the_faster
-from experiments.measured_layers import MODELS, Kernel, dense
+from experiments.benchmarks.layer_cost.claims import at_most, claims_of, picks_the_faster
+from experiments.benchmarks.layer_cost.compiled_steps import model_of
+from experiments.benchmarks.layer_cost.experiment import main
+from experiments.benchmarks.layer_cost.layers import MODELS, Kernel, dense
+from experiments.benchmarks.timing import Times, interleave, timed
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.surgery import overparameterize
 from tests.event_files import events, scalars
@@ -40,14 +40,18 @@ class Machine:
         return noted
 
     def measure(self, speeds, *arguments):
-        return interleave({name: self.contestant(name, speed) for name, speed in speeds.items()}, *arguments)
+        return interleave(
+            {name: self.contestant(name, speed) for name, speed in speeds.items()}, *arguments
+        )
 
 
 def test_rounds_begin_with_each_contestant_in_turn():
     machine = Machine()
     times = machine.measure({"a": 1.0, "b": 1.0, "c": 1.0}, 12.0, 1, 4)
     turns = "".join(name for name, _ in machine.turns)
-    assert turns == "abc" * 2 + "abc" + "bca" + "cab" + "abc" and times.rounds == 4  # two do not count
+    assert (
+        turns == "abc" * 2 + "abc" + "bca" + "cab" + "abc" and times.rounds == 4
+    )  # two do not count
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,13 @@ def test_rounds_begin_with_each_contestant_in_turn():
     [
         (60.0, 5, 50, 20, {"fast": 2, "slow": 1}),  # 3 s a round of one step each
         (3.0, 5, 50, 5, {"fast": 1, "slow": 1}),  # never below the least, whatever it takes
-        (60.0, 5, 10, 10, {"fast": 3, "slow": 2}),  # time left over makes turns longer: 3 s for each
+        (
+            60.0,
+            5,
+            10,
+            10,
+            {"fast": 3, "slow": 2},
+        ),  # time left over makes turns longer: 3 s for each
     ],
 )
 def test_time_is_shared_out(seconds, least, most, rounds, steps):
@@ -80,7 +90,9 @@ def test_the_fastest_is_so_within_rounds():
 
 def test_timed_waits_for_the_last_step_before_it_reads_the_clock():
     machine = Machine()
-    run = timed(lambda: None, finish=lambda: setattr(machine, "now", 7.0), clock=lambda: machine.now)
+    run = timed(
+        lambda: None, finish=lambda: setattr(machine, "now", 7.0), clock=lambda: machine.now
+    )
     assert run(3) == 7.0
 
 
@@ -102,11 +114,21 @@ def test_multiply_adds_of_a_kernel_by_hand(order, forward, step):
     ("name", "plain", "factors", "parameters"),
     [
         ("conv1", 28 * 28 * 25 * 32, 28 * 28 * (25 * 25 + 25 * 32), 25 * 25 + 25 * 32 + 32),
-        ("conv2", 14 * 14 * 25 * 32 * 64, 14 * 14 * (25 * 32 * 64 + 64 * 64), 25 * 32 * 64 + 64 * 64 + 64),
+        (
+            "conv2",
+            14 * 14 * 25 * 32 * 64,
+            14 * 14 * (25 * 32 * 64 + 64 * 64),
+            25 * 32 * 64 + 64 * 64 + 64,
+        ),
         ("fc1", 3136 * 512, 3136 * 512 + 512 * 512, 3136 * 512 + 512 * 512 + 512),
         ("fc2", 5120, 5220, 5230),
         ("projection", 64 * 256**2, 64 * 2 * 256**2, 2 * 256**2 + 256),
-        ("attention", 64 * 4 * 256**2 + 2 * 64**2 * 256, 64 * 8 * 256**2 + 2 * 64**2 * 256, 4 * (2 * 256**2 + 256)),
+        (
+            "attention",
+            64 * 4 * 256**2 + 2 * 64**2 * 256,
+            64 * 8 * 256**2 + 2 * 64**2 * 256,
+            4 * (2 * 256**2 + 256),
+        ),
         ("up", 64 * 256 * 1024, 64 * (256**2 + 256 * 1024), 256**2 + 256 * 1024 + 1024),
         ("down", 64 * 1024 * 256, 64 * (1024 * 256 + 256**2), 1024 * 256 + 256**2 + 256),
     ],
@@ -128,19 +150,30 @@ def test_the_order_is_that_of_the_layer(rows, order):
 
 def cells(median, low, picked="chain", other=1.5):
     """The rows of one size: "auto" at the given ratio, chain the better order."""
-    ratios = [("chain", "chain", 1, 1, 1), ("kernel", "kernel", other, other / 2, 3), ("auto", picked, median, low, 2)]
-    rows = pd.DataFrame(ratios, columns=["contestant", "order", "to_better", "to_better_low", "to_better_high"])
-    return rows.assign(layer="8 x 4", batch=2, mode="step", compiler="xla", better="chain", part="dense")
+    ratios = [
+        ("chain", "chain", 1, 1, 1),
+        ("kernel", "kernel", other, other / 2, 3),
+        ("auto", picked, median, low, 2),
+    ]
+    rows = pd.DataFrame(
+        ratios, columns=["contestant", "order", "to_better", "to_better_low", "to_better_high"]
+    )
+    return rows.assign(
+        layer="8 x 4", batch=2, mode="step", compiler="xla", better="chain", part="dense"
+    )
 
 
-@pytest.mark.parametrize(("median", "low", "held"), [(1.05, 1.0, True), (1.2, 1.04, None), (1.2, 1.06, False)])
+@pytest.mark.parametrize(
+    ("median", "low", "held"), [(1.05, 1.0, True), (1.2, 1.04, None), (1.2, 1.06, False)]
+)
 def test_a_bound_is_open_where_rounds_disagree(median, low, held):
     rows = cells(median, low)
     assert at_most("text", rows[rows["contestant"] == "auto"], "to_better").held is held
 
 
 @pytest.mark.parametrize(
-    ("picked", "other", "held"), [("chain", 3.0, True), ("kernel", 1.5, True), ("kernel", 2.5, False)]
+    ("picked", "other", "held"),
+    [("chain", 3.0, True), ("kernel", 1.5, True), ("kernel", 2.5, False)],
 )
 def test_a_pick_is_wrong_only_if_every_round_says_so(picked, other, held):
     assert picks_the_faster("xla", cells(1.0, 1.0, picked, other)).held is held
@@ -154,20 +187,43 @@ def test_a_run_of_one_part_judges_what_it_can():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    options = ["--inputs", "16", "--units", "4", "--batches", "8", "--compilers", "graph", "--layers", "fc2"]
+    options = [
+        "--inputs",
+        "16",
+        "--units",
+        "4",
+        "--batches",
+        "8",
+        "--compilers",
+        "graph",
+        "--layers",
+        "fc2",
+    ]
     main(["--logdir", str(logdir), "--quiet", "--name", "run", "--seconds", "0.02", *options])
     return logdir / "layer_cost" / "run"
 
 
 def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
-    assert {"options", "command", "commit", "versions", "machine"} <= set(config) and config["seconds"] == 0.02
-    results = pd.read_csv(finished / "results.csv").set_index(["part", "mode", "contestant"]).sort_index()
+    assert {"options", "command", "commit", "versions", "machine"} <= set(config) and config[
+        "seconds"
+    ] == 0.02
+    results = (
+        pd.read_csv(finished / "results.csv").set_index(["part", "mode", "contestant"]).sort_index()
+    )
     assert len(results) == 4 + 3 + 3 + 3 and (results["rounds"] >= 5).all()
     step = results.loc[("dense", "step")]
-    assert step["order"].to_dict() == {"plain": "plain", "chain": "chain", "kernel": "kernel", "auto": "chain"}
+    assert step["order"].to_dict() == {
+        "plain": "plain",
+        "chain": "chain",
+        "kernel": "kernel",
+        "auto": "chain",
+    }
     assert step["parameters"].to_dict() == {"plain": 68, "chain": 84, "kernel": 84, "auto": 84}
-    assert step.loc[step["better"].iloc[0], "to_better"] == 1 and (step["to_plain_low"] <= step["to_plain_high"]).all()
+    assert (
+        step.loc[step["better"].iloc[0], "to_better"] == 1
+        and (step["to_plain_low"] <= step["to_plain_high"]).all()
+    )
     assert results.loc[("models", "fit", "collapsed"), "parameters"] == 5130
     trial = events(finished / "tb" / "dense" / "16 x 4, batch 8" / "step, graph, auto")
     assert scalars(trial, "multiply_adds")[0] == 16 * 4 + 4 * 4
@@ -180,7 +236,9 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert "16 x 4" in shown and "5,130" in shown and shown.count("(graph)") == 2
-    assert {"claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
+    assert {"claims", *(f"figures/{name}" for name in FIGURES)} <= set(
+        events(finished / "tb" / "charts")
+    )
 
 
 BAD = {

@@ -5,9 +5,19 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from experiments import log_cost
-from experiments.log_cost import DISPLAY, FIGURES, KINDS, OWN, WATCHED, claims_of, main, measure, shares_of
-from experiments.stopwatch import Stopwatch
+from experiments.benchmarks import log_cost
+from experiments.benchmarks.log_cost import (
+    DISPLAY,
+    FIGURES,
+    KINDS,
+    OWN,
+    WATCHED,
+    claims_of,
+    main,
+    measure,
+    shares_of,
+)
+from experiments.benchmarks.timing import Stopwatch
 from tests.experiments.refusals import assert_refused
 
 ALL = [kind for kinds in KINDS.values() for kind in kinds]
@@ -33,21 +43,37 @@ class Worker:
 
 def test_every_second_counts_once_and_functions_are_given_back():
     watch, worker, originals = Stopwatch([lambda: Worker.now]), Worker(), dict(vars(Worker))
-    with watch.watching([(Worker, "outer", "a"), (Worker, "inner", "b"), (Worker, "fail", "a")]), watch.timed("rest"):
+    with (
+        watch.watching([(Worker, "outer", "a"), (Worker, "inner", "b"), (Worker, "fail", "a")]),
+        watch.timed("rest"),
+    ):
         worker.outer()
         with pytest.raises(ValueError):
             worker.fail()
         Worker.now += 100
     worker.outer()  # watched no more
-    assert {kind: seconds.item() for kind, seconds in watch.seconds.items()} == {"rest": 100, "a": 8, "b": 10}
+    assert {kind: seconds.item() for kind, seconds in watch.seconds.items()} == {
+        "rest": 100,
+        "a": 8,
+        "b": 10,
+    }
     assert all(vars(Worker)[name] is originals[name] for name in ("outer", "inner", "fail"))
 
 
 def results(checkpoints=1.0, tensorboard=2.0, display=0.5):
-    kinds = {OWN: 100 - checkpoints - tensorboard, "checkpoints": checkpoints, "TensorBoard": tensorboard}
-    rows = [{"run": "r", "kind": kind, "seconds": s, "processor_seconds": s} for kind, s in kinds.items()]
+    kinds = {
+        OWN: 100 - checkpoints - tensorboard,
+        "checkpoints": checkpoints,
+        "TensorBoard": tensorboard,
+    }
+    rows = [
+        {"run": "r", "kind": kind, "seconds": s, "processor_seconds": s}
+        for kind, s in kinds.items()
+    ]
     rows += [{"run": "r", "kind": FIGURES, "seconds": 50.0, "processor_seconds": 50.0}]
-    return pd.DataFrame([*rows, {"run": "r", "kind": DISPLAY, "seconds": 0.0, "processor_seconds": display}])
+    return pd.DataFrame(
+        [*rows, {"run": "r", "kind": DISPLAY, "seconds": 0.0, "processor_seconds": display}]
+    )
 
 
 def test_shares_are_of_the_run_without_its_figures():
@@ -83,12 +109,21 @@ def test_a_run_is_counted_in_every_kind():
 
 
 def test_the_folder_has_shares_and_verdicts(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(log_cost, "measure", lambda config, name: {OWN: (90.0, 90.0), "checkpoints": (10.0, 10.0)})
+    monkeypatch.setattr(
+        log_cost, "measure", lambda config, name: {OWN: (90.0, 90.0), "checkpoints": (10.0, 10.0)}
+    )
     monkeypatch.setattr(log_cost, "display_share", lambda: 0.01)
     main(["--logdir", str(tmp_path), "--name", "run", "--steps", "10"])
     shown = capsys.readouterr().out
-    assert "cannot tell  optimizer_compare: checkpoints" in shown and "did not hold  mnist_cnn: checkpoints" in shown
-    assert "10.00%" in shown and "0.99%" in shown and (tmp_path / "log_cost" / "run" / "report.json").is_file()
+    assert (
+        "cannot tell  optimizer_compare: checkpoints" in shown
+        and "did not hold  mnist_cnn: checkpoints" in shown
+    )
+    assert (
+        "10.00%" in shown
+        and "0.99%" in shown
+        and (tmp_path / "log_cost" / "run" / "report.json").is_file()
+    )
 
 
 BAD = {

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.loop_cost import NETS, main, measure
+from experiments.benchmarks.loop_cost import NETS, main, measure
 from tests.experiments.refusals import assert_refused
 
 
@@ -21,14 +21,24 @@ def test_the_verdict_follows_the_ratios(tmp_path, capsys):
     folder = tmp_path / "loop_cost" / "run"
     results = pd.read_csv(folder / "results.csv")
     assert set(results["net"]) == set(NETS) and set(results["loop"]) == {"train", "fit"}
-    results["ms"] = np.where(results["loop"] == "train", 20.0, np.where(results["net"] == "plain", 25.0, 10.0))
+    results["ms"] = np.where(
+        results["loop"] == "train", 20.0, np.where(results["net"] == "plain", 25.0, 10.0)
+    )
     results.to_csv(folder / "results.csv", index=False)
     main(["--logdir", str(tmp_path), "--redraw", "run"])
     shown = capsys.readouterr().out
-    assert "held  plain" in shown and "did not hold  depth 2" in shown and "0.800 [0.800, 0.800]" in shown
+    assert (
+        "held  plain" in shown
+        and "did not hold  depth 2" in shown
+        and "0.800 [0.800, 0.800]" in shown
+    )
 
 
-BAD = {"no rounds": ["--rounds", "0"], "no steps": ["--steps", "0"], "unknown run": ["--redraw", "nothing"]}
+BAD = {
+    "no rounds": ["--rounds", "0"],
+    "no steps": ["--steps", "0"],
+    "unknown run": ["--redraw", "nothing"],
+}
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -22,7 +22,9 @@ def page(tmp_path, monkeypatch):
     return minimal
 
 
-@pytest.mark.parametrize(("steps", "verdict"), [(200, "did not accelerate"), (12_000, "accelerates")])
+@pytest.mark.parametrize(
+    ("steps", "verdict"), [(200, "did not accelerate"), (12_000, "accelerates")]
+)
 def test_the_verdict_follows_from_the_numbers(steps, verdict, page, monkeypatch, capsys):
     monkeypatch.setattr(page, "STEPS", steps)
     page.main()

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import mnist_cnn
-from experiments.convnet import convnet, momentum_sgd
-from experiments.mnist_claims import PAPER, claims_of, lower, smooth
-from experiments.mnist_cnn import main
-from experiments.mnist_records import epoch_rows
-from experiments.mnist_spectra import singular_values
+from experiments.mnist_cnn import experiment as mnist_cnn
+from experiments.mnist_cnn.claims import PAPER, claims_of, lower, smooth
+from experiments.mnist_cnn.convnet import convnet, momentum_sgd
+from experiments.mnist_cnn.experiment import main
+from experiments.mnist_cnn.records import epoch_rows
+from experiments.mnist_cnn.spectra import singular_values
 from overparam_tf.distributed import Training
 from tests.event_files import events, scalars
 from tests.experiments.few_images import bars
@@ -52,16 +52,22 @@ def test_the_plain_net_trains_as_under_keras_fit(finished, digits):
     model = convnet()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(momentum_sgd(2), loss, metrics=["sparse_categorical_accuracy"])
-    fitted = model.fit(*split.train, batch_size=64, epochs=3, shuffle=False, verbose=0, validation_data=split.test)
+    fitted = model.fit(
+        *split.train, batch_size=64, epochs=3, shuffle=False, verbose=0, validation_data=split.test
+    )
     epochs = pd.read_csv(finished / "epochs.csv").query("net == 'plain'")
     np.testing.assert_allclose(epochs["total"], fitted.history["loss"], rtol=1e-4)
-    np.testing.assert_allclose(1 - epochs["test_error"], fitted.history["val_sparse_categorical_accuracy"], atol=1e-6)
+    np.testing.assert_allclose(
+        1 - epochs["test_error"], fitted.history["val_sparse_categorical_accuracy"], atol=1e-6
+    )
 
 
 def test_total_is_cross_entropy_and_penalty(finished):
     with np.load(finished / "curves.npz") as curves:
         for name in NETS:
-            parts = [curves[f"{name}, seed 0/{title}"] for title in ("total", "cross-entropy", "penalty")]
+            parts = [
+                curves[f"{name}, seed 0/{title}"] for title in ("total", "cross-entropy", "penalty")
+            ]
             np.testing.assert_allclose(parts[0], parts[1] + parts[2], rtol=1e-6)
             assert parts[0].shape == (6,)
         # The first step's penalty is that of the initial factors, with data or without.
@@ -73,10 +79,19 @@ def test_the_folder_explains_itself_and_redraws(finished, capsys):
     config = json.loads((finished / "config.json").read_text())
     assert config["status"] == "finished" and config["data"]["synthetic"]
     assert [net["name"] for net in config["nets"]] == NETS
-    assert pd.read_csv(finished / "results.csv")["parameters"].tolist() == [1_663_370, 1_925_614, 1_925_614]
+    assert pd.read_csv(finished / "results.csv")["parameters"].tolist() == [
+        1_663_370,
+        1_925_614,
+        1_925_614,
+    ]
     trial = events(finished / "tb" / "charts" / f"{NETS[1]}, seed 0")
-    assert len(scalars(trial, "test error")) == 3 and len(scalars(trial, "effective rank of fc1")) == 4
-    assert len(events(finished / "tb" / "distributions" / f"{NETS[1]}, seed 0")["singular values/fc2"]) == 4
+    assert (
+        len(scalars(trial, "test error")) == 3 and len(scalars(trial, "effective rank of fc1")) == 4
+    )
+    assert (
+        len(events(finished / "tb" / "distributions" / f"{NETS[1]}, seed 0")["singular values/fc2"])
+        == 4
+    )
     for path in (finished / "figures").iterdir():
         path.unlink()
     main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
@@ -145,16 +160,26 @@ def test_verdicts_follow_the_numbers():
     assert lower(epochs, "loss", "better", "plain", "").held is True
     assert lower(epochs, "loss", "worse", "plain", "").held is False
     assert lower(epochs, "loss", "untrained", "plain", "").held is None
-    mixed = epochs.assign(loss=epochs["loss"].where((epochs["net"] != "worse") | (epochs["epoch"] > 7), 0.01))
+    mixed = epochs.assign(
+        loss=epochs["loss"].where((epochs["net"] != "worse") | (epochs["epoch"] > 7), 0.01)
+    )
     assert lower(mixed, "loss", "worse", "plain", "").held is None
 
 
 def test_the_papers_curve_is_recognised():
     points = PAPER["overparameterised"]
     curve = np.exp(np.interp(np.arange(9000), list(points), np.log(list(points.values()))))
-    epochs = pd.DataFrame([{"net": net, "seed": 0, "epoch": 1, "total": 1.0, "penalty": 0.9} for net in ("plain", "x")])
+    epochs = pd.DataFrame(
+        [
+            {"net": net, "seed": 0, "epoch": 1, "total": 1.0, "penalty": 0.9}
+            for net in ("plain", "x")
+        ]
+    )
     epochs = epochs.assign(cross_entropy=0.1, val_cross_entropy=0.1, test_error=0.1)
-    nets = [{"name": "plain", "depth": 1, "place": "product"}, {"name": "x", "depth": 2, "place": "product"}]
+    nets = [
+        {"name": "plain", "depth": 1, "place": "product"},
+        {"name": "x", "depth": 2, "place": "product"},
+    ]
     for scale, held in ((1.0, True), (2.0, False)):
         curves = {"plain, seed 0/total": curve, "x, seed 0/total": scale * curve}
         assert claims_of(epochs, curves, nets)[-1].held is held

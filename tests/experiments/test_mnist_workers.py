@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import mnist_cnn
+from experiments.mnist_cnn import experiment as mnist_cnn
 from tests.distributed.workers import ended
 from tests.experiments.few_images import bars, without_dropout
 
@@ -19,7 +19,14 @@ NETS = ["plain", "depth 2, penalty on the first factor"]
 
 def run(logdir, **environment):
     """Two workers; returns their exit codes and outputs."""
-    command = [sys.executable, "-m", "tests.experiments.few_images", "--strategy", "multiworker", *OPTIONS]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.experiments.few_images",
+        "--strategy",
+        "multiworker",
+        *OPTIONS,
+    ]
     codes, logs, _ = ended([*command, "--logdir", str(logdir)], 2, logdir, environment)
     return codes, logs
 
@@ -33,7 +40,11 @@ def logdir(tmp_path_factory):
 def interrupted(logdir):
     """Ctrl-C to worker 1 alone, in the second epoch of the first net."""
     codes, outputs = run(logdir, INTERRUPT_AT="4")
-    return codes, outputs, json.loads((logdir / "mnist_cnn" / "run-bars" / "config.json").read_text())
+    return (
+        codes,
+        outputs,
+        json.loads((logdir / "mnist_cnn" / "run-bars" / "config.json").read_text()),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +79,8 @@ def test_one_folder_and_one_voice(finished, logdir):
     assert [path.name for path in (logdir / "mnist_cnn").iterdir()] == ["run-bars"]
     folder = logdir / "mnist_cnn" / "run-bars"
     assert json.loads((folder / "config.json").read_text())["status"] == "finished"
-    assert len({path.name.split(".")[4] for path in (folder / "tb").rglob("*tfevents*")}) == 1  # the process
+    assert (
+        len({path.name.split(".")[4] for path in (folder / "tb").rglob("*tfevents*")}) == 1
+    )  # the process
     chief, other = finished[1]
     assert "Run folder" in chief and "Run folder" not in other and "total" not in other

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.closed_curve import curls, integrals, losses
-from experiments.no_regularizer import Config, claims_of, main
+from experiments.no_regularizer.closed_curve import curls, integrals, losses
+from experiments.no_regularizer.experiment import Config, claims_of, main
 from overparam_tf.datasets import Problem
 from tests.event_files import events, scalars
 from tests.experiments.refusals import assert_refused
@@ -20,7 +20,18 @@ FIGURES = ["field", "integral_against_depth", "integral_against_radii"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    options = ["--depths", "1", "2", "3", "--inner-radius", "0.001", "--nodes", "24", "--name", "run"]
+    options = [
+        "--depths",
+        "1",
+        "2",
+        "3",
+        "--inner-radius",
+        "0.001",
+        "--nodes",
+        "24",
+        "--name",
+        "run",
+    ]
     main(["--logdir", str(logdir), "--quiet", "--data", "synthetic", *options])
     (folder,) = (logdir / "no_regularizer").iterdir()
     return folder
@@ -56,7 +67,9 @@ def test_l4_losses_are_no_gradient_fields_at_depth_two(results, finished):
 
 
 def test_l4_losses_tend_to_the_linear_one_as_the_curve_shrinks(results):
-    outer = results[(results["over"] == "outer") & (results["loss"] == "data, L4") & (results["depth"] == 3)]
+    outer = results[
+        (results["over"] == "outer") & (results["loss"] == "data, L4") & (results["depth"] == 3)
+    ]
     gaps = (outer["integral"] / outer["closed_form"] - 1).abs().to_numpy()
     assert gaps[0] < 1e-5 and (np.diff(gaps) > 0).all()
 
@@ -116,7 +129,9 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert shown.count("held  ") == 7 and "SYNTHETIC" in shown
-    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
+    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(
+        events(finished / "tb" / "charts")
+    )
 
 
 @pytest.mark.parametrize("depth", ["1", "2", "2.5"])
@@ -147,4 +162,6 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("no_regularizer", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys)
+    assert_refused(
+        "no_regularizer", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys
+    )

@@ -46,7 +46,16 @@ def run(tmp_path, *options):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     rates = ["--learning-rates", "0.0001", "0.001", "0.5"]
-    return run(tmp_path_factory.mktemp("logs"), "--data", "synthetic", "--steps", "300", "--name", "run", *rates)
+    return run(
+        tmp_path_factory.mktemp("logs"),
+        "--data",
+        "synthetic",
+        "--steps",
+        "300",
+        "--name",
+        "run",
+        *rates,
+    )
 
 
 def test_the_run_folder_explains_itself(finished):
@@ -65,14 +74,18 @@ def test_results_have_a_row_a_run(finished):
     assert len(results) == 5 * 3 + 3 * 3
     diverged = results["status"] == "diverged"
     assert diverged.any() and (results.loc[diverged, "learning_rate"] == 0.5).all()
-    assert (results["final_loss"].isna() == diverged).all() and (results["diverged_at"].notna() == diverged).all()
+    assert (results["final_loss"].isna() == diverged).all() and (
+        results["diverged_at"].notna() == diverged
+    ).all()
     floor = json.loads((finished / "config.json").read_text())["losses"][0]["floor"]
     assert np.allclose(results["excess_loss"], results["final_loss"] - floor, equal_nan=True)
 
 
 def test_a_stand_in_names_itself(finished):
     assert "synthetic" in finished.name
-    start = events(next((finished / "tb").glob("GD, depth 3/lr*")))["_hparams_/session_start_info"][0][1]
+    start = events(next((finished / "tb").glob("GD, depth 3/lr*")))["_hparams_/session_start_info"][
+        0
+    ][1]
     assert b"SYNTHETIC" in start.metadata.plugin_data.content
 
 
@@ -85,8 +98,12 @@ def test_tensorboard_has_every_run_and_the_best_curves(finished):
         assert len(written) <= 1000 and list(written) == steps.tolist()
         assert np.allclose(list(written.values()), losses)
     charts, best = finished / "tb" / "charts", history.best("AdaGrad")
-    assert scalars(events(charts / "AdaGrad"), "best rates/part 1")[300] == pytest.approx(best["final_loss"])
-    assert {"results", "claims", "settings", *(f"figures/{name}" for name in FIGURES)} <= set(events(charts))
+    assert scalars(events(charts / "AdaGrad"), "best rates/part 1")[300] == pytest.approx(
+        best["final_loss"]
+    )
+    assert {"results", "claims", "settings", *(f"figures/{name}" for name in FIGURES)} <= set(
+        events(charts)
+    )
     assert "custom_scalars__config__" in events(finished / "tb" / "dashboard")
 
 
@@ -111,31 +128,64 @@ def test_claims_are_judged_by_the_numbers(finished, capsys):
 
 
 def test_on_the_measured_data(ethanol, tmp_path):
-    folder = run(tmp_path, "--data", "gas", "--steps", "200", "--preset", "paper", "--dtype", "float64", "--part", "1")
+    folder = run(
+        tmp_path,
+        "--data",
+        "gas",
+        "--steps",
+        "200",
+        "--preset",
+        "paper",
+        "--dtype",
+        "float64",
+        "--part",
+        "1",
+    )
     results = pd.read_csv(folder / "results.csv")
     config = json.loads((folder / "config.json").read_text())
     assert "gas-ethanol" in folder.name and config["data"]["sha256"] == ethanol.checksum
     assert config["losses"][0]["floor"] == pytest.approx(0.05535, abs=5e-6)
     assert results["learning_rate"].unique().tolist() == list(RATES_2019)
     # Oracle: plain numpy gradient descent from the same start.
-    row = results[(results["variant"] == "GD, depth 1") & (results["learning_rate"] == 1e-3)].iloc[0]
-    kernel = next(v for v in Config(preset="paper").parts()["part 1"][0] if v.name == "GD, depth 1").layer(128, 1)
+    row = results[(results["variant"] == "GD, depth 1") & (results["learning_rate"] == 1e-3)].iloc[
+        0
+    ]
+    kernel = next(
+        v for v in Config(preset="paper").parts()["part 1"][0] if v.name == "GD, depth 1"
+    ).layer(128, 1)
     w = kernel.kernel.numpy().astype("float64")
     for _ in range(200):
         w -= 1e-3 * ethanol.x.T @ (ethanol.x @ w - ethanol.y) ** 3 / 2565
-    assert row["final_loss"] == pytest.approx(np.mean((ethanol.x @ w - ethanol.y) ** 4) / 4, rel=1e-9)
+    assert row["final_loss"] == pytest.approx(
+        np.mean((ethanol.x @ w - ethanol.y) ** 4) / 4, rel=1e-9
+    )
 
 
 # 5e-4 is within a per cent of 10^-3.3, which would train it twice.
 @pytest.mark.parametrize("grid", [("1e-4", "1e-3", "1e-2"), ("5e-4", "1e-3", "5e-3")])
 def test_fine_fills_the_gaps_around_the_best_rates(grid, tmp_path):
-    options = ["--part", "1", "--depths", "1", "--learning-rates", *grid, "--steps", "30", "--quiet"]
-    main(["--logdir", str(tmp_path), "--data", "synthetic", "--preset", "paper", "--fine", *options])
+    options = [
+        "--part",
+        "1",
+        "--depths",
+        "1",
+        "--learning-rates",
+        *grid,
+        "--steps",
+        "30",
+        "--quiet",
+    ]
+    main(
+        ["--logdir", str(tmp_path), "--data", "synthetic", "--preset", "paper", "--fine", *options]
+    )
     (folder,) = (tmp_path / "optimizer_compare").iterdir()
     history = History.load(folder)
     for name in history.variants:
         runs = history.runs[history.runs["variant"] == name]
-        rates, coarse = np.sort(runs["learning_rate"]), runs[runs["learning_rate"].isin(map(float, grid))]
+        rates, coarse = (
+            np.sort(runs["learning_rate"]),
+            runs[runs["learning_rate"].isin(map(float, grid))],
+        )
         best = coarse.loc[coarse["final_loss"].idxmin(), "learning_rate"]
         around = rates[(rates >= best / 3.1) & (rates <= best * 3.1)]
         np.testing.assert_allclose(np.diff(np.log10(around)), 0.1, atol=5e-3)
@@ -148,9 +198,15 @@ def test_presets_are_the_published_settings():
     assert [steps for _, steps in uva.values()] == [600_000, 60_000]
     assert sum(len(variant.runs) for variant in uva["part 1"][0]) == 50
     assert [variant.learning_rates for variant in uva["part 2"][0]] == [(5e-4,)] * 3
-    assert all(variant.use_factor_biases for variant in uva["part 1"][0]) and not Config().lp_loss.scale
+    assert (
+        all(variant.use_factor_biases for variant in uva["part 1"][0])
+        and not Config().lp_loss.scale
+    )
     assert [steps for _, steps in paper.values()] == [1_000_000, 1_000_000]
-    assert not any(variant.use_bias for variant in paper["part 1"][0]) and Config(preset="paper").lp_loss.scale
+    assert (
+        not any(variant.use_bias for variant in paper["part 1"][0])
+        and Config(preset="paper").lp_loss.scale
+    )
 
 
 BAD = {
@@ -172,13 +228,23 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("optimizer_compare", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys)
+    assert_refused(
+        "optimizer_compare", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys
+    )
 
 
 def test_the_command_line_from_a_shell(tmp_path):
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "experiments.optimizer_compare", "--data", str(tmp_path / "missing")]
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.optimizer_compare",
+        "--data",
+        str(tmp_path / "missing"),
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"
+    }
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=environment)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("optimizer_compare: error: ") and done.stderr.count("\n") == 1

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.plateau import claims_of, main, with_speed_ups
-from experiments.two_examples import NEVER, Scan, balanced_start, learning_rates, path, scan
+from experiments.harness.two_examples import NEVER, Scan, balanced_start, learning_rates, path, scan
+from experiments.plateau.experiment import claims_of, main, with_speed_ups
 from overparam_tf import LpLoss, Problem, Sweep, Variant
 from overparam_tf.dynamics import dense_reference
 from tests.event_files import events, scalars
@@ -21,7 +21,20 @@ FIGURES = ["mechanism", "speed_up", "steps_against_rate", "trajectories"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    options = ["--ratios", "1", "3", "10", "--powers", "2", "4", "--depths", "1", "2", "--steps", "3000"]
+    options = [
+        "--ratios",
+        "1",
+        "3",
+        "10",
+        "--powers",
+        "2",
+        "4",
+        "--depths",
+        "1",
+        "2",
+        "--steps",
+        "3000",
+    ]
     main(["--logdir", str(logdir), "--quiet", "--name", "run", *options])
     return logdir / "plateau" / "run"
 
@@ -53,7 +66,8 @@ def factors(start, depth):
 
 
 @pytest.mark.parametrize(
-    ("p", "depth", "rate"), [(4, 1, 0.01995), (4, 2, 0.1), (4, 3, 0.01995), (2, 3, 0.02), (6, 2, 0.2)]
+    ("p", "depth", "rate"),
+    [(4, 1, 0.01995), (4, 2, 0.1), (4, 3, 0.01995), (2, 3, 0.02), (6, 2, 0.2)],
 )
 def test_against_descent_on_whole_factors(p, depth, rate):
     labels, current = np.array([[10.0 if p < 6 else 2.0], [1.0]]), factors(1e-3, depth)
@@ -70,11 +84,17 @@ def test_against_descent_on_whole_factors(p, depth, rate):
 
 @pytest.mark.parametrize(("depth", "rate", "steps"), [(2, 0.1, 66), (3, 10**-1.7, 97)])
 def test_against_the_sweep_engine(depth, rate, steps):
-    problem = Problem("toy", np.eye(2), np.array([[10.0], [1.0]]), "two examples", "none", synthetic=True)
+    problem = Problem(
+        "toy", np.eye(2), np.array([[10.0], [1.0]]), "two examples", "none", synthetic=True
+    )
     # Its loss is the mean over the two examples, so it takes twice the rate.
-    variant = Variant("GD", depth=depth, learning_rates=(2 * rate,), initial_factors=factors(1e-3, depth))
+    variant = Variant(
+        "GD", depth=depth, learning_rates=(2 * rate,), initial_factors=factors(1e-3, depth)
+    )
     sweep = Sweep(problem, [variant], LpLoss(4), "float64")
-    kernels = [sweep.run(n).model("GD", 2 * rate).layers[0].kernel.numpy() for n in (steps - 1, steps)]
+    kernels = [
+        sweep.run(n).model("GD", 2 * rate).layers[0].kernel.numpy() for n in (steps - 1, steps)
+    ]
     before, after = (np.abs(kernel - problem.y).max() for kernel in kernels)
     assert after < 0.1 <= before
 
@@ -96,7 +116,11 @@ def test_depth_one_is_stable_up_to_the_known_rate():
 
 
 def test_a_scan_by_hand():
-    found = Scan(np.arange(1.0, 7.0), np.array([9, 7, NEVER, 8, 2, NEVER]), np.array([True] * 2 + [False] + [True] * 3))
+    found = Scan(
+        np.arange(1.0, 7.0),
+        np.array([9, 7, NEVER, 8, 2, NEVER]),
+        np.array([True] * 2 + [False] + [True] * 3),
+    )
     assert (found.best(), found.best(3), found.stable().best()) == (4, 3, 1)
     assert (found.window(4), found.window(0)) == ((4.0, 5.0), (1.0, 2.0))
     assert Scan(found.rates, np.full(6, NEVER), found.falling).best() is None
@@ -106,31 +130,54 @@ def test_the_finer_grid_contains_the_grid():
     for label, p, depth in ((3, 4, 3), (30, 6, 2), (100, 2, 1)):
         coarse, fine = (learning_rates(label, p, depth, 10, refinement) for refinement in (1, 20))
         np.testing.assert_allclose(fine[::20], coarse)
-        np.testing.assert_allclose(np.log10(coarse) * 10, np.round(np.log10(coarse) * 10), atol=1e-9)
+        np.testing.assert_allclose(
+            np.log10(coarse) * 10, np.round(np.log10(coarse) * 10), atol=1e-9
+        )
 
 
 def test_speed_ups_say_what_is_not_known():
     columns = ["p", "ratio", "depth", "steps", "finest_steps", "stable_steps"]
-    rows = [(4, 2, 1, 90, 80, 90), (4, 2, 2, 30, 8, None), (4, 9, 1, None, None, None), (4, 9, 2, 50, 40, None)]
+    rows = [
+        (4, 2, 1, 90, 80, 90),
+        (4, 2, 2, 30, 8, None),
+        (4, 9, 1, None, None, None),
+        (4, 9, 2, 50, 40, None),
+    ]
     results = with_speed_ups(pd.DataFrame(rows, columns=columns), limit=100)
-    assert results["speed_up"].tolist()[1::2] == [3, 2] and results["stable_speed_up"].tolist()[1] == 0
-    assert np.isnan(results["stable_speed_up"][3]) and results["at_least"].tolist() == [False, False, True, True]
+    assert (
+        results["speed_up"].tolist()[1::2] == [3, 2] and results["stable_speed_up"].tolist()[1] == 0
+    )
+    assert np.isnan(results["stable_speed_up"][3]) and results["at_least"].tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
     fewer, stable, growth = claims_of(results)[1:]
     assert fewer.held and "9: >x2" in fewer.numbers and not stable.held and not growth.held
 
 
 def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
-    assert config["shown"] == {"p": 4, "ratio": 10} and {"command", "commit", "versions"} <= set(config)
+    assert config["shown"] == {"p": 4, "ratio": 10} and {"command", "commit", "versions"} <= set(
+        config
+    )
     results = pd.read_csv(finished / "results.csv").set_index(["p", "ratio", "depth"])
     assert len(results) == 2 * 3 * 2
     assert results.loc[(4, 10, 1), ["steps", "stable_steps"]].tolist() == [2503, 2503]
     row = results.loc[(4, 10, 2)]
-    assert row["steps"] == 66 and row["rate"] == pytest.approx(0.1) and row["window_low"] < 0.1 < row["window_high"]
+    assert (
+        row["steps"] == 66
+        and row["rate"] == pytest.approx(0.1)
+        and row["window_low"] < 0.1 < row["window_high"]
+    )
     assert row["finest_steps"] <= 66 < row["stable_steps"] < 1300 and row["stable_limit"] < 0.005
     with np.load(finished / "curves.npz", allow_pickle=False) as curves:
         at, kernels = (curves[f"p=4, ratio=10, depth=2/steps/{name}"] for name in ("at", "kernels"))
-    assert at[-1] == 66 and np.abs(kernels[-1] - [10, 1]).max() < 0.1 <= np.abs(kernels[-2] - [10, 1]).max()
+    assert (
+        at[-1] == 66
+        and np.abs(kernels[-1] - [10, 1]).max() < 0.1 <= np.abs(kernels[-2] - [10, 1]).max()
+    )
     assert sorted(file.stem for file in (finished / "figures").glob("*.png")) == FIGURES
     assert scalars(events(finished / "tb" / "p=4, depth=2" / "ratio=10"), "steps")[0] == 66
 
@@ -142,11 +189,25 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(file.stem for file in (finished / "figures").iterdir()) == FIGURES
     assert "2,503" in shown and "10: x37.9" in shown
-    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
+    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(
+        events(finished / "tb" / "charts")
+    )
 
 
 def test_nothing_reached_is_said(tmp_path, capsys):
-    options = ["--ratios", "50", "--powers", "4", "--depths", "1", "2", "--steps", "5", "--rates-per-decade", "2"]
+    options = [
+        "--ratios",
+        "50",
+        "--powers",
+        "4",
+        "--depths",
+        "1",
+        "2",
+        "--steps",
+        "5",
+        "--rates-per-decade",
+        "2",
+    ]
     main(["--logdir", str(tmp_path), *options])
     shown = capsys.readouterr().out
     assert shown.count(">5") == 4 and "cannot tell" in shown

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments.markup import VOID, element
-from experiments.report import main
-from experiments.report_page import shape_of
-from experiments.report_section import Figure
+from experiments.report.command import main
+from experiments.report.markup import VOID, element
+from experiments.report.page import shape_of
+from experiments.report.section import Figure
 from tests.experiments.refusals import assert_refused
 from tests.experiments.run_folders import CLAIMS, NASTY, make_run
 
@@ -37,7 +37,11 @@ class Page(HTMLParser):
         self.text += data
 
     def all(self, tag, attribute):
-        return [attributes[attribute] for name, attributes in self.found if name == tag and attribute in attributes]
+        return [
+            attributes[attribute]
+            for name, attributes in self.found
+            if name == tag and attribute in attributes
+        ]
 
 
 def page_of(logdir, *options):
@@ -74,14 +78,18 @@ def test_text_is_escaped(page, tmp_path):
 
 
 def test_quick_synthetic_and_unfinished_runs_say_so(page):
-    assert page.text.count("SYNTHETIC DATA") == page.text.count("QUICK RUN") == 3  # on top, in the summary, in place
+    assert (
+        page.text.count("SYNTHETIC DATA") == page.text.count("QUICK RUN") == 3
+    )  # on top, in the summary, in place
     assert "NOT FINISHED: interrupted" in page.text
 
 
 def test_contents_lead_to_every_section(page):
     ids = page.all("section", "id")
     assert ids == ["claims", "optimizer_compare", "depth_compare"]
-    assert {link[1:] for link in page.all("a", "href") if link.startswith("#")} == set(ids) - {"claims"}
+    assert {link[1:] for link in page.all("a", "href") if link.startswith("#")} == set(ids) - {
+        "claims"
+    }
     assert "can depth alone beat optimizers made for acceleration?" in page.text
     assert "python -m experiments.optimizer_compare --name run" in page.text
 
@@ -107,7 +115,10 @@ def test_a_damaged_run_is_listed_and_the_others_are_shown(tmp_path, capsys):
         page_of(tmp_path)
     assert caught.value.code == 2 and "--redraw" in capsys.readouterr().err
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert "Did not come to an end" in page.text and "depth_compare: Expected a readable report.json" in page.text
+    assert (
+        "Did not come to an end" in page.text
+        and "depth_compare: Expected a readable report.json" in page.text
+    )
     assert "optimizer_compare" in page.all("section", "id")
 
 
@@ -117,4 +128,7 @@ def test_without_runs_one_line(options, tmp_path, capsys):
 
 
 def test_elements_escape_text_but_not_one_another():
-    assert element("p", "<", element("b", ["&", None]), title='"') == '<p title="&quot;">&lt;<b>&amp;</b></p>'
+    assert (
+        element("p", "<", element("b", ["&", None]), title='"')
+        == '<p title="&quot;">&lt;<b>&amp;</b></p>'
+    )

@@ -8,11 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import speedup_prices
-from experiments.interleaved import Times
-from experiments.speedup_prices import RATES, STEPS_PER_CALL, Price, price_rows, read_prices, time_steps, write_prices
-from experiments.speedup_ratios import in_time, ratio_table, ratios_of, verdict_table
-from experiments.sweep_parts import lp_part
+from experiments.benchmarks.timing import Times
+from experiments.harness.sweeps import lp_part
+from experiments.speedup import step_prices as speedup_prices
+from experiments.speedup.claims import in_time, ratio_table, ratios_of, verdict_table
+from experiments.speedup.step_prices import (
+    RATES,
+    STEPS_PER_CALL,
+    Price,
+    price_rows,
+    read_prices,
+    time_steps,
+    write_prices,
+)
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder
@@ -20,14 +28,20 @@ from overparam_tf.sweep import Variant
 from tests.experiments.test_speedup import table
 
 # Seconds of a call in three rounds; the machine was slow in the second.
-TIMES = Times({"SGD, depth 1": np.array([0.1, 0.4, 0.1]), "SGD, depth 2": np.array([0.12, 0.4, 0.15])})
+TIMES = Times(
+    {"SGD, depth 1": np.array([0.1, 0.4, 0.1]), "SGD, depth 2": np.array([0.12, 0.4, 0.15])}
+)
 
 
 @pytest.fixture
 def part():
     rng = np.random.default_rng(0)
-    problem = Problem("small", rng.standard_normal((9, 3)), rng.standard_normal((9, 1)), "random", "none", True)
-    variants = [Variant(f"SGD, depth {depth}", depth=depth, learning_rates=(0.1, 0.2)) for depth in (1, 2)]
+    problem = Problem(
+        "small", rng.standard_normal((9, 3)), rng.standard_normal((9, 1)), "random", "none", True
+    )
+    variants = [
+        Variant(f"SGD, depth {depth}", depth=depth, learning_rates=(0.1, 0.2)) for depth in (1, 2)
+    ]
     return replace(lp_part(problem, 4, (), 10), variants=variants)
 
 
@@ -40,7 +54,9 @@ def folder(tmp_path):
 def timed_once(monkeypatch):
     """Stands in for the clock; counts how often it is asked."""
     asked = []
-    monkeypatch.setattr(speedup_prices, "time_steps", lambda *arguments: asked.append(arguments) or TIMES)
+    monkeypatch.setattr(
+        speedup_prices, "time_steps", lambda *arguments: asked.append(arguments) or TIMES
+    )
     return asked
 
 
@@ -63,7 +79,9 @@ def test_what_is_in_the_folder_is_not_measured_again(part, folder, timed_once):
     first = (folder.path / "prices.csv").read_text()
     write_prices(folder, cells, "float32", 0.0, lambda: None)
     assert len(timed_once) == 2 and (folder.path / "prices.csv").read_text().startswith(first)
-    assert list(read_prices(folder)) == [(p, f"SGD, depth {depth}") for p in (4, 6) for depth in (1, 2)]
+    assert list(read_prices(folder)) == [
+        (p, f"SGD, depth {depth}") for p in (4, 6) for depth in (1, 2)
+    ]
     assert read_prices(folder)[4, "SGD, depth 2"] == pytest.approx(Price(1.2, 1, 1.5))
 
 
@@ -78,7 +96,11 @@ def test_damaged_prices_are_said_to_be(folder):
         read_prices(folder)
 
 
-RUNS = table(depth1=[[(80, "finished")] * 2], depth2=[[(40, "finished")] * 2], depth3=[[(None, "finished")] * 2])
+RUNS = table(
+    depth1=[[(80, "finished")] * 2],
+    depth2=[[(40, "finished")] * 2],
+    depth3=[[(None, "finished")] * 2],
+)
 
 
 def test_the_ratio_of_times_is_the_ratio_over_the_price():
@@ -94,7 +116,9 @@ def test_the_ratio_of_times_is_the_ratio_over_the_price():
 
 def test_without_prices_the_table_leaves_them_blank():
     shown = ratio_table(ratios_of(RUNS, ["10%"], {}, limit=100))
-    assert shown[["price", "in time to 10%"]].eq("").all(axis=None) and shown["verdict"].tolist() == ["helps", "hurts"]
+    assert shown[["price", "in time to 10%"]].eq("").all(axis=None) and shown[
+        "verdict"
+    ].tolist() == ["helps", "hurts"]
     assert not pd.isna(shown["to 10%"]).any()
     assert in_time(ratios_of(RUNS, ["10%"], {}, limit=100)).empty
 

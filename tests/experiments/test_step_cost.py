@@ -9,13 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import step_cost, step_cost_contest, step_cost_scaling
-from experiments.report_page import page
-from experiments.report_section import section_of
-from experiments.step_cost import main
-from experiments.step_cost_claims import Goal, goal_claim, idle_claim, loss_claim, ratios, rows_claim, start_up_claim
-from experiments.step_cost_contestants import CONTESTANTS, cells_of, settings_of
-from experiments.step_cost_scaling import AXES, COMPRESSED, fit_exponent
+from experiments.benchmarks.step_cost import contest as step_cost_contest
+from experiments.benchmarks.step_cost import experiment as step_cost
+from experiments.benchmarks.step_cost import scaling as step_cost_scaling
+from experiments.benchmarks.step_cost.claims import (
+    Goal,
+    goal_claim,
+    idle_claim,
+    loss_claim,
+    ratios,
+    rows_claim,
+    start_up_claim,
+)
+from experiments.benchmarks.step_cost.contestants import CONTESTANTS, cells_of, settings_of
+from experiments.benchmarks.step_cost.experiment import main
+from experiments.benchmarks.step_cost.scaling import AXES, COMPRESSED, fit_exponent
+from experiments.report.page import page
+from experiments.report.section import section_of
 from overparam_tf.runlog import RunFolder
 from tests.event_files import events
 from tests.experiments.refusals import assert_refused
@@ -50,7 +60,9 @@ for line in sys.stdin:
 @pytest.fixture
 def fakes(monkeypatch):
     def command(name):
-        return [sys.executable, "-c", FAKE, name] if name != "start_up" else [sys.executable, "-c", ""]
+        return (
+            [sys.executable, "-c", FAKE, name] if name != "start_up" else [sys.executable, "-c", ""]
+        )
 
     for module in (step_cost, step_cost_contest, step_cost_scaling):
         monkeypatch.setattr(module, "peer_command", command)
@@ -60,26 +72,58 @@ def fakes(monkeypatch):
 
 
 def test_the_run_folder_explains_itself(fakes, tmp_path, capsys):
-    main(["--logdir", str(tmp_path), "--name", "run", "--depths", "1", "--rounds", "2", "--seconds", "0.002"])
+    main(
+        [
+            "--logdir",
+            str(tmp_path),
+            "--name",
+            "run",
+            "--depths",
+            "1",
+            "--rounds",
+            "2",
+            "--seconds",
+            "0.002",
+        ]
+    )
     folder = tmp_path / "step_cost" / "run"
-    assert {"command", "versions", "options"} <= set(json.loads((folder / "config.json").read_text()))
+    assert {"command", "versions", "options"} <= set(
+        json.loads((folder / "config.json").read_text())
+    )
     results = pd.read_csv(folder / "results.csv")
     status = results.groupby("contestant")["status"].unique().str[0]
-    assert status["JAX scan"] == "missing: jax" and status["numba fused pass, one core"] == "failed: Segmentation fault"
-    assert (status.drop([name for name in status.index if "JAX" in name or "numba" in name]) == "measured").all()
+    assert (
+        status["JAX scan"] == "missing: jax"
+        and status["numba fused pass, one core"] == "failed: Segmentation fault"
+    )
+    assert (
+        status.drop([name for name in status.index if "JAX" in name or "numba" in name])
+        == "measured"
+    ).all()
     ms = results[results["optimizer"] == "adam"].set_index("contestant")["ms"]
-    np.testing.assert_allclose(ms[["sweep, 1 run", "sweep, 30 runs", "PyTorch loop"]], [1, 1 / 30, 10])
+    np.testing.assert_allclose(
+        ms[["sweep, 1 run", "sweep, 30 runs", "PyTorch loop"]], [1, 1 / 30, 10]
+    )
     assert len(pd.read_csv(folder / "rounds.csv")) == 2 * (results["status"] == "measured").sum()
     scaling = pd.read_csv(folder / "scaling.csv")
     assert len(scaling) == 4 + 3 and (scaling["growth_bytes"] == scaling["rows"]).all()
     workers = json.loads((folder / "workers.json").read_text())
-    assert len(workers["start_up_seconds"]) == 2 and "No module" in workers["workers"]["with_jax"]["error"]
+    assert (
+        len(workers["start_up_seconds"]) == 2
+        and "No module" in workers["workers"]["with_jax"]["error"]
+    )
     first = capsys.readouterr().out
     figures = sorted(path.name for path in (folder / "figures").iterdir())
     assert len(figures) == 2 + 2 and "missing: jax: JAX scan, JAX vmap" in first
     main(["--logdir", str(tmp_path), "--redraw", "run"])
     assert capsys.readouterr().out == first
-    said = {"claims", "settings", "how a step of the sweep scales", "not_measured", "figures/run_step"}
+    said = {
+        "claims",
+        "settings",
+        "how a step of the sweep scales",
+        "not_measured",
+        "figures/run_step",
+    }
     assert said <= set(events(folder / "tb" / "charts"))
     assert "by size/ms a step" in events(folder / "tb" / "charts" / COMPRESSED)
     assert "<h3>How a step of the sweep scales</h3>" in page([section_of(RunFolder(folder))])
@@ -91,13 +135,22 @@ def test_every_worker_dead_is_a_result(monkeypatch, fakes, tmp_path, capsys):
         monkeypatch.setattr(module, "peer_command", lambda name: broken)
     main(["--logdir", str(tmp_path), "--quick"])
     shown = capsys.readouterr().out
-    assert f"failed: no such luck: {', '.join(c.label for c in CONTESTANTS)}" in shown and " held" not in shown
+    assert (
+        f"failed: no such luck: {', '.join(c.label for c in CONTESTANTS)}" in shown
+        and " held" not in shown
+    )
 
 
 def made_up(costs):
     """Rounds of contestants, two settings, from lists of costs."""
     rows = [
-        {"contestant": name, "optimizer": "sgd", "depth": depth, "round": number, "ms": ms * depth**power}
+        {
+            "contestant": name,
+            "optimizer": "sgd",
+            "depth": depth,
+            "round": number,
+            "ms": ms * depth**power,
+        }
         for name, (power, values) in costs.items()
         for depth in (1, 2)
         for number, ms in enumerate(values)
@@ -108,12 +161,19 @@ def made_up(costs):
 def test_ratios_are_taken_within_rounds():
     # A drift by a hundred, the same for both, leaves no trace.
     rounds = made_up({"a": (1, [3.0, 30.0, 300.0]), "b": (0, [1.0, 10.0, 60.0])})
-    np.testing.assert_allclose(ratios(rounds, "a", "b")[["median", "min", "max"]], [[3, 3, 5], [6, 6, 10]])
+    np.testing.assert_allclose(
+        ratios(rounds, "a", "b")[["median", "min", "max"]], [[3, 3, 5], [6, 6, 10]]
+    )
 
 
 @pytest.mark.parametrize(
     ("bounds", "held"),
-    [({"most": 6.1}, True), ({"most": 5.9}, False), ({"least": 2.9}, True), ({"least": 3.1}, False)],
+    [
+        ({"most": 6.1}, True),
+        ({"most": 5.9}, False),
+        ({"least": 2.9}, True),
+        ({"least": 3.1}, False),
+    ],
 )
 def test_a_goal_is_judged_by_its_worst_setting(bounds, held):
     rounds = made_up({"a": (1, [3.0, 30.0, 300.0]), "b": (0, [1.0, 10.0, 60.0])})
@@ -130,24 +190,32 @@ def test_a_goal_without_measurements_is_open():
     [([1.0, 1.00005], True), ([1.0, 1.001], False), ([1.999, 1.999], False), ([1.0, np.nan], None)],
 )
 def test_losses_must_agree_and_have_moved(losses, held):
-    results = pd.DataFrame({"contestant": ["a", "b"], "loss": losses}).assign(optimizer="sgd", depth=1, p=4)
+    results = pd.DataFrame({"contestant": ["a", "b"], "loss": losses}).assign(
+        optimizer="sgd", depth=1, p=4
+    )
     assert loss_claim(results.assign(start_loss=2.0)).held is held
 
 
-@pytest.mark.parametrize(("costs", "held"), [((1.0, 1.1, 1.15), True), ((1.0, 1.1, 1.5), False), ((1.0,), None)])
+@pytest.mark.parametrize(
+    ("costs", "held"), [((1.0, 1.1, 1.15), True), ((1.0, 1.1, 1.5), False), ((1.0,), None)]
+)
 def test_compressed_costs_must_not_depend_on_rows(costs, held):
     cells = pd.DataFrame({"size": [1000, 10_000, 100_000][: len(costs)], "ms": costs})
     assert rows_claim(cells.assign(axis=COMPRESSED, status="measured")).held is held
 
 
-@pytest.mark.parametrize(("seconds", "held"), [([14.0], True), ([14.0, 15.5, 16.0], False), ([], None)])
+@pytest.mark.parametrize(
+    ("seconds", "held"), [([14.0], True), ([14.0, 15.5, 16.0], False), ([], None)]
+)
 def test_start_up_is_judged_by_its_median(seconds, held):
     assert start_up_claim(seconds).held is held
 
 
 @pytest.mark.parametrize(("spun", "held"), [(0.001, True), (0.5, False)])
 def test_waiting_workers_must_be_idle(spun, held):
-    rounds = pd.DataFrame({"worker": "a", "idle_seconds": [1.0, 9.0], "idle_processor_seconds": [0.0, spun]})
+    rounds = pd.DataFrame(
+        {"worker": "a", "idle_seconds": [1.0, 9.0], "idle_processor_seconds": [0.0, spun]}
+    )
     assert idle_claim(rounds).held is held
 
 
@@ -156,7 +224,9 @@ def test_exponents_of_powers(exponent):
     sizes = np.array([1, 4, 16, 64, 256])
     assert fit_exponent(sizes, 7 * sizes**exponent) == pytest.approx(exponent, abs=1e-12)
     # What a step costs anyway does not count where it is small.
-    assert fit_exponent(sizes * 1e3, 1e-3 + (sizes * 1e3) ** exponent) == pytest.approx(exponent, abs=1e-3)
+    assert fit_exponent(sizes * 1e3, 1e-3 + (sizes * 1e3) ** exponent) == pytest.approx(
+        exponent, abs=1e-3
+    )
 
 
 def test_exponents_pass_over_what_was_not_measured():
@@ -166,7 +236,11 @@ def test_exponents_pass_over_what_was_not_measured():
 
 def test_the_settings_are_those_of_the_comparison():
     settings = settings_of((1, 2, 3))
-    assert settings[:3] == [("sgd", 1), ("sgd", 2), ("sgd", 3)] and settings[-1] == ("adam", 3) and len(settings) == 8
+    assert (
+        settings[:3] == [("sgd", 1), ("sgd", 2), ("sgd", 3)]
+        and settings[-1] == ("adam", 3)
+        and len(settings) == 8
+    )
     cells = cells_of(settings)
     assert (
         len({cell.name for cell in cells})

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.peers.serve import Server
-from experiments.peers.task import HYPERPARAMETERS, make_task, start
-from experiments.step_cost_contest import Contest, status_of
-from experiments.step_cost_contestants import cells_of
-from experiments.step_cost_workers import Worker, WorkerError, peer_command
+from experiments.benchmarks.step_cost.contest import Contest, status_of
+from experiments.benchmarks.step_cost.contestants import cells_of
+from experiments.benchmarks.step_cost.peers.serve import Server
+from experiments.benchmarks.step_cost.peers.task import HYPERPARAMETERS, make_task, start
+from experiments.benchmarks.step_cost.workers import Worker, WorkerError, peer_command
 from overparam_tf import Problem
 from overparam_tf.dynamics import dense_reference
 
@@ -24,10 +24,13 @@ def fake(code, timeout=20):
 
 
 DEAD = {
-    "not installed": ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+    "not installed": (
+        "import no_such_module",
+        "ModuleNotFoundError: No module named 'no_such_module'",
+    ),
     "last of several lines": ("import sys; sys.exit('first\\nlast\\n\\n')", "last"),
     "without a word": ("import sys; sys.exit(3)", "ended without a word, exit code 3"),
-    "no JSON": ("print('hello')", "expected JSON, received 'hello'"),
+    "no JSON": ("print('hello')", "Expected JSON, received 'hello'"),
 }
 
 
@@ -95,11 +98,20 @@ def test_the_server_rounds_up_to_the_stride_and_sees_a_blow_up():
 
 def test_a_contest_of_real_workers():
     rng = np.random.default_rng(0)
-    problem = Problem("toy", rng.standard_normal((50, 4)), rng.standard_normal((50, 1)), "made", "none", synthetic=True)
+    problem = Problem(
+        "toy",
+        rng.standard_normal((50, 4)),
+        rng.standard_normal((50, 1)),
+        "made",
+        "none",
+        synthetic=True,
+    )
     cells = [cell for cell in cells_of([("sgd", 1)]) if cell.contestant.worker == "with_numpy"]
     contest = Contest(cells, problem, seconds=0.002, timeout=60)
     assert all("with_numpy" in word or "/sgd/1" in word for word in contest.run(rounds=2))
-    assert [cell.status for cell in cells] == ["measured"] * len(cells) and len(contest.rounds) == 2 * len(cells)
+    assert [cell.status for cell in cells] == ["measured"] * len(cells) and len(
+        contest.rounds
+    ) == 2 * len(cells)
     assert all(burst["ms"] > 0 for burst in contest.rounds)
     assert contest.workers["with_numpy"]["versions"] == {"numpy": np.__version__}
 
@@ -112,7 +124,9 @@ def test_workers_do_not_load_tensorflow():
     worker.close()
 
 
-@pytest.mark.parametrize(("depth", "width", "outputs"), [(1, 1, 1), (3, 1, 1), (2, 8, 3), (16, 64, 2)])
+@pytest.mark.parametrize(
+    ("depth", "width", "outputs"), [(1, 1, 1), (3, 1, 1), (2, 8, 3), (16, 64, 2)]
+)
 def test_the_start_moves_at_once(depth, width, outputs):
     factors = start(200, outputs, depth, width)
     assert 0.02 < np.linalg.norm(dense_reference.product(factors)) < 0.5
@@ -138,7 +152,10 @@ def oracle(task, steps):
     """Factors in float64, the optimizers' published formulas."""
     factors = [factor.astype(np.float64) for factor in task.factors]
     x, y = task.x.astype(np.float64), task.y.astype(np.float64)
-    slots = [(np.zeros_like(f), np.full_like(f, task.hyperparameters.get("accumulator", 0.0))) for f in factors]
+    slots = [
+        (np.zeros_like(f), np.full_like(f, task.hyperparameters.get("accumulator", 0.0)))
+        for f in factors
+    ]
     for step in range(1, steps + 1):
         gradient = x.T @ (x @ dense_reference.product(factors) - y) ** (task.p - 1) / y.size
         moved = dense_reference.descend(factors, gradient, 1.0)
@@ -168,7 +185,9 @@ MOVES = {
 
 
 @pytest.mark.parametrize(("module", "name"), TRAINERS, ids=[f"{m}-{n}" for m, n in TRAINERS])
-@pytest.mark.parametrize(("optimizer", "depth", "rate"), SETTINGS, ids=[f"{o}-{d}" for o, d, _ in SETTINGS])
+@pytest.mark.parametrize(
+    ("optimizer", "depth", "rate"), SETTINGS, ids=[f"{o}-{d}" for o, d, _ in SETTINGS]
+)
 def test_every_contestant_takes_the_same_steps(module, name, optimizer, depth, rate):
     trainer = getattr(pytest.importorskip(f"experiments.peers.{module}"), name)
     runs = 3 if name in ("SweepTrainer", "VectorizedScan") else 1

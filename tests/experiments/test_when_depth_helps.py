@@ -9,30 +9,75 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.depth_scan import Task, balanced_start, fewest_steps
-from experiments.when_depth_helps import main
-from experiments.when_depth_helps_cells import cell_table, with_speed_up
-from experiments.when_depth_helps_claims import ceiling, claims_of
-from experiments.when_depth_helps_theory import label_kurtosis, theory
+from experiments.when_depth_helps.cells import cell_table, with_speed_up
+from experiments.when_depth_helps.claims import ceiling, claims_of
+from experiments.when_depth_helps.depth_scan import Task, balanced_start, fewest_steps
+from experiments.when_depth_helps.experiment import main
+from experiments.when_depth_helps.theory import label_kurtosis, theory
 from overparam_tf import FactorizedDense, LpLoss, Problem, Sweep, Variant
 from overparam_tf.datasets import synthetic_regression
 from tests.event_files import events
 from tests.experiments.refusals import assert_refused
 
-FIGURES = ["phase_diagram_0_05", "phase_diagram_0_2", "speed_up_against_kurtosis", "speed_up_against_steps"]
+FIGURES = [
+    "phase_diagram_0_05",
+    "phase_diagram_0_2",
+    "speed_up_against_kurtosis",
+    "speed_up_against_steps",
+]
 
 
 def problem(seed=0, **told):
-    x, y = synthetic_regression(40, 5, **{"condition": 50, "kurtosis": 2, "alignment": 0.5} | told, seed=seed)
+    x, y = synthetic_regression(
+        40, 5, **{"condition": 50, "kurtosis": 2, "alignment": 0.5} | told, seed=seed
+    )
     return Problem("small", x, y, "generated", "none", synthetic=True)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    grid = ["--conditions", "1", "300", "--kurtoses", "2", "6", "--alignments", "0.25", "0.9", "--powers", "2", "4"]
-    size = ["--rows", "30", "--features", "4", "--steps", "150", "--targets", "0.2", "0.05", "--seeds", "0", "1"]
-    main(["--logdir", str(logdir), "--quiet", "--data", "synthetic", "--rates-per-decade", "4", *grid, *size])
+    grid = [
+        "--conditions",
+        "1",
+        "300",
+        "--kurtoses",
+        "2",
+        "6",
+        "--alignments",
+        "0.25",
+        "0.9",
+        "--powers",
+        "2",
+        "4",
+    ]
+    size = [
+        "--rows",
+        "30",
+        "--features",
+        "4",
+        "--steps",
+        "150",
+        "--targets",
+        "0.2",
+        "0.05",
+        "--seeds",
+        "0",
+        "1",
+    ]
+    main(
+        [
+            "--logdir",
+            str(logdir),
+            "--quiet",
+            "--data",
+            "synthetic",
+            "--rates-per-decade",
+            "4",
+            *grid,
+            *size,
+        ]
+    )
     return next((logdir / "when_depth_helps").iterdir())
 
 
@@ -59,12 +104,18 @@ def test_the_best_rate_is_the_best_of_a_sweep_over_the_grid(depth):
     data, steps = problem(seed=1), 400
     task = Task.of(data, 4, (0.05,))
     rates = tuple(task.rates(depth, 1.0, per_decade=8).tolist())
-    variant = Variant("GD", depth=depth, learning_rates=rates, seeds=(3,), initial_factors="balanced")
-    sweep = Sweep(data, [variant], LpLoss(4), "float64").run(steps, targets={"target": task.targets[0]})
+    variant = Variant(
+        "GD", depth=depth, learning_rates=rates, seeds=(3,), initial_factors="balanced"
+    )
+    sweep = Sweep(data, [variant], LpLoss(4), "float64").run(
+        steps, targets={"target": task.targets[0]}
+    )
     outcome = fewest_steps(task, depth, 1.0, 8, seed=3, limit=steps, dtype="float64")
     assert outcome.steps[0] == sweep.runs["steps_to_target"].min()
     layer = variant.layer(5, 1, seed=3)
-    np.testing.assert_allclose(balanced_start(5, depth, 3)[0], layer.factors[0].numpy()[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        balanced_start(5, depth, 3)[0], layer.factors[0].numpy()[:, 0], rtol=1e-5
+    )
 
 
 def test_at_depth_one_the_unit_is_the_limit_of_the_first_steps():
@@ -96,7 +147,9 @@ CELLS = {  # steps of depth 1 and 2 by seed -> speed-up, bound
 def test_a_cell_says_what_its_seeds_know(case):
     seeds, speed_up, bound = CELLS[case]
     rows = pd.DataFrame(seeds, columns=["steps_1", "steps_2"])
-    rows = rows.assign(problem="generated", target=0.1, p=4, alignment=0.5, condition=10.0, kurtosis=3.0)
+    rows = rows.assign(
+        problem="generated", target=0.1, p=4, alignment=0.5, condition=10.0, kurtosis=3.0
+    )
     cell = cell_table(with_speed_up(rows, limit=100)).iloc[0]
     assert cell["bound"] == bound and cell["speed_up"] == pytest.approx(speed_up, nan_ok=True)
     assert cell["seeds"] == len(seeds)
@@ -117,7 +170,9 @@ def test_the_theory_of_two_examples_gains_about_two():
 
 def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
-    assert config["data"]["measured"]["kurtosis"] > 5 and {"command", "commit", "versions"} <= set(config)
+    assert config["data"]["measured"]["kurtosis"] > 5 and {"command", "commit", "versions"} <= set(
+        config
+    )
     results = pd.read_csv(finished / "results.csv")
     # p = 2: one kurtosis stands for all; the data: the first target of each p.
     assert len(results) == (2 * 1 * 2 + 2 * 2 * 2) * 2 * 2 + 2
@@ -132,13 +187,22 @@ def test_redraw_needs_only_the_folder(finished, capsys):
     shown = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert "L4: depth 2 takes fewer steps" in shown
-    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(events(finished / "tb" / "charts"))
+    assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(
+        events(finished / "tb" / "charts")
+    )
 
 
 def test_claims_follow_the_numbers():
     axes = {"problem": "generated", "target": 0.1, "p": 4, "alignment": 0.5, "seed": 0}
     rows = [
-        {**axes, "condition": c, "kurtosis": k, "steps_1": 20 * c + k, "steps_2": 20, "at_edge_1": c > 5}
+        {
+            **axes,
+            "condition": c,
+            "kurtosis": k,
+            "steps_1": 20 * c + k,
+            "steps_2": 20,
+            "at_edge_1": c > 5,
+        }
         for c in (1.0, 2.0, 9.0)
         for k in (1, 9)
     ]
@@ -148,7 +212,9 @@ def test_claims_follow_the_numbers():
     assert verdicts["L4: a larger condition number makes the speed-up larger"]
     assert verdicts["L4: a heavier tail makes the speed-up larger"]
     assert verdicts["L4: less alignment makes the speed-up larger"] is None
-    assert not verdicts["L4: no speed-up is above what the curvature loses on the way, target^-(p-2)/p"]
+    assert not verdicts[
+        "L4: no speed-up is above what the curvature loses on the way, target^-(p-2)/p"
+    ]
     assert not verdicts["no best rate lies at an edge of its grid"]
 
 
@@ -172,4 +238,6 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("when_depth_helps", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys)
+    assert_refused(
+        "when_depth_helps", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys
+    )

@@ -11,7 +11,9 @@ array = ops.convert_to_numpy
 def assert_close(actual, expected):
     """Compare in units of the largest entry expected."""
     actual, expected = array(actual), array(expected)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=ROUNDING * max(1, np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(
+        actual, expected, rtol=0, atol=ROUNDING * max(1, np.abs(expected).max(initial=0))
+    )
 
 
 def randomised(layer, input_shape, seed=0):

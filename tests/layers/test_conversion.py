@@ -15,18 +15,42 @@ CONV = {"filters": 6, "kernel_size": 3, "padding": "same"}
 # Factorised class, plain layer, input shape.
 PLAIN = {
     "dense": (FactorizedDense, lambda: keras.layers.Dense(3, activation="relu", **COMMON), (4, 5)),
-    "dense, wide": (FactorizedDense, lambda: keras.layers.Dense(7, use_bias=False, **COMMON), (4, 5)),
+    "dense, wide": (
+        FactorizedDense,
+        lambda: keras.layers.Dense(7, use_bias=False, **COMMON),
+        (4, 5),
+    ),
     "conv": (
         FactorizedConv2D,
         lambda: keras.layers.Conv2D(**CONV, strides=2, activation="elu", **COMMON),
         (2, 7, 8, 4),
     ),
-    "conv, groups": (FactorizedConv2D, lambda: keras.layers.Conv2D(6, (1, 3), groups=2, **COMMON), (2, 7, 8, 4)),
-    "conv, 1x1": (FactorizedConv2D, lambda: keras.layers.Conv2D(6, 1, strides=2, **COMMON), (2, 7, 8, 4)),
-    "conv, dilated": (FactorizedConv2D, lambda: keras.layers.Conv2D(6, 3, dilation_rate=2, **COMMON), (2, 7, 8, 4)),
-    "conv, 1 to 50": (FactorizedConv2D, lambda: keras.layers.Conv2D(50, 3, use_bias=False, **COMMON), (2, 5, 5, 1)),
+    "conv, groups": (
+        FactorizedConv2D,
+        lambda: keras.layers.Conv2D(6, (1, 3), groups=2, **COMMON),
+        (2, 7, 8, 4),
+    ),
+    "conv, 1x1": (
+        FactorizedConv2D,
+        lambda: keras.layers.Conv2D(6, 1, strides=2, **COMMON),
+        (2, 7, 8, 4),
+    ),
+    "conv, dilated": (
+        FactorizedConv2D,
+        lambda: keras.layers.Conv2D(6, 3, dilation_rate=2, **COMMON),
+        (2, 7, 8, 4),
+    ),
+    "conv, 1 to 50": (
+        FactorizedConv2D,
+        lambda: keras.layers.Conv2D(50, 3, use_bias=False, **COMMON),
+        (2, 5, 5, 1),
+    ),
     "conv, 50 to 1": (FactorizedConv2D, lambda: keras.layers.Conv2D(1, 3, **COMMON), (2, 5, 5, 50)),
-    "query": (FactorizedEinsumDense, lambda: keras.layers.EinsumDense(**EINSUM, **COMMON), (2, 3, 4)),
+    "query": (
+        FactorizedEinsumDense,
+        lambda: keras.layers.EinsumDense(**EINSUM, **COMMON),
+        (2, 3, 4),
+    ),
     "value": (
         FactorizedEinsumDense,
         lambda: keras.layers.EinsumDense("abcd,cde->abe", (None, 5), **COMMON),
@@ -78,7 +102,9 @@ def grams(left, right):
 
 
 @pytest.mark.parametrize("depth", [2, 3, 4, 6])
-@pytest.mark.parametrize("case", ["dense", "conv", "conv, 1x1", "conv, 1 to 50", "conv, 50 to 1", "query", "value"])
+@pytest.mark.parametrize(
+    "case", ["dense", "conv", "conv, 1x1", "conv, 1 to 50", "conv, 50 to 1", "query", "value"]
+)
 def test_a_balanced_split_is_balanced(case, depth):
     _, layer, _ = converted(case, depth, "balanced")
     for left, right in zip(layer.factors[:-1], layer.factors[1:], strict=True):
@@ -94,7 +120,9 @@ def test_a_balanced_split_of_a_convolution_has_the_least_norm():
         rng = np.random.default_rng(seed)
         a, b = (np.eye(n) + 0.1 * rng.normal(size=(n, n)) for n in middle.shape[2:])
         same = first @ a, np.linalg.inv(a) @ middle @ b, np.linalg.inv(b) @ last
-        np.testing.assert_allclose(same[0][0, 0] @ same[1] @ same[2][0, 0], array(layer.kernel), atol=1e-9)
+        np.testing.assert_allclose(
+            same[0][0, 0] @ same[1] @ same[2][0, 0], array(layer.kernel), atol=1e-9
+        )
         assert sum(np.sum(factor**2) for factor in same) > least
 
 
@@ -134,7 +162,9 @@ def test_noise_is_relative_and_seeded(case):
     noisy = []
     for seed in (1, 1, 2):
         layer.assign_kernel(kernel, noise=0.01, seed=seed)
-        noisy.append([array(factor) - start for factor, start in zip(layer.factors, exact, strict=True)])
+        noisy.append(
+            [array(factor) - start for factor, start in zip(layer.factors, exact, strict=True)]
+        )
     for first, again, other, start in zip(*noisy, exact, strict=True):
         np.testing.assert_array_equal(first, again)
         assert np.abs(first - other).max() > 0
@@ -156,8 +186,14 @@ def test_a_bias_goes_to_the_last_factor():
 def test_configuration_survives_there_and_back(case):
     factorised, make, _ = PLAIN[case]
     plain = make()
-    plain.kernel_initializer, plain.bias_initializer = keras.initializers.HeNormal(3), keras.initializers.Ones()
-    plain.kernel_regularizer, plain.bias_regularizer = keras.regularizers.L1(0.1), keras.regularizers.L2(0.2)
+    plain.kernel_initializer, plain.bias_initializer = (
+        keras.initializers.HeNormal(3),
+        keras.initializers.Ones(),
+    )
+    plain.kernel_regularizer, plain.bias_regularizer = (
+        keras.regularizers.L1(0.1),
+        keras.regularizers.L2(0.2),
+    )
     plain.activity_regularizer, plain.trainable = keras.regularizers.L2(0.3), False
     layer = factorised.from_plain(plain, depth=3, factor_regularizer="l2")
     assert not plain.built and not layer.built
@@ -166,7 +202,9 @@ def test_configuration_survives_there_and_back(case):
 
 def test_options_go_before_the_plain_configuration():
     plain = keras.layers.Dense(3, activation="relu", dtype="mixed_float16")
-    layer = FactorizedDense.from_plain(plain, 2, 7, name="other", activation=None, contraction="chain")
+    layer = FactorizedDense.from_plain(
+        plain, 2, 7, name="other", activation=None, contraction="chain"
+    )
     assert (layer.name, layer.width, layer.contraction) == ("other", 7, "chain")
     assert layer.activation is keras.activations.linear
     assert layer.dtype_policy.name == "mixed_float16"
@@ -199,11 +237,14 @@ class SpecialDense(keras.layers.Dense):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: keras.layers.Conv2D(3, 3), "expected a keras.layers.Dense. Received: Conv2D"),
-        (lambda: SpecialDense(3), "expected a keras.layers.Dense. Received: SpecialDense"),
+        (lambda: keras.layers.Conv2D(3, 3), "Expected a keras.layers.Dense. Received: Conv2D"),
+        (lambda: SpecialDense(3), "Expected a keras.layers.Dense. Received: SpecialDense"),
         (with_lora, "without LoRA: merge its weights.*lora_rank=2"),
         (quantised, "not quantised: convert before quantising.*'int8'"),
-        (lambda: keras.layers.Dense(3, kernel_constraint="non_neg", name="head"), "without constraints.*head"),
+        (
+            lambda: keras.layers.Dense(3, kernel_constraint="non_neg", name="head"),
+            "without constraints.*head",
+        ),
         (lambda: keras.layers.Dense(3, bias_constraint="non_neg"), "without constraints"),
     ],
 )
@@ -215,21 +256,36 @@ def test_plain_layers_that_are_refused(make, message):
 @pytest.mark.parametrize(
     ("assign", "message"),
     [
-        (lambda layer: layer.assign_kernel(np.ones((3, 3, 6))), r"kernel of shape \(3, 3, 4, 6\).*=\(3, 3, 6\)"),
+        (
+            lambda layer: layer.assign_kernel(np.ones((3, 3, 6))),
+            r"kernel of shape \(3, 3, 4, 6\).*=\(3, 3, 6\)",
+        ),
         (lambda layer: layer.assign_kernel(np.full((3, 3, 4, 6), np.nan)), "finite entries"),
         (
             lambda layer: layer.assign_kernel(np.ones((3, 3, 4, 6)), "half"),
             "balanced, identity. Received: split='half'",
         ),
-        (lambda layer: layer.assign_kernel(np.ones((3, 3, 4, 6)), noise=-1), "finite noise >= 0. Received: noise=-1"),
-        (lambda layer: layer.assign_kernel(RNG.normal(size=(3, 3, 4, 6))), "widths >= 4 in front.*width of 3"),
-        (lambda layer: layer.assign_kernel(np.ones((3, 3, 4, 6)), "identity"), r"widths >= 4.*>= 6 behind.*=\[3, 3\]"),
-        (lambda layer: layer.assign_bias(np.ones(5)), r"bias of shape \(6,\). Received: bias.shape=\(5,\)"),
+        (
+            lambda layer: layer.assign_kernel(np.ones((3, 3, 4, 6)), noise=-1),
+            "finite noise >= 0. Received: noise=-1",
+        ),
+        (
+            lambda layer: layer.assign_kernel(RNG.normal(size=(3, 3, 4, 6))),
+            "widths >= 4 in front.*width of 3",
+        ),
+        (
+            lambda layer: layer.assign_kernel(np.ones((3, 3, 4, 6)), "identity"),
+            r"widths >= 4.*>= 6 behind.*=\[3, 3\]",
+        ),
+        (
+            lambda layer: layer.assign_bias(np.ones(5)),
+            r"bias of shape \(6,\). Received: bias.shape=\(5,\)",
+        ),
     ],
 )
 def test_what_a_layer_refuses(assign, message):
     layer = FactorizedConv2D(6, 3, depth=3, width=3)
-    with pytest.raises(InputError, match="expected a built layer"):
+    with pytest.raises(InputError, match="Expected a built layer"):
         assign(layer)
     layer.build((None, 8, 8, 4))
     with pytest.raises(InputError, match=message) as raised:
@@ -241,5 +297,7 @@ def test_a_layer_without_bias_takes_none():
     layer = FactorizedDense(2, use_bias=False)
     layer.build((None, 3))
     layer.assign_bias(None)
-    with pytest.raises(InputError, match="expected None, as this layer has no bias after its last factor"):
+    with pytest.raises(
+        InputError, match="Expected None, as this layer has no bias after its last factor"
+    ):
         layer.assign_bias([1.0, 2.0])

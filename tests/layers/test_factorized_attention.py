@@ -33,7 +33,9 @@ def test_converted_attention_is_the_same_function(options, depth, width):
     verify_equivalent(model, deep, rtol=1e-5)
     attention = deep.get_layer("attention")
     assert isinstance(attention, FactorizedMultiHeadAttention)
-    assert [len(projection.factors) for projection in attention.projections] == [depth] * (4 + ("use_gate" in options))
+    assert [len(projection.factors) for projection in attention.projections] == [depth] * (
+        4 + ("use_gate" in options)
+    )
     verify_equivalent(model, collapse(deep), rtol=1e-5)
     penalties = [sum(map(float, map(keras.ops.stop_gradient, m.losses))) for m in (model, deep)]
     assert penalties[0] == pytest.approx(penalties[1], rel=1e-4)
@@ -62,16 +64,24 @@ def test_every_factor_learns():
     before = deep.get_weights()
     deep.compile("sgd", ["mse", None], run_eagerly=True)
     rng = np.random.default_rng(0)
-    deep.train_on_batch([rng.normal(size=(4, 5, 6)), rng.normal(size=(4, 3, 4))], [rng.normal(size=(4, 5, 6)), None])
-    moved = [not np.array_equal(old, new) for old, new in zip(before, deep.get_weights(), strict=True)]
-    paths = [w.path for w in deep.weights if "key/bias" not in w.path]  # the softmax does not see the key's bias
+    deep.train_on_batch(
+        [rng.normal(size=(4, 5, 6)), rng.normal(size=(4, 3, 4))], [rng.normal(size=(4, 5, 6)), None]
+    )
+    moved = [
+        not np.array_equal(old, new) for old, new in zip(before, deep.get_weights(), strict=True)
+    ]
+    paths = [
+        w.path for w in deep.weights if "key/bias" not in w.path
+    ]  # the softmax does not see the key's bias
     assert all(change for change, w in zip(moved, deep.weights, strict=True) if w.path in paths)
 
 
 def test_frozen_projections_stay_frozen():
     model = attend(layers.MultiHeadAttention(2, 3, name="attention"))
     model.get_layer("attention").key_dense.trainable = False
-    flags = [layer.trainable for layer in projections(overparameterize(model).get_layer("attention"))]
+    flags = [
+        layer.trainable for layer in projections(overparameterize(model).get_layer("attention"))
+    ]
     assert flags == [True, False, True, True]
 
 

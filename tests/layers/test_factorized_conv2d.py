@@ -35,8 +35,18 @@ GEOMETRIES = [
 
 def layer_of(sizes="1, k, 1", contraction="chain", shape=(None, 11, 12, INPUTS), **arguments):
     factor_sizes, size = SIZES[sizes]
-    defaults = {"depth": len(factor_sizes), "width": 4, "use_factor_biases": True, "filters": FILTERS}
-    arguments = {"factor_kernel_sizes": factor_sizes, "contraction": contraction, **defaults, **arguments}
+    defaults = {
+        "depth": len(factor_sizes),
+        "width": 4,
+        "use_factor_biases": True,
+        "filters": FILTERS,
+    }
+    arguments = {
+        "factor_kernel_sizes": factor_sizes,
+        "contraction": contraction,
+        **defaults,
+        **arguments,
+    }
     return randomised(FactorizedConv2D(kernel_size=size, dtype="float64", **arguments), shape)
 
 
@@ -69,7 +79,9 @@ def test_chain_and_kernel_are_the_plain_convolution_at_every_pixel(sizes, geomet
 def test_groups(sizes, groups, padding):
     x = RNG.normal(size=(2, 7, 8, INPUTS))
     for contraction in ("chain", "kernel"):
-        layer = layer_of(sizes, contraction, groups=groups, padding=padding, width=8, shape=x.shape, filters=8)
+        layer = layer_of(
+            sizes, contraction, groups=groups, padding=padding, width=8, shape=x.shape, filters=8
+        )
         assert_close(layer(x), as_plain(layer, x.shape)(x))
 
 
@@ -100,7 +112,12 @@ def test_zeros_between_biased_factors_would_be_another_function():
 @pytest.mark.parametrize("biases", [(True, True), (False, True), (True, False), (False, False)])
 def test_biases(biases, contraction):
     use_bias, use_factor_biases = biases
-    layer = layer_of(contraction=contraction, use_bias=use_bias, use_factor_biases=use_factor_biases, padding="same")
+    layer = layer_of(
+        contraction=contraction,
+        use_bias=use_bias,
+        use_factor_biases=use_factor_biases,
+        padding="same",
+    )
     x = RNG.normal(size=(2, 5, 6, INPUTS))
     plain = as_plain(layer, x.shape)
     assert plain.use_bias == (layer.end_to_end_bias is not None) == any(biases)
@@ -109,10 +126,14 @@ def test_biases(biases, contraction):
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_same_padding_of_a_size_known_only_when_it_runs(stride):
-    layer = layer_of("column, 1, row", "chain", padding="same", strides=stride, shape=(None, None, None, INPUTS))
+    layer = layer_of(
+        "column, 1, row", "chain", padding="same", strides=stride, shape=(None, None, None, INPUTS)
+    )
     model = keras.Sequential([keras.Input((None, None, INPUTS), dtype="float64"), layer])
     for height, width in itertools.product((5, 6, 7), (8, 9)):
-        x = RNG.integers(-9, 9, size=(2, height, width, INPUTS)).astype("float64")  # Keras feeds a model float32
+        x = RNG.integers(-9, 9, size=(2, height, width, INPUTS)).astype(
+            "float64"
+        )  # Keras feeds a model float32
         assert_close(model.predict(x, verbose=0), as_plain(layer, x.shape)(x))
 
 
@@ -121,9 +142,9 @@ def test_channels_first(padding):
     arguments = {"padding": padding, "strides": 2}
     last = layer_of(**arguments)
     first = layer_of(data_format="channels_first", shape=(None, INPUTS, 11, 12), **arguments)
-    assert first.compute_output_shape((2, INPUTS, 11, 12)) == as_plain(first, (2, INPUTS, 11, 12)).compute_output_shape(
-        (2, INPUTS, 11, 12)
-    )
+    assert first.compute_output_shape((2, INPUTS, 11, 12)) == as_plain(
+        first, (2, INPUTS, 11, 12)
+    ).compute_output_shape((2, INPUTS, 11, 12))
     if keras.backend.backend() == "tensorflow":
         pytest.skip("TensorFlow has no convolution with channels first on a CPU")
     x = RNG.normal(size=(2, 11, 12, INPUTS))
@@ -152,9 +173,14 @@ def test_default_sizes_and_widths(arguments, factors):
 def test_auto_chooses_by_the_pixels_of_the_batch_also_in_a_graph(rows, monkeypatch):
     layer = layer_of("1, k, 1", "auto", width=6, strides=2, shape=(None, 4, 4, INPUTS))
     assert 1 < layer._kernel_pays_above < 64  # an output pixel for each image
-    model, x = keras.Sequential([keras.Input((4, 4, INPUTS), dtype="float64"), layer]), np.ones((rows, 4, 4, INPUTS))
+    model, x = (
+        keras.Sequential([keras.Input((4, 4, INPUTS), dtype="float64"), layer]),
+        np.ones((rows, 4, 4, INPUTS)),
+    )
     unchosen = "_through_kernel" if rows == 1 else "_through_chain"
-    monkeypatch.setattr(layer, unchosen, lambda x: ops.full((ops.shape(x)[0], 1, 1, FILTERS), np.nan, "float64"))
+    monkeypatch.setattr(
+        layer, unchosen, lambda x: ops.full((ops.shape(x)[0], 1, 1, FILTERS), np.nan, "float64")
+    )
     assert np.isfinite(array(layer(x))).all()
     assert np.isfinite(model.predict(x, batch_size=rows, verbose=0)).all()
 
@@ -163,7 +189,13 @@ def test_a_kernel_initializer_is_split():
     glorot = keras.initializers.GlorotUniform(seed=3)
     for depth, groups in itertools.product([1, 2, 3, 4], [1, 2]):
         layer = FactorizedConv2D(
-            FILTERS, 3, depth=depth, groups=groups, kernel_initializer=glorot, dtype="float64", name=f"layer{depth}"
+            FILTERS,
+            3,
+            depth=depth,
+            groups=groups,
+            kernel_initializer=glorot,
+            dtype="float64",
+            name=f"layer{depth}",
         )
         layer.build((None, 8, 8, INPUTS))
         expected = glorot((3, 3, INPUTS // groups, FILTERS), dtype="float64")
@@ -188,25 +220,44 @@ def test_a_kernel_initializer_is_split():
             r"depth = 3 kernel sizes. Received: factor_kernel_sizes=\[3, 1\]",
         ),
         ({"factor_kernel_sizes": [3, 3]}, r"kernel_size|compose to \(5, 5\)"),
-        ({"factor_kernel_sizes": [3, 0]}, "positive integer for factor_kernel_sizes. Received: .*=0"),
+        (
+            {"factor_kernel_sizes": [3, 0]},
+            "positive integer for factor_kernel_sizes. Received: .*=0",
+        ),
         ({"factor_kernel_sizes": [(3, 1, 1), 1]}, "an int or two for each factor"),
-        ({"factor_kernel_sizes": [2, 2], "kernel_initializer": "zeros"}, "at most one factor larger than 1x1"),
-        ({"width": 3, "kernel_initializer": "glorot_uniform"}, "widths >= 6, the rank of the kernel"),
-        ({"depth": 3, "width": [3, 6], "kernel_initializer": "glorot_uniform"}, "widths >= 4 in front of the spatial"),
-        ({"depth": 3, "width": [4, 5], "kernel_initializer": "glorot_uniform"}, "widths >= 6 behind the spatial"),
+        (
+            {"factor_kernel_sizes": [2, 2], "kernel_initializer": "zeros"},
+            "at most one factor larger than 1x1",
+        ),
+        (
+            {"width": 3, "kernel_initializer": "glorot_uniform"},
+            "widths >= 6, the rank of the kernel",
+        ),
+        (
+            {"depth": 3, "width": [3, 6], "kernel_initializer": "glorot_uniform"},
+            "widths >= 4 in front of the spatial",
+        ),
+        (
+            {"depth": 3, "width": [4, 5], "kernel_initializer": "glorot_uniform"},
+            "widths >= 6 behind the spatial",
+        ),
         ({"kernel_size": 9}, "output size would be zero or negative"),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message) as raised:
-        FactorizedConv2D(**{"filters": FILTERS, "kernel_size": 3, **arguments}).build((None, 8, 8, INPUTS))
+        FactorizedConv2D(**{"filters": FILTERS, "kernel_size": 3, **arguments}).build(
+            (None, 8, 8, INPUTS)
+        )
     assert "\n" not in str(raised.value)
 
 
 def test_bad_inputs():
-    with pytest.raises(InputError, match=r"known number of channels.*Received: input_shape=\(None, 8, 8, None\)"):
+    with pytest.raises(
+        InputError, match=r"known number of channels.*Received: input_shape=\(None, 8, 8, None\)"
+    ):
         FactorizedConv2D(FILTERS, 3).build((None, 8, 8, None))
-    with pytest.raises(ValueError, match="expected ndim=4"):
+    with pytest.raises(ValueError, match="Expected ndim=4"):
         FactorizedConv2D(FILTERS, 3)(np.ones((8, 8, 4)))
-    with pytest.raises(ValueError, match="expected axis -1"):
+    with pytest.raises(ValueError, match="Expected axis -1"):
         layer_of()(np.ones((2, 8, 8, 5)))

@@ -15,12 +15,18 @@ IMAGES = RNG.normal(size=(8, 6, 7, 4)).astype("float32")
 TOKENS = RNG.normal(size=(8, 3, 4)).astype("float32")
 QUERY = {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"}
 LAYERS = {
-    "conv": (FactorizedConv2D, {"filters": 6, "kernel_size": 3, "padding": "same", "strides": 2}, IMAGES),
+    "conv": (
+        FactorizedConv2D,
+        {"filters": 6, "kernel_size": 3, "padding": "same", "strides": 2},
+        IMAGES,
+    ),
     "query": (FactorizedEinsumDense, QUERY, TOKENS),
 }
 
 
-@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")  # Keras's test trains from a generator
+@pytest.mark.filterwarnings(
+    "ignore:`shuffle=True` was passed"
+)  # Keras's test trains from a generator
 class KerasLayerTest(TestCase):
     def check(self, layer, arguments, shapes, trainable, losses=0):
         input_shape, output_shape = shapes
@@ -60,7 +66,12 @@ class KerasLayerTest(TestCase):
         self.check(FactorizedConv2D, arguments, ((2, 7, 8, 4), (2, 4, 4, 6)), trainable=6, losses=2)
 
     def test_conv2d_dilated(self):
-        arguments = {"filters": 6, "kernel_size": 3, "dilation_rate": 2, "kernel_initializer": "glorot_uniform"}
+        arguments = {
+            "filters": 6,
+            "kernel_size": 3,
+            "dilation_rate": 2,
+            "kernel_initializer": "glorot_uniform",
+        }
         self.check(FactorizedConv2D, arguments, ((2, 7, 8, 4), (2, 3, 4, 6)), trainable=3)
 
     def test_einsum_dense(self):
@@ -82,7 +93,9 @@ class KerasLayerTest(TestCase):
             "bias_regularizer": "l2",
             "activity_regularizer": "l1",
         }
-        self.check(FactorizedEinsumDense, arguments, ((2, 4, 3, 2), (2, 4, 5)), trainable=6, losses=6)
+        self.check(
+            FactorizedEinsumDense, arguments, ((2, 4, 3, 2), (2, 4, 5)), trainable=6, losses=6
+        )
 
 
 def fitted(layers, weights, x, y, **compile_arguments):
@@ -112,7 +125,10 @@ def test_a_convolution_trains_as_the_stack_of_its_factors(contraction, jit_compi
         6, 3, 3, [5, 4], strides=2, use_factor_biases=True, contraction=contraction, dtype="float64"
     )
     layer.build(IMAGES.shape)
-    weights, y = [0.5 * RNG.normal(size=weight.shape) for weight in layer.weights], RNG.normal(size=(8, 2, 3, 6))
+    weights, y = (
+        [0.5 * RNG.normal(size=weight.shape) for weight in layer.weights],
+        RNG.normal(size=(8, 2, 3, 6)),
+    )
     expected_losses, expected = fitted(stack, weights, IMAGES, y, jit_compile=jit_compile)
     losses, actual = fitted([layer], weights, IMAGES, y, jit_compile=jit_compile)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
@@ -125,7 +141,12 @@ def test_a_convolution_trains_as_the_stack_of_its_factors(contraction, jit_compi
 def test_a_model_survives_saving(case, tmp_path):
     factorised, arguments, x = LAYERS[case]
     layer = factorised(
-        depth=3, width=9, use_factor_biases=True, activation="tanh", kernel_regularizer="l2", **arguments
+        depth=3,
+        width=9,
+        use_factor_biases=True,
+        activation="tanh",
+        kernel_regularizer="l2",
+        **arguments,
     )
     model = keras.Sequential([keras.Input(x.shape[1:]), layer])
     model.save(tmp_path / "model.keras")
@@ -138,11 +159,15 @@ def test_a_model_survives_saving(case, tmp_path):
 @pytest.mark.parametrize("case", LAYERS)
 def test_mixed_precision(case, contraction):
     factorised, arguments, x = LAYERS[case]
-    layer = factorised(dtype="mixed_float16", contraction=contraction, kernel_regularizer="l2", **arguments)
+    layer = factorised(
+        dtype="mixed_float16", contraction=contraction, kernel_regularizer="l2", **arguments
+    )
     assert keras.backend.standardize_dtype(layer(x).dtype) == "float16"
     assert {weight.dtype for weight in layer.weights} == {"float32"}
     (penalty,) = layer.losses
-    np.testing.assert_allclose(array(penalty), 0.01 * np.sum(np.square(array(layer.kernel))), rtol=1e-5)
+    np.testing.assert_allclose(
+        array(penalty), 0.01 * np.sum(np.square(array(layer.kernel))), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("case", LAYERS)
@@ -152,7 +177,9 @@ def test_a_layer_built_inside_a_symbolic_call(case):
     class Nested(keras.Model):
         def __init__(self):
             super().__init__()
-            self.layer = factorised(depth=3, kernel_initializer=keras.initializers.HeNormal(1), **arguments)
+            self.layer = factorised(
+                depth=3, kernel_initializer=keras.initializers.HeNormal(1), **arguments
+            )
 
         def call(self, x):
             return self.layer(x) + self.layer(2 * x)

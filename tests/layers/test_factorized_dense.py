@@ -63,9 +63,14 @@ def test_end_to_end_kernel_and_bias_are_the_affine_map(case):
 def test_auto_chooses_by_the_rows_of_the_batch_also_in_a_graph(rows, monkeypatch):
     layer = built()
     assert 2 < layer._kernel_pays_above < 2000
-    model, x = keras.Sequential([keras.Input((INPUTS,), dtype="float64"), layer]), np.ones((rows, INPUTS))
+    model, x = (
+        keras.Sequential([keras.Input((INPUTS,), dtype="float64"), layer]),
+        np.ones((rows, INPUTS)),
+    )
     for unchosen in ("_through_chain",) if rows == 2000 else ("_through_kernel",):
-        monkeypatch.setattr(layer, unchosen, lambda x: ops.full((*ops.shape(x)[:-1], UNITS), np.nan, x.dtype))
+        monkeypatch.setattr(
+            layer, unchosen, lambda x: ops.full((*ops.shape(x)[:-1], UNITS), np.nan, x.dtype)
+        )
     assert np.isfinite(array(layer(x))).all()
     assert np.isfinite(model.predict(x, batch_size=rows, verbose=0)).all()
 
@@ -90,15 +95,27 @@ def fitted(layers, weights, x, y, **compile_arguments):
 
 @pytest.mark.parametrize(
     ("contraction", "jit_compile"),
-    [pytest.param("auto", True, marks=needs_xla), ("auto", False), ("kernel", False), ("chain", False)],
+    [
+        pytest.param("auto", True, marks=needs_xla),
+        ("auto", False),
+        ("kernel", False),
+        ("chain", False),
+    ],
 )
 def test_factor_biases_train_as_a_stack_of_biased_dense_layers(contraction, jit_compile):
     x, y = RNG.normal(size=(24, INPUTS)), RNG.normal(size=(24, UNITS))  # 24 rows: a last batch of 4
     stack = [keras.layers.Dense(width, dtype="float64") for width in (4, 2, UNITS)]
     layer = FactorizedDense(
-        UNITS, depth=3, width=[4, 2], use_factor_biases=True, contraction=contraction, dtype="float64"
+        UNITS,
+        depth=3,
+        width=[4, 2],
+        use_factor_biases=True,
+        contraction=contraction,
+        dtype="float64",
     )
-    weights = [0.5 * RNG.normal(size=s) for s in [(INPUTS, 4), (4,), (4, 2), (2,), (2, UNITS), (UNITS,)]]
+    weights = [
+        0.5 * RNG.normal(size=s) for s in [(INPUTS, 4), (4,), (4, 2), (2,), (2, UNITS), (UNITS,)]
+    ]
     expected_losses, expected = fitted(stack, weights, x, y, jit_compile=jit_compile)
     losses, actual = fitted([layer], weights, x, y, jit_compile=jit_compile)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-6)
@@ -116,7 +133,9 @@ def test_default_factors_are_near_zero_and_biases_zero():
 
 
 def test_a_seeded_initializer_gives_equal_layers_and_unequal_factors():
-    first, second = (FactorizedDense(4, depth=3, factor_initializer=NearZero(seed=7)) for _ in range(2))
+    first, second = (
+        FactorizedDense(4, depth=3, factor_initializer=NearZero(seed=7)) for _ in range(2)
+    )
     for layer in (first, second):
         layer.build((None, 4))
     for j, (a, b) in enumerate(zip(first.factors, second.factors, strict=True)):
@@ -135,7 +154,9 @@ def test_a_kernel_initializer_is_split_into_balanced_factors():
     glorot = keras.initializers.GlorotUniform(seed=3)
     layer = FactorizedDense(UNITS, depth=3, width=6, kernel_initializer=glorot, dtype="float64")
     layer.build((None, INPUTS))
-    np.testing.assert_allclose(array(layer.kernel), array(glorot((INPUTS, UNITS), dtype="float64")), atol=1e-12)
+    np.testing.assert_allclose(
+        array(layer.kernel), array(glorot((INPUTS, UNITS), dtype="float64")), atol=1e-12
+    )
     first, second, third = (factor.numpy() for factor in layer.factors)
     np.testing.assert_allclose(first.T @ first, second @ second.T, atol=1e-12)
     np.testing.assert_allclose(second.T @ second, third @ third.T, atol=1e-12)
@@ -145,9 +166,13 @@ def test_penalties_on_product_factors_and_biases():
     l1, l2 = keras.regularizers.L1(0.3), keras.regularizers.L2(0.1)
     layer = built(depth=2, kernel_regularizer=l1)
     (product_term,) = layer.losses
-    np.testing.assert_allclose(array(product_term), 0.3 * np.abs(array(layer.kernel)).sum(), rtol=1e-6)
+    np.testing.assert_allclose(
+        array(product_term), 0.3 * np.abs(array(layer.kernel)).sum(), rtol=1e-6
+    )
     layer = built(depth=2, factor_regularizer=l2, bias_regularizer=l1, use_factor_biases=True)
-    expected = [0.1 * np.sum(w**2) if w.ndim == 2 else 0.3 * np.sum(np.abs(w)) for w in layer.get_weights()]
+    expected = [
+        0.1 * np.sum(w**2) if w.ndim == 2 else 0.3 * np.sum(np.abs(w)) for w in layer.get_weights()
+    ]
     np.testing.assert_allclose([array(loss) for loss in layer.losses], expected, rtol=1e-6)
     layer = built(depth=2, factor_regularizer=[l2, None], kernel_regularizer=l1, use_bias=False)
     expected = 0.1 * np.sum(layer.factors[0].numpy() ** 2) + 0.3 * np.abs(array(layer.kernel)).sum()
@@ -169,7 +194,7 @@ def test_penalties_on_product_factors_and_biases():
         ({"contraction": "best"}, "auto, kernel, chain. Received: contraction='best'"),
         ({"factor_initializer": ["zeros"]}, "depth = 2. Received: factor_initializer of length 1"),
         ({"factor_regularizer": ["l2"] * 3}, "depth = 2. Received: factor_regularizer of length 3"),
-        ({"factor_initializer": None}, "expected an initializer.*Received: None"),
+        ({"factor_initializer": None}, "Expected an initializer.*Received: None"),
         ({"kernel_initializer": "glorots"}, "glorots"),
     ],
 )
@@ -179,13 +204,15 @@ def test_bad_arguments(arguments, message):
 
 
 def test_bad_inputs():
-    with pytest.raises(InputError, match=r"known last dimension. Received: input_shape=\(8, None\)"):
+    with pytest.raises(
+        InputError, match=r"known last dimension. Received: input_shape=\(8, None\)"
+    ):
         FactorizedDense(UNITS).build((8, None))
     with pytest.raises(InputError, match=r"widths >= 3.*Received: widths=2, kernel.shape=\(5, 3\)"):
         FactorizedDense(UNITS, width=2, kernel_initializer="glorot_uniform").build((None, INPUTS))
-    with pytest.raises(ValueError, match="expected min_ndim=2"):
+    with pytest.raises(ValueError, match="Expected min_ndim=2"):
         FactorizedDense(UNITS)(np.ones(INPUTS))
-    with pytest.raises(ValueError, match="expected axis -1"):
+    with pytest.raises(ValueError, match="Expected axis -1"):
         built()(np.ones((2, INPUTS + 1)))
     with pytest.raises(AttributeError, match="kernel"):
         FactorizedDense(UNITS).kernel  # noqa: B018

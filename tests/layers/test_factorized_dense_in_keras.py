@@ -14,7 +14,9 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(8, 5)).astype("float32"), RNG.normal(size=(8, 3)).astype("float32")
 
 
-@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")  # Keras's test trains from a generator
+@pytest.mark.filterwarnings(
+    "ignore:`shuffle=True` was passed"
+)  # Keras's test trains from a generator
 class KerasLayerTest(TestCase):
     def check(self, arguments, trainable, losses=0, input_shape=(4, 5)):
         self.run_layer_test(
@@ -33,7 +35,11 @@ class KerasLayerTest(TestCase):
         self.check({}, trainable=3)
 
     def test_penalties(self):
-        arguments = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "activity_regularizer": "l2"}
+        arguments = {
+            "kernel_regularizer": "l2",
+            "bias_regularizer": "l1",
+            "activity_regularizer": "l2",
+        }
         self.check(arguments, trainable=3, losses=3)
 
     def test_everything_else(self):
@@ -83,7 +89,9 @@ class Nested(keras.Model):
 
 
 @pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=needs_xla)])
-@pytest.mark.parametrize("initializer", [{}, {"kernel_initializer": keras.initializers.GlorotNormal(seed=2)}])
+@pytest.mark.parametrize(
+    "initializer", [{}, {"kernel_initializer": keras.initializers.GlorotNormal(seed=2)}]
+)
 def test_a_layer_built_inside_a_symbolic_call(initializer, jit_compile):
     layer = FactorizedDense(3, dtype="float64", use_bias=False, **initializer)
     Nested(layer)(X)
@@ -98,7 +106,9 @@ def test_a_layer_built_inside_a_symbolic_call(initializer, jit_compile):
 def test_a_shared_layer_is_penalised_once_as_dense_is(contraction):
     kernel = RNG.normal(size=(5, 3)).astype("float32")
     dense = keras.layers.Dense(3, use_bias=False, kernel_regularizer="l2")
-    layer = FactorizedDense(3, depth=1, use_bias=False, kernel_regularizer="l2", contraction=contraction)
+    layer = FactorizedDense(
+        3, depth=1, use_bias=False, kernel_regularizer="l2", contraction=contraction
+    )
     losses = []
     for candidate in (dense, layer):
         model = Nested(candidate)
@@ -114,23 +124,35 @@ def test_the_product_penalty_trains_the_product():
     model = keras.Sequential([keras.Input((5,)), layer])
     first, second = (RNG.normal(size=w.shape).astype("float32") for w in layer.factors)
     layer.set_weights([first, second])
-    model.compile(keras.optimizers.SGD(0.01), lambda y, prediction: 0 * ops.sum(prediction, axis=-1))
+    model.compile(
+        keras.optimizers.SGD(0.01), lambda y, prediction: 0 * ops.sum(prediction, axis=-1)
+    )
     model.fit(X, Y, batch_size=8, verbose=0)
     # d/dF_1 of 0.5 |F_1 F_2|^2 is F_1 F_2 F_2^T.
-    np.testing.assert_allclose(layer.factors[0].numpy(), first - 0.01 * first @ second @ second.T, rtol=1e-5)
-    np.testing.assert_allclose(layer.factors[1].numpy(), second - 0.01 * first.T @ first @ second, rtol=1e-5)
+    np.testing.assert_allclose(
+        layer.factors[0].numpy(), first - 0.01 * first @ second @ second.T, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        layer.factors[1].numpy(), second - 0.01 * first.T @ first @ second, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("contraction", ["auto", "kernel", "chain"])
 def test_mixed_precision(contraction):
     layer = FactorizedDense(
-        3, dtype="mixed_float16", contraction=contraction, kernel_regularizer="l2", use_factor_biases=True
+        3,
+        dtype="mixed_float16",
+        contraction=contraction,
+        kernel_regularizer="l2",
+        use_factor_biases=True,
     )
     assert keras.backend.standardize_dtype(layer(X).dtype) == "float16"
     assert {weight.dtype for weight in layer.weights} == {"float32"}
     # Near zero the entries of the kernel are about 1e-4: their squares vanish in float16.
     (penalty,) = layer.losses
-    np.testing.assert_allclose(array(penalty), 0.01 * np.sum(np.square(array(layer.kernel))), rtol=1e-6)
+    np.testing.assert_allclose(
+        array(penalty), 0.01 * np.sum(np.square(array(layer.kernel))), rtol=1e-6
+    )
     assert penalty > 0
 
 

@@ -16,7 +16,13 @@ EQUATIONS = {
     "sequence": ("abc,cd->abd", (2, 3, 4), (None, 6), "d", [(4, 5), (5, 6)]),
     "query": ("abc,cde->abde", (2, 3, 4), (None, 2, 3), "de", [(4, 5), (5, 6)]),
     "attention output": ("abcd,cde->abe", (2, 3, 4, 2), (None, 6), "e", [(8, 5), (5, 6)]),
-    "query over two axes": ("abcd,def->abcef", (2, 3, 2, 4), (None, None, 2, 3), "ef", [(4, 5), (5, 6)]),
+    "query over two axes": (
+        "abcd,def->abcef",
+        (2, 3, 2, 4),
+        (None, None, 2, 3),
+        "ef",
+        [(4, 5), (5, 6)],
+    ),
     "transposed kernel": ("abc,edc->abde", (2, 3, 4), (None, 2, 3), "de", [(4, 5), (5, 6)]),
     "transposed output": ("abc,cde->aedb", (2, 5, 4), (3, 2, None), "e", [(4, 5), (5, 6)]),
     "mixed axes": ("abcd,bed->ace", (2, 3, 4, 5), (None, 6), "e", [(15, 5), (5, 6)]),
@@ -40,7 +46,9 @@ def layer_of(case, **arguments):
 @pytest.mark.parametrize("use_factor_biases", [False, True])
 @pytest.mark.parametrize("case", EQUATIONS)
 def test_every_order_is_the_plain_layer(case, use_factor_biases, depth, contraction):
-    layer = layer_of(case, depth=depth, use_factor_biases=use_factor_biases, contraction=contraction)
+    layer = layer_of(
+        case, depth=depth, use_factor_biases=use_factor_biases, contraction=contraction
+    )
     x = RNG.normal(size=EQUATIONS[case][1])
     plain = as_plain(layer, x.shape)
     assert_close(layer(x), plain(x))
@@ -62,15 +70,21 @@ def test_the_factors_multiply_data_as_matrices(case):
 
 @pytest.mark.parametrize("contraction", ["kernel", "chain"])
 def test_a_bias_lies_along_its_own_axis_also_beside_one_of_equal_size(contraction):
-    layer = FactorizedEinsumDense("abc,cde->aedb", (3, 2, None), bias_axes="e", contraction=contraction)
+    layer = FactorizedEinsumDense(
+        "abc,cde->aedb", (3, 2, None), bias_axes="e", contraction=contraction
+    )
     randomised(layer, (2, 3, 4))
     x = RNG.normal(size=(2, 3, 4)).astype("float32")
-    expected = np.einsum("abc,cde->aedb", x, array(layer.kernel)) + array(layer.bias).reshape(3, 1, 1)
+    expected = np.einsum("abc,cde->aedb", x, array(layer.kernel)) + array(layer.bias).reshape(
+        3, 1, 1
+    )
     np.testing.assert_allclose(array(layer(x)), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_kernel_initializer_sees_the_fans_of_the_layer():
-    layer = FactorizedEinsumDense("abc,cde->abde", (None, 40, 50), kernel_initializer=keras.initializers.HeNormal(1))
+    layer = FactorizedEinsumDense(
+        "abc,cde->abde", (None, 40, 50), kernel_initializer=keras.initializers.HeNormal(1)
+    )
     layer.build((None, 3, 80))
     np.testing.assert_allclose(np.std(array(layer.kernel)), np.sqrt(2 / 80), rtol=0.02)
     first, second = (array(factor) for factor in layer.factors)
@@ -89,7 +103,10 @@ def test_auto_chooses_by_the_rows(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"equation": "ab,bc"}, r"form X,Y->Z, ...X,Y->...Z or X...,Y->Z.... Received: equation='ab,bc'"),
+        (
+            {"equation": "ab,bc"},
+            r"form X,Y->Z, ...X,Y->...Z or X...,Y->Z.... Received: equation='ab,bc'",
+        ),
         ({"equation": "...ab,bc->ac..."}, "of the form"),
         ({"equation": None}, "of the form.*equation=None"),
         ({"equation": "abc,bcd->abd"}, "either the inputs or the outputs.*with axis 'b' in both"),
@@ -114,5 +131,5 @@ def test_bad_arguments(arguments, message):
 def test_bad_inputs():
     with pytest.raises(InputError, match=r"known sizes.*Received: input_shape=\(2, 3, None\)"):
         FactorizedEinsumDense("abc,cd->abd", (None, 6)).build((2, 3, None))
-    with pytest.raises(ValueError, match="expected ndim=3"):
+    with pytest.raises(ValueError, match="Expected ndim=3"):
         layer_of("sequence")(np.ones((2, 4)))

@@ -14,7 +14,11 @@ X, Y = (RNG.normal(size=(20, size)).astype("float32").astype("float64") for size
 KERNEL = 0.6 * RNG.normal(size=(4, 3))
 modes = pytest.mark.parametrize(
     "mode",
-    [pytest.param({"jit_compile": True}, marks=needs_xla), {"jit_compile": False}, {"run_eagerly": True}],
+    [
+        pytest.param({"jit_compile": True}, marks=needs_xla),
+        {"jit_compile": False},
+        {"run_eagerly": True},
+    ],
     ids=["xla", "graph", "eager"],
 )
 
@@ -79,7 +83,10 @@ def test_tracks_balanced_factors_with_a_gap_proportional_to_the_rate(depth):
         factors, bias = reference.balanced_factors(KERNEL, depth), np.zeros(3)
         for _ in range(steps):
             kernel_gradient, bias_gradient = loss_gradients(reference.product(factors), bias)
-            factors, bias = reference.descend(factors, kernel_gradient, rate), bias - rate * bias_gradient
+            factors, bias = (
+                reference.descend(factors, kernel_gradient, rate),
+                bias - rate * bias_gradient,
+            )
         kernel, _ = train(dense_model(EndToEndSGD(rate, depth=depth), jit_compile=False), steps)
         gaps.append(np.linalg.norm(kernel - reference.product(factors)))
     np.testing.assert_allclose(np.divide(gaps[:-1], gaps[1:]), 2, rtol=0.1)
@@ -94,14 +101,22 @@ def test_depth_one_is_keras_sgd():
 def test_learning_rate_schedule():
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([4], [RATE, RATE / 4])
     model = dense_model(EndToEndSGD(schedule, depth=2), jit_compile=False)
-    assert_close(train(model, 10), emulate(10, 2, rate=lambda step: RATE if step <= 4 else RATE / 4))
+    assert_close(
+        train(model, 10), emulate(10, 2, rate=lambda step: RATE if step <= 4 else RATE / 4)
+    )
 
 
 def apply_once(optimizer, **values):
     """One step with gradients of ones; returns by how much each variable moved."""
-    variables = [keras.Variable(value, dtype="float64", name=name) for name, value in values.items()]
-    optimizer.apply([keras.ops.ones(variable.shape, variable.dtype) for variable in variables], variables)
-    return [variable.numpy() - value for variable, value in zip(variables, values.values(), strict=True)]
+    variables = [
+        keras.Variable(value, dtype="float64", name=name) for name, value in values.items()
+    ]
+    optimizer.apply(
+        [keras.ops.ones(variable.shape, variable.dtype) for variable in variables], variables
+    )
+    return [
+        variable.numpy() - value for variable, value in zip(variables, values.values(), strict=True)
+    ]
 
 
 def test_only_matrices_follow_the_rule():
@@ -111,9 +126,13 @@ def test_only_matrices_follow_the_rule():
     assert_close([kernel], [-RATE * reference.literal_sum(np.ones((2, 2)), np.ones((2, 2)), 2)])
 
 
-@pytest.mark.parametrize("kernels", [["^hidden"], ["nothing", "dden"], lambda variable: variable.name == "hidden"])
+@pytest.mark.parametrize(
+    "kernels", [["^hidden"], ["nothing", "dden"], lambda variable: variable.name == "hidden"]
+)
 def test_chosen_kernels(kernels):
-    hidden, other = apply_once(EndToEndSGD(RATE, depth=2, kernels=kernels), hidden=np.eye(2), other=np.eye(2))
+    hidden, other = apply_once(
+        EndToEndSGD(RATE, depth=2, kernels=kernels), hidden=np.eye(2), other=np.eye(2)
+    )
     assert_close([hidden, other], [np.full((2, 2), -2 * RATE), np.full((2, 2), -RATE)])
 
 
@@ -128,10 +147,14 @@ def test_weight_decay_is_n_fold_for_kernels_and_can_be_left_out():
 @pytest.mark.parametrize("kernels", [None, ["dense"]], ids=["as a kernel", "left out"])
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 def test_embedding(kernels, momentum):
-    model = keras.Sequential([keras.layers.Embedding(5, 2), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.layers.Embedding(5, 2), keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
     model.build((None, 3))
     before, _, _ = model.get_weights()
-    model.compile(EndToEndSGD(RATE, depth=2, momentum=momentum, kernels=kernels), "mse", jit_compile=False)
+    model.compile(
+        EndToEndSGD(RATE, depth=2, momentum=momentum, kernels=kernels), "mse", jit_compile=False
+    )
     model.fit(np.array([[0, 1, 3]]), np.ones((1, 1)), epochs=2, verbose=0)
     moved = np.any(model.get_weights()[0] != before, axis=1)
     # P_K(G) spreads a row's gradient over all rows; plain SGD moves the rows of the batch alone.
@@ -143,9 +166,17 @@ def is_wide(variable):
     return variable.shape[-1] > 1
 
 
-@pytest.mark.parametrize("kernels", [None, ["kernel"], is_wide], ids=["all", "patterns", "function"])
+@pytest.mark.parametrize(
+    "kernels", [None, ["kernel"], is_wide], ids=["all", "patterns", "function"]
+)
 def test_config_round_trip(kernels):
-    options = {"depth": 2.5, "weight_decay": 0.25, "momentum": 0.5, "kernels": kernels, "clipnorm": 1.0}
+    options = {
+        "depth": 2.5,
+        "weight_decay": 0.25,
+        "momentum": 0.5,
+        "kernels": kernels,
+        "clipnorm": 1.0,
+    }
     config = keras.optimizers.serialize(EndToEndSGD(RATE, **options))
     again = keras.optimizers.deserialize(config)
     assert {name: getattr(again, name) for name in options} == options
@@ -161,10 +192,14 @@ def test_saved_model_goes_on_training_where_it_stopped(tmp_path):
     model.save(tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert isinstance(model.optimizer, EndToEndSGD)
-    assert_close(train(model, 5), train(dense_model(optimizer(), jit_compile=False), 10), tolerance=1e-14)
+    assert_close(
+        train(model, 5), train(dense_model(optimizer(), jit_compile=False), 10), tolerance=1e-14
+    )
 
 
-@pytest.mark.parametrize("mode", [{"jit_compile": False}, {"run_eagerly": True}], ids=["graph", "eager"])
+@pytest.mark.parametrize(
+    "mode", [{"jit_compile": False}, {"run_eagerly": True}], ids=["graph", "eager"]
+)
 def test_divergence_gives_nan_rather_than_an_error(mode):
     kernel, _ = train(dense_model(EndToEndSGD(1e6, depth=3), **mode), 20)
     assert np.isnan(kernel).all()

@@ -81,7 +81,9 @@ def test_a_schedule_is_followed(name):
     start, gradients = np.ones(3), np.ones((4, 3))
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1], [0.5, 1e-9])
     once = trained(legacy_2019(name, 0.5), start, gradients[:2])
-    np.testing.assert_allclose(trained(legacy_2019(name, schedule), start, gradients), once, atol=1e-6)
+    np.testing.assert_allclose(
+        trained(legacy_2019(name, schedule), start, gradients), once, atol=1e-6
+    )
 
 
 def test_names_are_read_in_any_case():
@@ -97,5 +99,7 @@ def test_bad_name(name):
 
 @pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), float("inf"), True, "fast", [0.1]])
 def test_bad_learning_rate(rate):
-    with pytest.raises(InputError, match=r"positive, finite learning rate.*Received: learning_rate="):
+    with pytest.raises(
+        InputError, match=r"positive, finite learning rate.*Received: learning_rate="
+    ):
         legacy_2019("sgd", rate)

@@ -22,7 +22,9 @@ def test_a_run_never_takes_the_place_of_another(tmp_path):
     assert [first.name, second.name] == ["run", "run-2"]
 
 
-@pytest.mark.parametrize("name", ["", "..", "../up", "a/b", ".hidden", "a\nb", "x" * 200, "-flag", "nul\0"])
+@pytest.mark.parametrize(
+    "name", ["", "..", "../up", "a/b", ".hidden", "a\nb", "x" * 200, "-flag", "nul\0"]
+)
 def test_names_cannot_leave_the_log_folder(tmp_path, name):
     with pytest.raises(InputError, match="Received"):
         RunFolder.create(tmp_path, "experiment", name)
@@ -88,6 +90,12 @@ def test_a_finished_run_needs_no_checkpoints(tmp_path):
     folder.write_config({"seed": 1})
     folder.checkpoints.mkdir()
     folder.write_status(RunFolder.INTERRUPTED)
-    assert folder.checkpoints.exists() and folder.read_config() == {"seed": 1, "status": "interrupted"}
+    assert folder.checkpoints.exists() and folder.read_config() == {
+        "seed": 1,
+        "status": "interrupted",
+    }
     folder.write_status(RunFolder.FINISHED)
-    assert not folder.checkpoints.exists() and folder.read_config() == {"seed": 1, "status": "finished"}
+    assert not folder.checkpoints.exists() and folder.read_config() == {
+        "seed": 1,
+        "status": "finished",
+    }

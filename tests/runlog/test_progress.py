@@ -14,8 +14,12 @@ NAN = float("nan")
 
 def shown(quiet=False, width=160, **console):
     stream = io.StringIO()
-    with ProgressReport("sweep", quiet, Console(file=stream, width=width, quiet=quiet, **console)) as report:
-        report(Progress(100, 1000, 9.0, {"GD": 0.75, "Adam": 0.5}, 100))  # most of the nine seconds went to compiling
+    with ProgressReport(
+        "sweep", quiet, Console(file=stream, width=width, quiet=quiet, **console)
+    ) as report:
+        report(
+            Progress(100, 1000, 9.0, {"GD": 0.75, "Adam": 0.5}, 100)
+        )  # most of the nine seconds went to compiling
         report(Progress(500, 1000, 11.0, {"GD": 0.5, "Adam": 0.25}, 500))
         report(Progress(1000, 1000, 13.5, {"GD": 0.125, "Adam": NAN}, 1000))
     return stream.getvalue()
@@ -39,7 +43,8 @@ def test_the_rate_counts_from_the_first_report():
 
 
 @pytest.mark.parametrize(
-    ("losses", "best"), [({"GD": 0.5, "Adam": 0.25, "wild": NAN}, "Adam"), ({"GD": NAN}, None), ({}, None)]
+    ("losses", "best"),
+    [({"GD": 0.5, "Adam": 0.25, "wild": NAN}, "Adam"), ({"GD": NAN}, None), ({}, None)],
 )
 def test_the_best_variant(losses, best):
     assert best_variant(losses) == best

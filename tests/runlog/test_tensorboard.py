@@ -36,7 +36,9 @@ def test_a_trial_has_curve_outcome_and_hyperparameters(log, tmp_path):
 
 
 def _hparams(found, tag):
-    return plugin_data_pb2.HParamsPluginData.FromString(found[tag][0][1].metadata.plugin_data.content)
+    return plugin_data_pb2.HParamsPluginData.FromString(
+        found[tag][0][1].metadata.plugin_data.content
+    )
 
 
 def test_trials_of_two_logs_are_not_taken_for_repetitions_of_one(tmp_path):
@@ -44,7 +46,11 @@ def test_trials_of_two_logs_are_not_taken_for_repetitions_of_one(tmp_path):
     for name in ("first", "second"):
         folder = tmp_path / "experiment" / name / "tb"
         TensorBoardLog(folder).trial("GD", {"depth": 1}, {}, ([], []))
-        groups.add(_hparams(events(folder / "GD"), "_hparams_/session_start_info").session_start_info.group_name)
+        groups.add(
+            _hparams(
+                events(folder / "GD"), "_hparams_/session_start_info"
+            ).session_start_info.group_name
+        )
     assert groups == {"experiment/first/GD", "experiment/second/GD"}
 
 
@@ -60,7 +66,9 @@ def test_the_first_five_hyperparameters_are_shown_unasked(log, tmp_path):
     log.declare("abcdefg", {"loss": "final loss"})
     experiment = _hparams(events(tmp_path / "dashboard"), "_hparams_/experiment").experiment
     assert [info.name for info in experiment.hparam_infos if info.differs] == list("abcde")
-    assert [(info.name.tag, info.display_name) for info in experiment.metric_infos] == [("loss", "final loss")]
+    assert [(info.name.tag, info.display_name) for info in experiment.metric_infos] == [
+        ("loss", "final loss")
+    ]
 
 
 def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
@@ -72,7 +80,11 @@ def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
     found = events(tmp_path / "charts")
     ((_, image),) = found["figures/chart"]
     assert image.metadata.plugin_data.plugin_name == "images"
-    assert tf.make_ndarray(image.tensor).tolist() == [b"200", b"100", (tmp_path / "chart.png").read_bytes()]
+    assert tf.make_ndarray(image.tensor).tolist() == [
+        b"200",
+        b"100",
+        (tmp_path / "chart.png").read_bytes(),
+    ]
     assert [tf.make_ndarray(value.tensor).item() for _, value in found["results"]] == [b"second"]
     assert (tmp_path / "charts" / "charts of their own").is_dir()
 
@@ -93,7 +105,9 @@ def test_a_full_disk_is_one_line(log, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(InputError, match=r"Cannot write TensorBoard's files: .*File too large.* are intact"):
+        with pytest.raises(
+            InputError, match=r"Cannot write TensorBoard's files: .*File too large.* are intact"
+        ):
             log.line("GD", "loss", (range(100_000), np.ones(100_000)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -9,7 +9,11 @@ from keras import layers
 
 def sequential():
     return keras.Sequential(
-        [keras.Input((5,)), layers.Dense(7, "relu", name="hidden"), layers.Dense(3, use_bias=False, name="head")]
+        [
+            keras.Input((5,)),
+            layers.Dense(7, "relu", name="hidden"),
+            layers.Dense(3, use_bias=False, name="head"),
+        ]
     )
 
 
@@ -17,7 +21,9 @@ def shared():
     """One layer called twice, and a bare operation."""
     first, second = keras.Input((5,), name="first"), keras.Input((5,), name="second")
     twin = layers.Dense(6, "tanh", name="twin")
-    return keras.Model([first, second], layers.Dense(2, name="head")(twin(first) + 2 * twin(second)))
+    return keras.Model(
+        [first, second], layers.Dense(2, name="head")(twin(first) + 2 * twin(second))
+    )
 
 
 def multiple():
@@ -31,7 +37,11 @@ def multiple():
 
 def nested():
     """A functional model inside a functional one, and a Sequential that is called twice inside it."""
-    hidden = [layers.Dense(6, name="wide"), layers.BatchNormalization(name="norm"), layers.Dense(5, name="narrow")]
+    hidden = [
+        layers.Dense(6, name="wide"),
+        layers.BatchNormalization(name="norm"),
+        layers.Dense(5, name="narrow"),
+    ]
     block = keras.Sequential([keras.Input((5,)), *hidden], name="block")
     inner_input = keras.Input((5,))
     inner_output = layers.Dense(5, name="inner_dense")(block(block(inner_input)))
@@ -67,7 +77,9 @@ def convolutional():
     x = layers.Conv2D(6, 3, 2, "same", activation="relu", name="strided")(inputs)
     x = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
     x = x + layers.Conv2D(6, (3, 2), padding="same", groups=2, use_bias=False, name="grouped")(x)
-    x = layers.Conv2DTranspose(4, 2, 2, name="transposed")(layers.BatchNormalization(name="norm")(x))
+    x = layers.Conv2DTranspose(4, 2, 2, name="transposed")(
+        layers.BatchNormalization(name="norm")(x)
+    )
     return keras.Model(inputs, layers.Conv2D(2, 1, dilation_rate=2, name="pointwise")(x))
 
 
@@ -88,7 +100,17 @@ def tokens():
 
 MODELS = {
     build.__name__: build
-    for build in (sequential, shared, multiple, nested, shared_across, untouched, convolutional, attending, tokens)
+    for build in (
+        sequential,
+        shared,
+        multiple,
+        nested,
+        shared_across,
+        untouched,
+        convolutional,
+        attending,
+        tokens,
+    )
 }
 
 

@@ -12,7 +12,9 @@ BOUNDS = {"float32": 1e-4, "float64": 1e-10}
 
 
 def image_model(build, size=32):
-    return lambda: build(weights=None, input_shape=(size, size, 3), classes=10, classifier_activation=None)
+    return lambda: build(
+        weights=None, input_shape=(size, size, 3), classes=10, classifier_activation=None
+    )
 
 
 def transformer_encoder(features=16, blocks=2):
@@ -35,7 +37,9 @@ ARCHITECTURES = {
     "DenseNet121": image_model(applications.DenseNet121),
 }
 # Layer by layer, as here, JAX compiles every new shape, and PyTorch takes as long.
-FAST = ("transformer encoder", "MobileNetV2") if BACKEND == "tensorflow" else ("transformer encoder",)
+FAST = (
+    ("transformer encoder", "MobileNetV2") if BACKEND == "tensorflow" else ("transformer encoder",)
+)
 
 
 @pytest.fixture(params=["float32", pytest.param("float64", marks=needs_float64)])
@@ -59,7 +63,11 @@ def train(model, steps=2):
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES]
+    "name",
+    [
+        name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
+        for name in ARCHITECTURES
+    ],
 )
 def test_equal_after_each_step(name, floatx):
     model = ARCHITECTURES[name]()
@@ -69,7 +77,9 @@ def test_equal_after_each_step(name, floatx):
     plain = collapse(deep)
     collapsed = verify_equivalent(deep, plain, rtol=BOUNDS[floatx])
     moved = verify_equivalent(model, plain, rtol=np.inf)
-    print(f"{name}, {floatx}: converted {converted.relative:.1e}, collapsed {collapsed.relative:.1e}")
+    print(
+        f"{name}, {floatx}: converted {converted.relative:.1e}, collapsed {collapsed.relative:.1e}"
+    )
     assert len(deep.weights) > len(model.weights) == len(plain.weights)
     assert moved.relative > 100 * collapsed.relative  # the training in between did something
     assert "overparam_tf" not in str(plain.get_config())

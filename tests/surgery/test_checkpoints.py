@@ -69,7 +69,13 @@ def test_in_a_new_process(tmp_path):
     deep.save_weights(tmp_path / "deep.weights.h5")
     deep.save(tmp_path / "deep.keras")
     root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", RELOAD, tmp_path], cwd=root, check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", RELOAD, tmp_path],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     for output in np.load(tmp_path / "outputs.npz").values():
         np.testing.assert_allclose(output, convert_to_numpy(deep(x)), rtol=1e-4, atol=1e-5)
 
@@ -82,9 +88,9 @@ def test_bad_input(tmp_path):
     cases = [
         (tmp_path / "none.keras", None, {}, DataError, "where there is none"),
         (other, None, {}, InputError, "ends in .keras or .weights.h5"),
-        (weights, None, {}, InputError, "expected model="),
+        (weights, None, {}, InputError, "Expected model="),
         (weights, sequential, {"compile": True}, InputError, "holds no loss"),
-        (tmp_path / "plain.keras", sequential, {}, InputError, "expected no model"),
+        (tmp_path / "plain.keras", sequential, {}, InputError, "Expected no model"),
     ]
     for path, model, options, error, message in cases:
         with pytest.raises(error, match=message):

@@ -27,7 +27,11 @@ def trained_deep(name="sequential", **options):
 def configs(model):
     # The same lambda is written to different bytes once it was read.
     leaves = {path: layer for path, layer in layers_by_path(model).items() if not is_graph(layer)}
-    return {path: layer.get_config() for path, layer in leaves.items() if not isinstance(layer, layers.Lambda)}
+    return {
+        path: layer.get_config()
+        for path, layer in leaves.items()
+        if not isinstance(layer, layers.Lambda)
+    }
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -49,7 +53,9 @@ def test_moved_factors_collapse_to_their_product(name):
 
 
 def test_factor_biases_are_folded():
-    layer = FactorizedDense(3, depth=3, use_bias=False, use_factor_biases=True, bias_initializer="ones")
+    layer = FactorizedDense(
+        3, depth=3, use_bias=False, use_factor_biases=True, bias_initializer="ones"
+    )
     deep = keras.Sequential([keras.Input((4,)), layer])
     plain = collapse(deep)
     assert plain.layers[0].use_bias
@@ -57,7 +63,9 @@ def test_factor_biases_are_folded():
 
 
 def test_dense_configuration_survives_the_round_trip():
-    dense = layers.Dense(3, "gelu", kernel_regularizer=keras.regularizers.L2(0.1), trainable=False, name="head")
+    dense = layers.Dense(
+        3, "gelu", kernel_regularizer=keras.regularizers.L2(0.1), trainable=False, name="head"
+    )
     model = keras.Sequential([keras.Input((4,)), dense])
     assert collapse(overparameterize(model)).layers[0].get_config() == dense.get_config()
 
@@ -90,7 +98,10 @@ def test_saved_model_export(name, tmp_path):
 
     deep = trained_deep(name)
     collapse(deep).export(tmp_path / "exported", verbose=False)
-    exported, x = tf.saved_model.load(tmp_path / "exported"), keras.random.normal((4, *deep.inputs[0].shape[1:]))
+    exported, x = (
+        tf.saved_model.load(tmp_path / "exported"),
+        keras.random.normal((4, *deep.inputs[0].shape[1:])),
+    )
     np.testing.assert_allclose(exported.serve(x), deep(x), rtol=1e-4, atol=1e-5)
 
 
@@ -102,7 +113,9 @@ def test_tflite_export(name):
 
     deep = trained_deep(name)
     x = keras.random.normal((1, *deep.inputs[0].shape[1:]))
-    interpreter = tf.lite.Interpreter(model_content=tf.lite.TFLiteConverter.from_keras_model(collapse(deep)).convert())
+    interpreter = tf.lite.Interpreter(
+        model_content=tf.lite.TFLiteConverter.from_keras_model(collapse(deep)).convert()
+    )
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
     interpreter.invoke()
@@ -123,7 +136,8 @@ class Composite(layers.Layer):
 
 
 @pytest.mark.parametrize(
-    "layer", [Composite, lambda **kw: layers.TimeDistributed(FactorizedDense(2, name="inside"), **kw)]
+    "layer",
+    [Composite, lambda **kw: layers.TimeDistributed(FactorizedDense(2, name="inside"), **kw)],
 )
 def test_factors_inside_other_layers_are_named(layer):
     model = keras.Sequential([keras.Input((5, 3)), layer(name="outer")])

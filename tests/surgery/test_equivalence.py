@@ -27,7 +27,9 @@ def text():
 
 def test_differences_are_those_of_the_largest_entries():
     x = np.array([[1.0, -4.0], [3.0, 2.0]], "float32")
-    assert verify_equivalent(scaled(1), scaled(1.25), x, rtol=0.3) == Difference(absolute=1.0, relative=0.25)
+    assert verify_equivalent(scaled(1), scaled(1.25), x, rtol=0.3) == Difference(
+        absolute=1.0, relative=0.25
+    )
 
 
 def test_every_output_counts_with_its_own_size():
@@ -60,7 +62,11 @@ def test_every_output_counts_with_its_own_size():
     ],
 )
 def test_tolerance(a, b, dtypes, options, same):
-    expectation = contextlib.nullcontext() if same else pytest.raises(EquivalenceError, match="the same function")
+    expectation = (
+        contextlib.nullcontext()
+        if same
+        else pytest.raises(EquivalenceError, match="the same function")
+    )
     with expectation:
         verify_equivalent(scaled(a, dtype=dtypes[0]), scaled(b, dtype=dtypes[1]), **options)
 
@@ -83,9 +89,13 @@ def test_generated_inputs_repeat_with_their_seed_and_reach_every_index():
     "a, b, message",
     [
         (lambda: scaled(1), lambda: scaled(1, units=3), r"\(4, 2\) and output \(4, 3\)"),
-        (lambda: layers.Dense(2), lambda: scaled(1), "expected inputs=..., since inputs"),
-        (lambda: keras.Sequential([layers.Dense(2)]), lambda: scaled(1), "expected inputs=..., since inputs"),
-        (text, lambda: scaled(1), "expected inputs=..., since text"),
+        (lambda: layers.Dense(2), lambda: scaled(1), "Expected inputs=..., since inputs"),
+        (
+            lambda: keras.Sequential([layers.Dense(2)]),
+            lambda: scaled(1),
+            "Expected inputs=..., since inputs",
+        ),
+        (text, lambda: scaled(1), "Expected inputs=..., since text"),
     ],
 )
 def test_bad_input(a, b, message):

@@ -9,7 +9,9 @@ from overparam_tf.surgery import collapse, overparameterize
 from tests.surgery.models import built
 
 pytestmark = [
-    pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf2onnx converts TensorFlow's graphs"),
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow", reason="tf2onnx converts TensorFlow's graphs"
+    ),
     pytest.mark.filterwarnings("ignore"),  # of the converter itself
 ]
 
@@ -17,21 +19,36 @@ pytestmark = [
 def convolutional():
     """Without groups: Keras compiles a grouped convolution on a processor with XLA, which tf2onnx cannot convert."""
     inputs = keras.Input((9, 9, 3))
-    x = layers.Conv2D(6, 3, 2, "same", activation="relu", bias_initializer="normal", name="strided")(inputs)
+    x = layers.Conv2D(
+        6, 3, 2, "same", activation="relu", bias_initializer="normal", name="strided"
+    )(inputs)
     x = x + layers.Conv2D(6, (3, 2), padding="same", use_bias=False, name="oblong")(x)
-    return keras.Model(inputs, layers.Conv2D(2, 1, dilation_rate=2, name="pointwise")(layers.BatchNormalization()(x)))
+    return keras.Model(
+        inputs,
+        layers.Conv2D(2, 1, dilation_rate=2, name="pointwise")(layers.BatchNormalization()(x)),
+    )
 
 
 def example(spec):
     """Three examples of an input: numbers, words or a mask."""
     shape = [3, *(5 if size is None else size for size in spec.shape[1:])]
     rng = np.random.default_rng(4)
-    return rng.normal(size=shape).astype("float32") if "float" in spec.dtype else rng.integers(2, size=shape)
+    return (
+        rng.normal(size=shape).astype("float32")
+        if "float" in spec.dtype
+        else rng.integers(2, size=shape)
+    )
 
 
 @pytest.mark.parametrize(
     "build",
-    [convolutional, *(pytest.param(lambda name=name: built(name), id=name) for name in ("sequential", "attending"))],
+    [
+        convolutional,
+        *(
+            pytest.param(lambda name=name: built(name), id=name)
+            for name in ("sequential", "attending")
+        ),
+    ],
 )
 def test_the_onnx_runtime_computes_the_factorised_model(build, tmp_path):
     pytest.importorskip("tf2onnx")

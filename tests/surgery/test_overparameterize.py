@@ -19,7 +19,9 @@ def kinds(model):
     return {path: type(layer).__name__ for path, layer in layers_by_path(model).items()}
 
 
-@pytest.mark.parametrize("options", [{}, {"depth": 1}, {"depth": 3, "width": 12}, {"initializer": "identity"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"depth": 1}, {"depth": 3, "width": 12}, {"initializer": "identity"}], ids=str
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_computes_the_same_function(name, options):
     model = built(name)
@@ -27,12 +29,16 @@ def test_computes_the_same_function(name, options):
     deep = overparameterize(model, **options)
     verify_equivalent(model, deep, rtol=5e-6)
     assert kinds(model) == before and all(map(np.array_equal, weights, model.get_weights()))
-    assert kinds(deep) == {path: f"Factorized{kind}" if kind in CONVERTED else kind for path, kind in before.items()}
+    assert kinds(deep) == {
+        path: f"Factorized{kind}" if kind in CONVERTED else kind for path, kind in before.items()
+    }
 
 
 @needs_float64
 def test_float64_is_kept():
-    with_float64 = keras.Sequential([keras.Input((5,), dtype="float64"), layers.Dense(4, dtype="float64")])
+    with_float64 = keras.Sequential(
+        [keras.Input((5,), dtype="float64"), layers.Dense(4, dtype="float64")]
+    )
     deep = overparameterize(with_float64, depth=3)
     assert deep.layers[0].factors[0].dtype == "float64"
     assert verify_equivalent(with_float64, deep).relative < 1e-14
@@ -49,7 +55,9 @@ def test_balanced_and_identity_split():
     model = built("sequential")
     kernel = model.get_layer("hidden").kernel.numpy()
     first, second = overparameterize(model).get_layer("hidden").factors
-    np.testing.assert_allclose(first.numpy().T @ first.numpy(), second.numpy() @ second.numpy().T, atol=1e-6)
+    np.testing.assert_allclose(
+        first.numpy().T @ first.numpy(), second.numpy() @ second.numpy().T, atol=1e-6
+    )
     first, second = overparameterize(model, initializer="identity").get_layer("hidden").factors
     np.testing.assert_array_equal(first, np.eye(5))
     np.testing.assert_array_equal(second, kernel)
@@ -83,12 +91,21 @@ def test_frozen_layers_stay_frozen():
     block.get_layer("wide").trainable = True
     model.get_layer("inner").get_layer("inner_dense").trainable = False
     deep = overparameterize(model)
-    frozen = [{path for path, layer in layers_by_path(m).items() if not layer.trainable} for m in (model, deep)]
-    assert frozen[0] == {"inner/block", "inner/block/norm", "inner/block/narrow", "inner/inner_dense"} == frozen[1]
+    frozen = [
+        {path for path, layer in layers_by_path(m).items() if not layer.trainable}
+        for m in (model, deep)
+    ]
+    assert (
+        frozen[0]
+        == {"inner/block", "inner/block/norm", "inner/block/narrow", "inner/inner_dense"}
+        == frozen[1]
+    )
 
 
 def test_factorised_layers_are_left_alone():
-    model = keras.Sequential([keras.Input((4,)), FactorizedDense(3, depth=4, name="deep"), layers.Dense(2)])
+    model = keras.Sequential(
+        [keras.Input((4,)), FactorizedDense(3, depth=4, name="deep"), layers.Dense(2)]
+    )
     deep = overparameterize(overparameterize(model, depth=2), depth=3)
     assert [layer.depth for layer in deep.layers] == [4, 2]
     verify_equivalent(model, deep, rtol=1e-5)
@@ -107,7 +124,9 @@ def test_compile_carries_over_with_fresh_state():
     assert deep.optimizer is not model.optimizer and int(deep.optimizer.iterations) == 0
     assert deep.optimizer.get_config() == model.optimizer.get_config()
     x, y = np.ones((4, 5)), np.zeros((4, 3))
-    np.testing.assert_allclose(deep.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), rtol=1e-5)
+    np.testing.assert_allclose(
+        deep.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0), rtol=1e-5
+    )
 
 
 def test_without_compile_the_loss_may_be_anything():
@@ -139,7 +158,9 @@ def quantised():
 
 
 def constrained():
-    return keras.Sequential([keras.Input((3,)), layers.Dense(2, kernel_constraint="non_neg", name="head")])
+    return keras.Sequential(
+        [keras.Input((3,)), layers.Dense(2, kernel_constraint="non_neg", name="head")]
+    )
 
 
 def with_lora():
@@ -154,7 +175,7 @@ def with_lora():
         (Subclassed, {}, "write it with the functional API"),
         (lambda: FunctionalWithArguments(2), {}, r"pass keras.Model\(model.input, model.output\)"),
         (lambda: keras.Sequential([layers.Dense(2)]), {}, "unbuilt model"),
-        (lambda: layers.Dense(2), {}, "expected a Keras model"),
+        (lambda: layers.Dense(2), {}, "Expected a Keras model"),
         (lambda: keras.Sequential([keras.Input((3,)), layers.ReLU()]), {}, "layer of type Dense"),
         (quantised, {}, "not quantised.*in layer 'hidden'"),
         (with_lora, {}, "without LoRA.*in layer 'hidden'"),
@@ -166,7 +187,7 @@ def with_lora():
         (constrained, {}, "without constraints.*in layer 'head'"),
         (sequential, {"initializer": "glorot"}, "balanced, identity"),
         (sequential, {"noise": -1.0}, "noise"),
-        (sequential, {"compile": True}, "expected a compiled model"),
+        (sequential, {"compile": True}, "Expected a compiled model"),
     ],
 )
 def test_bad_input_is_one_clear_line(model, options, message):

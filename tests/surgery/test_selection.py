@@ -43,7 +43,10 @@ def test_selectors(selector, names):
     [
         ("wrapp", "did you mean 'wrapped'"),
         ("xyz", "there are 'scale', 'lambda"),
-        ("wrapped", "'wrapped' is a TimeDistributed.*wrappers and custom layers are left as they are"),
+        (
+            "wrapped",
+            "'wrapped' is a TimeDistributed.*wrappers and custom layers are left as they are",
+        ),
         ("rec*", "'recurrent' is a Bidirectional"),
         (layers.LSTM, "no layer is a LSTM"),
         (layers.BatchNormalization, "'norm' is a BatchNormalization"),
@@ -58,7 +61,11 @@ def test_nothing_matched(selector, message):
 
 
 def test_subclasses_and_factorised_layers_are_not_converted():
-    layer_types = [OwnDense(2, name="own"), FactorizedDense(2, name="deep"), layers.Dense(2, name="plain")]
+    layer_types = [
+        OwnDense(2, name="own"),
+        FactorizedDense(2, name="deep"),
+        layers.Dense(2, name="plain"),
+    ]
     model = keras.Sequential([keras.Input((3,)), *layer_types])
     assert [layer.name for layer in choose(model)] == ["plain"]
     assert choose(model, "deep") == []

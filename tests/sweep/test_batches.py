@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from overparam_tf import InputError, LpLoss, Problem, Sweep, Variant
-from overparam_tf.sweep.data_pass import DataPass
+from overparam_tf.sweep.batched_pass import SharedPass
 from overparam_tf.sweep.engine import Engine
-from overparam_tf.sweep.shared_pass import SharedPass
+from overparam_tf.sweep.whole_pass import DataPass
 
 EPOCHS = 3
 
@@ -19,7 +19,14 @@ EPOCHS = 3
 def problem():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((50, 4))
-    return Problem("toy", x, x @ rng.standard_normal((4, 2)) + rng.standard_normal((50, 2)), "made", "none", True)
+    return Problem(
+        "toy",
+        x,
+        x @ rng.standard_normal((4, 2)) + rng.standard_normal((50, 2)),
+        "made",
+        "none",
+        True,
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 16, 25, 50, 99])
@@ -42,7 +49,10 @@ def test_a_sweep_in_batches_takes_the_steps_of_fit(problem, batch_size, biases):
 def test_losses_are_those_of_the_batches_whatever_the_calls(problem):
     variant = Variant("v", learning_rates=(1e-30,))
     engines = [Engine(problem, (variant,), LpLoss(2), "float64", batch_size=20) for _ in range(2)]
-    whole, parts = engines[0].advance(7), np.concatenate([engines[1].advance(2), engines[1].advance(5, 2)])
+    whole, parts = (
+        engines[0].advance(7),
+        np.concatenate([engines[1].advance(2), engines[1].advance(5, 2)]),
+    )
     np.testing.assert_array_equal(whole, parts)
     kernel = variant.layer(4, 2).kernel.numpy().astype("float64")
     squares = (problem.x @ kernel - problem.y) ** 2 / 2
@@ -65,7 +75,9 @@ def test_shares_of_replicas_add_up(problem, replicas, step):
     for whole, parts in zip(one, zip(*shares, strict=True), strict=True):
         np.testing.assert_allclose(tf.add_n(parts), whole, rtol=1e-12, atol=1e-14)
     if step is None:
-        for ours, theirs in zip(one, DataPass(problem, LpLoss(4), "float64")(kernel, bias), strict=True):
+        for ours, theirs in zip(
+            one, DataPass(problem, LpLoss(4), "float64")(kernel, bias), strict=True
+        ):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
 
 
@@ -85,6 +97,14 @@ def test_bad_batch_sizes(problem, batch_size):
 def test_the_number_of_a_step_is_no_constant_to_the_compiler(problem):
     # XLA wants the operands of these constant, and would compile the loop anew in every call, for seconds each.
     engine = Engine(problem, (Variant("v"),), LpLoss(2), "float32", batch_size=20)
-    nodes = [node for function in engine._advance.graph.as_graph_def().library.function for node in function.node_def]
-    on_rows = [node.op for node in nodes if node.op in ("Slice", "StridedSlice") and "Shape" not in node.input[0]]
+    nodes = [
+        node
+        for function in engine._advance.graph.as_graph_def().library.function
+        for node in function.node_def
+    ]
+    on_rows = [
+        node.op
+        for node in nodes
+        if node.op in ("Slice", "StridedSlice") and "Shape" not in node.input[0]
+    ]
     assert nodes and not on_rows

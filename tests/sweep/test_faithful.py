@@ -29,14 +29,21 @@ class LossOfEveryStep(keras.callbacks.Callback):
         self.losses.append(logs["loss"])
 
 
-def fit_with_keras(problem, variant, optimizer, rate, loss, dtype) -> tuple[np.ndarray, keras.Model]:
+def fit_with_keras(
+    problem, variant, optimizer, rate, loss, dtype
+) -> tuple[np.ndarray, keras.Model]:
     layer = variant.layer(problem.features, problem.outputs)
     config = {**layer.get_config(), "dtype": dtype}
-    model = keras.Sequential([keras.Input((problem.features,)), FactorizedDense.from_config(config)])
+    model = keras.Sequential(
+        [keras.Input((problem.features,)), FactorizedDense.from_config(config)]
+    )
     model.set_weights(layer.get_weights())
     model.compile(optimizer(rate), loss, jit_compile=False)
     losses = LossOfEveryStep()
-    data = (np.repeat(array[None], STEPS, 0).reshape(-1, array.shape[1]) for array in (problem.x, problem.y))
+    data = (
+        np.repeat(array[None], STEPS, 0).reshape(-1, array.shape[1])
+        for array in (problem.x, problem.y)
+    )
     model.fit(*data, batch_size=problem.rows, shuffle=False, verbose=0, callbacks=[losses])
     return np.array(losses.losses), model
 
@@ -61,11 +68,17 @@ def compare(name, depths, biases, dtype, tolerance, p, outputs=1, width=None):
     history = Sweep(problem, variants, LpLoss(p), dtype).run(STEPS, points=2 * STEPS)
     for variant in variants:
         for rate in rates[: 2 if variant is variants[-1] else 1]:
-            expected, model = fit_with_keras(problem, variant, optimizer, rate, LpLoss(p, dtype=dtype), dtype)
+            expected, model = fit_with_keras(
+                problem, variant, optimizer, rate, LpLoss(p, dtype=dtype), dtype
+            )
             steps, losses = history.curve(variant.name, rate)
-            np.testing.assert_allclose(losses[:-1], expected[steps[:-1]], rtol=tolerance, err_msg=variant.name)
+            np.testing.assert_allclose(
+                losses[:-1], expected[steps[:-1]], rtol=tolerance, err_msg=variant.name
+            )
             predicted = history.model(variant.name, rate).predict(problem.x, verbose=0)
-            np.testing.assert_allclose(predicted, model.predict(problem.x, verbose=0), rtol=50 * tolerance, atol=1e-4)
+            np.testing.assert_allclose(
+                predicted, model.predict(problem.x, verbose=0), rtol=50 * tolerance, atol=1e-4
+            )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -87,13 +100,17 @@ def test_float32_on_the_real_scale_of_data():
     problem = small_problem(rows=2565, features=128)
     variant = Variant("GD, depth 2", 2, optimizer="sgd", learning_rates=(1e-3,))
     expected, _ = fit_with_keras(problem, variant, OPTIMIZERS["SGD"][0], 1e-3, LpLoss(4), "float32")
-    steps, losses = Sweep(problem, [variant], LpLoss(4)).run(STEPS, points=2 * STEPS).curve("GD, depth 2", 1e-3)
+    steps, losses = (
+        Sweep(problem, [variant], LpLoss(4)).run(STEPS, points=2 * STEPS).curve("GD, depth 2", 1e-3)
+    )
     np.testing.assert_allclose(losses[:-1], expected[steps[:-1]], rtol=1e-4)
 
 
 def test_the_model_has_the_recorded_loss():
     problem = small_problem()
-    history = Sweep(problem, [Variant("GD", 2, learning_rates=(0.001, 0.003), seeds=(0, 1))], LpLoss(4)).run(300)
+    history = Sweep(
+        problem, [Variant("GD", 2, learning_rates=(0.001, 0.003), seeds=(0, 1))], LpLoss(4)
+    ).run(300)
     for run in history.runs.itertuples():
         predicted = history.model("GD", run.learning_rate, run.seed).predict(problem.x, verbose=0)
         assert np.isclose(np.mean((predicted - problem.y) ** 4) / 4, run.final_loss, rtol=1e-5)

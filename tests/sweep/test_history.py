@@ -12,7 +12,9 @@ from tests.cases import small_problem
 def history():
     variants = [
         Variant("GD", 1, learning_rates=(1e-3, 10.0)),
-        Variant("Adam, deep", 3, optimizer="adam", seeds=(0, 5), use_bias=True, use_factor_biases=True),
+        Variant(
+            "Adam, deep", 3, optimizer="adam", seeds=(0, 5), use_bias=True, use_factor_biases=True
+        ),
     ]
     return Sweep(small_problem(), variants, LpLoss(4)).run(200, targets={"target": 1.0})
 
@@ -25,7 +27,9 @@ def test_what_is_saved_is_what_is_loaded(history, tmp_path):
     assert np.array_equal(loaded.steps, history.steps)
     x = small_problem().x
     for seed in (0, 5):
-        before, after = (h.model("Adam, deep", 1e-3, seed).predict(x, verbose=0) for h in (history, loaded))
+        before, after = (
+            h.model("Adam, deep", 1e-3, seed).predict(x, verbose=0) for h in (history, loaded)
+        )
         assert np.array_equal(before, after)
 
 
@@ -37,7 +41,9 @@ def test_saved_arrays_need_no_pickle(history, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["results.csv", "curves.npz", "weights.npz"])
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:20])])
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:20])]
+)
 def test_a_damaged_folder_is_refused_in_one_line(history, tmp_path, name, damage):
     history.save(tmp_path)
     damage(tmp_path / name)
@@ -54,12 +60,17 @@ def test_the_frame_is_tidy(history):
 
 
 def test_a_joined_history_keeps_every_curve(history):
-    other = Sweep(small_problem(), [Variant("late", 2)], LpLoss(4)).run(333, targets={"target": 1.0})
+    other = Sweep(small_problem(), [Variant("late", 2)], LpLoss(4)).run(
+        333, targets={"target": 1.0}
+    )
     joined = history.join(other)
     for source in (history, other):
         for row in source.runs.itertuples():
             key = row.variant, row.learning_rate, row.seed
-            assert all(np.array_equal(a, b) for a, b in zip(joined.curve(*key), source.curve(*key), strict=True))
+            assert all(
+                np.array_equal(a, b)
+                for a, b in zip(joined.curve(*key), source.curve(*key), strict=True)
+            )
     assert joined.model("late", 1e-3).count_params() == 7
 
 

@@ -17,7 +17,9 @@ def test_recorded_steps_run_from_first_to_last(steps):
 
 @pytest.mark.parametrize("pieces", [(10,), (1, 9), (3, 3, 4)])
 def test_pieces_of_any_size_are_recorded_alike(pieces):
-    losses = np.array([[5, 4, 3, 2, 1, 2, 3, 4, 5, 6], [9, 8, 7, np.inf, 1, 1, np.nan, 1, 1, 1]], "float64").T
+    losses = np.array(
+        [[5, 4, 3, 2, 1, 2, 3, 4, 5, 6], [9, 8, 7, np.inf, 1, 1, np.nan, 1, 1, 1]], "float64"
+    ).T
     recorder = Recorder(2, 9, {"low": 2.0}, points=100)
     first = 0
     for size in pieces:

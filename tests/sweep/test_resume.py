@@ -21,10 +21,20 @@ SETTINGS = {"steps": STEPS, "targets": {"half": 0.7}}
 # Every optimizer and the rule of Theorem 1, with and without biases; the last rate diverges for some.
 ALL = [
     *(
-        Variant(name, 2, 3, make(rate), (rate, 30 * rate), use_bias=index % 2 == 0, use_factor_biases=index % 4 == 0)
+        Variant(
+            name,
+            2,
+            3,
+            make(rate),
+            (rate, 30 * rate),
+            use_bias=index % 2 == 0,
+            use_factor_biases=index % 4 == 0,
+        )
         for index, (name, (make, rate)) in enumerate(OPTIMIZERS.items())
     ),
-    Variant("rule", 2.5, learning_rates=(1e-3, 1.0), update="end_to_end", use_bias=True, seeds=(0, 1)),
+    Variant(
+        "rule", 2.5, learning_rates=(1e-3, 1.0), update="end_to_end", use_bias=True, seeds=(0, 1)
+    ),
 ]
 ADAM, GD = Variant("Adam", 2, optimizer="adam", use_bias=True), Variant("GD")
 
@@ -86,23 +96,31 @@ def test_a_stop_signal_saves_whatever_the_time(number, expected, tmp_path):
     with StopSignals() as program:
         stop = {"progress": lambda progress: signal.raise_signal(number)}
         part = sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path, **stop)
-    assert program.signal == number and part.runs[["status", "steps"]].values.tolist() == [["interrupted", UNROLLED]]
+    assert program.signal == number and part.runs[["status", "steps"]].values.tolist() == [
+        ["interrupted", UNROLLED]
+    ]
     assert_same_bits(sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path), expected)
 
 
 def test_a_finished_sweep_is_not_trained_again(expected, tmp_path):
     sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path)
     seen = []
-    assert_same_bits(sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path, progress=seen.append), expected)
+    assert_same_bits(
+        sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path, progress=seen.append), expected
+    )
     assert not seen
 
 
-def test_a_damaged_newest_checkpoint_is_reported_and_the_one_before_it_used(expected, tmp_path, capsys):
+def test_a_damaged_newest_checkpoint_is_reported_and_the_one_before_it_used(
+    expected, tmp_path, capsys
+):
     killed(sweep(ADAM), tmp_path, 70)
     older, newest = sorted(tmp_path.iterdir())
     newest.write_bytes(newest.read_bytes()[:-100])
     seen = []
-    assert_same_bits(sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path, progress=seen.append), expected)
+    assert_same_bits(
+        sweep(ADAM).run(**SETTINGS, checkpoints=tmp_path, progress=seen.append), expected
+    )
     assert str(newest) in capsys.readouterr().err
     assert (seen[0].step, seen[0].steps_here) == (int(older.stem[5:]) + UNROLLED, UNROLLED)
 
@@ -115,11 +133,27 @@ OTHERS = {  # changes of the sweep, of its run -> the difference that the line n
     "loss": ({"loss": LpLoss(2)}, {}, "loss.p: 2 now, 4 in"),
     "precision": ({"dtype": "float64"}, {}, 'dtype: "float64" now, "float32" in'),
     "a variant more": ({"variants": [GD, Variant("new")]}, {}, "variants.new"),
-    "rate": ({"variants": [Variant("GD", learning_rates=(2e-3,))]}, {}, r"learning_rates\[0\]: 0.002 now, 0.001 in"),
+    "rate": (
+        {"variants": [Variant("GD", learning_rates=(2e-3,))]},
+        {},
+        r"learning_rates\[0\]: 0.002 now, 0.001 in",
+    ),
     "depth": ({"variants": [Variant("GD", 2)]}, {}, "variants.GD.depth: 2 now, 1 in"),
-    "optimizer": ({"variants": [Variant("GD", optimizer="adam")]}, {}, 'class: "Adam" now, "SGD" in'),
-    "momentum": ({"variants": [Variant("GD", optimizer=keras.optimizers.SGD(momentum=0.9))]}, {}, "momentum: 0.9 now"),
-    "start": ({"variants": [Variant("GD", initial_factors=[np.ones((6, 1))])]}, {}, "initial_factors"),
+    "optimizer": (
+        {"variants": [Variant("GD", optimizer="adam")]},
+        {},
+        'class: "Adam" now, "SGD" in',
+    ),
+    "momentum": (
+        {"variants": [Variant("GD", optimizer=keras.optimizers.SGD(momentum=0.9))]},
+        {},
+        "momentum: 0.9 now",
+    ),
+    "start": (
+        {"variants": [Variant("GD", initial_factors=[np.ones((6, 1))])]},
+        {},
+        "initial_factors",
+    ),
 }
 
 
@@ -152,7 +186,9 @@ def test_checkpoints_of_another_version_are_refused(of_gd, monkeypatch):
 
 
 def test_a_slow_disk_gets_fewer_checkpoints(tmp_path, monkeypatch):
-    clock = iter(np.arange(0, 1e6, 10.0))  # every look at it takes ten seconds, and so does every checkpoint
+    clock = iter(
+        np.arange(0, 1e6, 10.0)
+    )  # every look at it takes ten seconds, and so does every checkpoint
     monkeypatch.setattr(saving, "LARGEST_SHARE", 0.02)
     monkeypatch.setattr(saving.time, "monotonic", lambda: float(next(clock)))
     saved = []

@@ -57,7 +57,12 @@ def test_divergence_is_dated_by_the_first_loss_that_is_not_finite():
 
 
 def test_best_is_none_where_every_run_diverged():
-    assert Sweep(small_problem(), [Variant("GD", learning_rates=(10.0,))], LpLoss(4)).run(50).best("GD") is None
+    assert (
+        Sweep(small_problem(), [Variant("GD", learning_rates=(10.0,))], LpLoss(4))
+        .run(50)
+        .best("GD")
+        is None
+    )
 
 
 def test_steps_to_target_are_exact_between_recorded_points():
@@ -65,22 +70,35 @@ def test_steps_to_target_are_exact_between_recorded_points():
     variant = Variant("GD", learning_rates=(1e-3,))
     kernel = variant.layer(problem.features, 1).kernel.numpy().astype("float64")
     losses = gradient_descent(problem, kernel, 1e-3, 3000)
-    targets = {"half": losses[0] / 2, "last": (losses[-1] + losses[-2]) / 2, "never": losses.min() / 2}
-    row = Sweep(problem, [variant], LpLoss(4), "float64").run(3000, targets=targets, points=10).runs.iloc[0]
+    targets = {
+        "half": losses[0] / 2,
+        "last": (losses[-1] + losses[-2]) / 2,
+        "never": losses.min() / 2,
+    }
+    row = (
+        Sweep(problem, [variant], LpLoss(4), "float64")
+        .run(3000, targets=targets, points=10)
+        .runs.iloc[0]
+    )
     assert row["steps_to_half"] == np.flatnonzero(losses <= targets["half"])[0]
     assert row["steps_to_last"] == 3000
     assert row["steps_to_never"] is pd.NA
 
 
 def test_the_same_seed_gives_the_same_bits():
-    runs = [Sweep(small_problem(), [Variant("Adam", 3, optimizer="adam", seeds=(1, 2))]).run(3000) for _ in range(2)]
+    runs = [
+        Sweep(small_problem(), [Variant("Adam", 3, optimizer="adam", seeds=(1, 2))]).run(3000)
+        for _ in range(2)
+    ]
     assert np.array_equal(runs[0].losses, runs[1].losses)
     assert not np.array_equal(runs[0].losses[:, 0], runs[0].losses[:, 1])
 
 
 def test_calls_of_any_size_give_the_same_bits():
     def engine():
-        return Engine(small_problem(), (Variant("Adam", 2, optimizer="adam"),), LpLoss(4), "float32")
+        return Engine(
+            small_problem(), (Variant("Adam", 2, optimizer="adam"),), LpLoss(4), "float32"
+        )
 
     one, many = engine(), engine()
     pieces = [many.advance(size) for size in (1, 2, 40, 7)]
@@ -109,7 +127,9 @@ def test_variants_with_and_without_biases_share_a_sweep():
 
 def test_progress_tells_steps_and_losses():
     seen = []
-    Sweep(small_problem(), [Variant("GD", learning_rates=(1e-3, 10.0))]).run(300, progress=seen.append)
+    Sweep(small_problem(), [Variant("GD", learning_rates=(1e-3, 10.0))]).run(
+        300, progress=seen.append
+    )
     assert seen[-1].step == seen[-1].steps == 300
     assert [progress.step for progress in seen] == sorted({progress.step for progress in seen})
     assert 0 < seen[-1].losses["GD"] < seen[0].losses["GD"]
@@ -129,7 +149,9 @@ def test_an_interrupt_returns_what_there_is():
 def test_given_factors_are_the_start():
     problem = small_problem()
     factors = [np.full((6, 2), 0.1), np.full((2, 1), 0.2)]
-    history = Sweep(problem, [Variant("GD", 2, 2, initial_factors=factors)], LpLoss(2), "float64").run(1)
+    history = Sweep(
+        problem, [Variant("GD", 2, 2, initial_factors=factors)], LpLoss(2), "float64"
+    ).run(1)
     expected = np.mean((problem.x @ factors[0] @ factors[1] - problem.y) ** 2) / 2
     assert np.isclose(history.losses[0, 0], expected, rtol=1e-6)
 
@@ -153,7 +175,10 @@ BAD_VARIANTS = {
     "averaged weights": (dict(optimizer=keras.optimizers.Adam(use_ema=True)), "use_ema"),
     "unknown update": (dict(update="magic"), "update"),
     "rule with Adam": (dict(update="end_to_end", optimizer="adam"), "SGD without momentum"),
-    "rule with factor biases": (dict(update="end_to_end", use_factor_biases=True), "use_factor_biases"),
+    "rule with factor biases": (
+        dict(update="end_to_end", use_factor_biases=True),
+        "use_factor_biases",
+    ),
 }
 
 
@@ -172,9 +197,9 @@ BAD_SWEEPS = {
     "unknown dtype": lambda problem: Sweep(problem, [Variant("a")], dtype="float16"),
     "no steps": lambda problem: Sweep(problem, [Variant("a")]).run(0),
     "half a step": lambda problem: Sweep(problem, [Variant("a")]).run(1.5),
-    "factors of other shapes": lambda problem: Sweep(problem, [Variant("a", 2, initial_factors=[np.ones((6, 1))])]).run(
-        1
-    ),
+    "factors of other shapes": lambda problem: Sweep(
+        problem, [Variant("a", 2, initial_factors=[np.ones((6, 1))])]
+    ).run(1),
     "no such variant": lambda problem: Sweep(problem, [Variant("a")]).run(1).best("b"),
     "no such run": lambda problem: Sweep(problem, [Variant("a")]).run(1).model("a", 0.7),
 }

@@ -1,0 +1,87 @@
+"""JAX with optax: `lax.scan` over steps, and `vmap` of it over learning rates."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from .serve import serve
+from .task import Task
+
+# Steps of one compiled scan: the overhead of a call is spread over so many.
+STEPS_PER_SCAN = 100
+
+
+def optax_optimizer(task: Task, rate) -> optax.GradientTransformation:
+    """The task's optimizer from optax; the rate may be traced."""
+    settings = task.hyperparameters
+    if task.optimizer == "sgd":
+        return optax.sgd(rate)
+    if task.optimizer == "adagrad":
+        return optax.adagrad(
+            rate, initial_accumulator_value=settings["accumulator"], eps=settings["epsilon"]
+        )
+    if task.optimizer == "adadelta":
+        return optax.adadelta(rate, rho=settings["rho"], eps=settings["epsilon"])
+    return optax.adam(rate, b1=settings["beta_1"], b2=settings["beta_2"], eps=settings["epsilon"])
+
+
+class Scan:
+    """`jit(scan)` of one run."""
+
+    stride = STEPS_PER_SCAN
+    vectorized = False
+
+    def __init__(self, task: Task):
+        x, y = jnp.asarray(task.x), jnp.asarray(task.y)
+
+        def loss(factors):
+            return jnp.mean((functools.reduce(jnp.matmul, factors, x) - y) ** task.p) / task.p
+
+        def scan(rate, factors, slots):
+            optimizer = optax_optimizer(task, rate)
+
+            def step(carry, _):
+                factors, slots = carry
+                value, gradients = jax.value_and_grad(loss)(factors)
+                updates, slots = optimizer.update(gradients, slots, factors)
+                return (optax.apply_updates(factors, updates), slots), value
+
+            return jax.lax.scan(step, (factors, slots), length=STEPS_PER_SCAN)
+
+        def begin(rate):
+            factors = [jnp.asarray(factor) for factor in task.factors]
+            return factors, optax_optimizer(task, rate).init(factors)
+
+        if self.vectorized:
+            scan, begin = jax.vmap(scan), jax.vmap(begin)
+        self._rate = jnp.asarray(task.rates if self.vectorized else task.rates[-1], jnp.float32)
+        self._scan, self._state = jax.jit(scan), jax.jit(begin)(self._rate)
+
+    def advance(self, steps: int) -> None:
+        """A compiled scan for every hundred steps."""
+        for _ in range(steps // STEPS_PER_SCAN):
+            self._state, losses = self._scan(self._rate, *self._state)
+        losses.block_until_ready()
+
+    def kernel(self) -> np.ndarray:
+        """The product of the last run's factors."""
+        factors = [
+            np.asarray(factor[-1] if self.vectorized else factor) for factor in self._state[0]
+        ]
+        return functools.reduce(np.matmul, factors)
+
+
+class VectorizedScan(Scan):
+    """`jit(vmap(scan))` over all runs."""
+
+    vectorized = True
+
+
+if __name__ == "__main__":
+    versions = {"jax": jax.__version__, "optax": optax.__version__}
+    serve({"scan": Scan, "vmap_scan": VectorizedScan}, versions)

@@ -1,0 +1,99 @@
+"""NumPy: a loop with gradients by hand, and a limit: the two matrix products of a step and nothing else."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from .serve import serve
+from .task import Task
+
+
+class Loop:
+    """Gradients by the chain rule on the end-to-end kernel, the optimizers' formulas written out."""
+
+    def __init__(self, task: Task):
+        self._task, self._rate = task, np.float32(task.rates[-1])
+        self._factors = [factor.copy() for factor in task.factors]
+        first = task.hyperparameters.get("accumulator", 0.0)
+        self._slots = [
+            (np.full_like(factor, first), np.zeros_like(factor)) for factor in self._factors
+        ]
+        self._steps = 0
+
+    def advance(self, steps: int) -> None:
+        """A pass over the data, then every factor's step."""
+        x, y, p = self._task.x, self._task.y, self._task.p
+        update = getattr(self, f"_{self._task.optimizer}")
+        for _ in range(steps):
+            self._steps += 1
+            error = x @ self.kernel() - y
+            power = functools.reduce(np.multiply, [error] * (p - 1))
+            gradients = self._factor_gradients((power.T @ x).T / np.float32(error.size))
+            for factor, gradient, slots in zip(self._factors, gradients, self._slots, strict=True):
+                factor -= update(gradient, *slots)
+
+    def _factor_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
+        """(F_1 .. F_(j-1))^T G (F_(j+1) .. F_N)^T for every j."""
+        gradients = []
+        for j in range(len(self._factors)):
+            carried = functools.reduce(lambda g, factor: factor.T @ g, self._factors[:j], gradient)
+            after = reversed(self._factors[j + 1 :])
+            gradients.append(functools.reduce(lambda g, factor: g @ factor.T, after, carried))
+        return gradients
+
+    def kernel(self) -> np.ndarray:
+        """The product of the factors."""
+        return functools.reduce(np.matmul, self._factors)
+
+    def _sgd(self, gradient: np.ndarray, *slots: np.ndarray) -> np.ndarray:
+        return self._rate * gradient
+
+    def _adagrad(self, gradient: np.ndarray, squares: np.ndarray, _: np.ndarray) -> np.ndarray:
+        squares += gradient**2
+        return (
+            self._rate
+            * gradient
+            / np.sqrt(squares + np.float32(self._task.hyperparameters["epsilon"]))
+        )
+
+    def _adadelta(self, gradient: np.ndarray, squares: np.ndarray, moves: np.ndarray) -> np.ndarray:
+        rho, epsilon = (np.float32(self._task.hyperparameters[name]) for name in ("rho", "epsilon"))
+        squares += (1 - rho) * (gradient**2 - squares)
+        move = gradient * np.sqrt(moves + epsilon) / np.sqrt(squares + epsilon)
+        moves += (1 - rho) * (move**2 - moves)
+        return self._rate * move
+
+    def _adam(self, gradient: np.ndarray, squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        beta_1, beta_2, epsilon = (
+            self._task.hyperparameters[name] for name in ("beta_1", "beta_2", "epsilon")
+        )
+        mean += np.float32(1 - beta_1) * (gradient - mean)
+        squares += np.float32(1 - beta_2) * (gradient**2 - squares)
+        rate = self._rate * np.sqrt(1 - beta_2**self._steps) / (1 - beta_1**self._steps)
+        return np.float32(rate) * mean / (np.sqrt(squares) + np.float32(epsilon))
+
+
+class Products:
+    """The limit: (R, d) @ (d, n) and (R, n) @ (n, d) by BLAS, in the orders of the sweep's."""
+
+    def __init__(self, task: Task):
+        runs, (rows, features), outputs = len(task.rates), task.x.shape, task.y.shape[1]
+        self._x, self._x_transposed = task.x, np.ascontiguousarray(task.x.T)
+        self._kernels = np.repeat(functools.reduce(np.matmul, task.factors).T, runs, axis=0)
+        self._residuals = np.empty((runs * outputs, rows), np.float32)
+        self._gradients = np.empty((runs * outputs, features), np.float32)
+
+    def advance(self, steps: int) -> None:
+        """Both products, into memory that is there already."""
+        for _ in range(steps):
+            np.matmul(self._kernels, self._x_transposed, out=self._residuals)
+            np.matmul(self._residuals, self._x, out=self._gradients)
+
+    def kernel(self) -> None:
+        """It does not train."""
+
+
+if __name__ == "__main__":
+    serve({"loop": Loop, "products": Products}, {"numpy": np.__version__})

@@ -1,0 +1,5 @@
+"""Run the command from the command line."""
+
+from experiments.board.command import main
+
+main()

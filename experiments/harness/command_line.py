@@ -1,0 +1,230 @@
+"""The command line of an experiment: a frozen dataclass of options in, a run folder and figures out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import shlex
+import signal
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NoReturn, TypeVar
+
+from rich.console import Console
+
+from overparam_tf.distributed.workers import ChiefEnded
+from overparam_tf.errors import InputError, WorkerLostError
+from overparam_tf.runlog import AlreadyFinished, RunFolder, release_locks
+from overparam_tf.stopping import StopSignals
+
+C = TypeVar("C")
+# A default that differs from that of a quick run is told from a value that was given by its type.
+_SAME = object()
+
+
+@dataclass(frozen=True)
+class _Default:
+    """A default of its own for quick runs; `resolve_defaults` puts one of the two in its place."""
+
+    full: Any
+    quick: Any
+
+
+def option(default: Any, text: str, *, quick: Any = _SAME) -> Any:
+    """Return a dataclass field with its default and its help text.
+
+    Args:
+        default: The default.
+        text: What `--help` shows.
+        quick: The default with `--quick`, where it is another one. The dataclass must then have a
+            field `quick` and call `resolve_defaults` first of all in its `__post_init__`.
+    """
+    if quick is not _SAME:
+        default = _Default(default, quick)
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+def resolve_defaults(options: Any) -> None:
+    """Put numbers in the place of the defaults that depend on the field `quick`.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     quick: bool = option(False, "a short run")
+        ...     steps: int = option(600_000, "how many", quick=1_000)
+        ...
+        ...     def __post_init__(self):
+        ...         resolve_defaults(self)
+        >>> Options().steps, Options(quick=True).steps, Options(quick=True, steps=5).steps
+        (600000, 1000, 5)
+    """
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if isinstance(value, _Default):
+            chosen = value.quick if options.quick else value.full
+            object.__setattr__(options, field.name, chosen)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Print one line instead of the usage and a line."""
+        self.exit(2, f"{self.prog}: error: {message}; see --help\n")
+
+
+def parse(options_class: type[C], prog: str, arguments: Sequence[str] | None = None) -> C:
+    """Read the command line into an instance of a dataclass.
+
+    A field of type bool becomes a pair of flags `--name` / `--no-name`, a tuple takes one or more
+    values, a `Literal` takes one of its values, and `X | None` what X takes.
+
+    Args:
+        options_class: A dataclass whose fields were made by `option`.
+        prog: The program's name in messages.
+        arguments: Default `sys.argv[1:]`.
+    """
+    parser = _Parser(
+        prog=prog,
+        description=options_class.__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds = typing.get_type_hints(options_class)
+    for field in dataclasses.fields(options_class):
+        text = field.metadata["help"] + _default_text(field.default)
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"),
+            default=field.default,
+            help=text.replace("%", "%%"),
+            **_argparse_keywords(kinds[field.name]),
+        )
+    values = vars(parser.parse_args(arguments))
+    return options_class(
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    )
+
+
+def _default_text(default: Any) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, _Default):
+        return f" (default: {_shown(default.full)}, with --quick {_shown(default.quick)})"
+    return f" (default: {_shown(default)})"
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _argparse_keywords(kind: Any) -> dict[str, Any]:
+    """Return what `add_argument` is to be given for a field of type `kind`."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _argparse_keywords(next(part for part in inner if part is not type(None)))
+    if origin is Literal:
+        return {"choices": inner}
+    if origin is tuple:
+        return {**_argparse_keywords(inner[0]), "nargs": "+"}
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"type": kind, "metavar": kind.__name__.upper()}
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[C]):
+    """An experiment as the command line runs it: `run` trains, `draw` shows what `run` left.
+
+    Attributes:
+        name: Its name, also that of its folder under the log folder.
+        options_class: Its options, a dataclass on `experiments.harness.options.RunOptions`.
+        run: Trains and returns the run folder; None in a process that only helped another one.
+        draw: Draws figures and prints tables and verdicts, from a run folder alone.
+    """
+
+    name: str
+    options_class: type[C]
+    run: Callable[[C], RunFolder | None]
+    draw: Callable[[RunFolder, Console], None]
+
+    def main(self, arguments: Sequence[str] | None = None) -> None:
+        """Run the experiment, or open the run to redraw, then draw.
+
+        Bad input, a full disk and the like are one line on standard error and exit code 2, no
+        traceback. After a stop signal whatever was trained is drawn; the exit code is then 130
+        after Ctrl-C and 143 after `kill`.
+
+        Args:
+            arguments: Default `sys.argv[1:]`.
+        """
+        with exit_codes(self.name) as stop:
+            options = parse(self.options_class, self.name, arguments)
+            # Piped output has no width of its own; 80 columns would cut the tables.
+            width = None if sys.stdout.isatty() else 120
+            console = Console(quiet=options.quiet, soft_wrap=True, width=width)
+            if options.redraw is not None:
+                folder = RunFolder.open(options.logdir, self.name, options.redraw)
+            else:
+                folder = self._train(options, console, stop)
+            if folder is None:
+                return
+            self.draw(folder, console)
+            console.print(f"Run folder: {folder.path}", highlight=False, markup=False)
+
+    def _train(self, options: C, console: Console, stop: StopSignals) -> RunFolder | None:
+        """Run, and note in the folder whether the run came to its end."""
+        try:
+            folder = self.run(options)
+        except AlreadyFinished as finished:
+            console.print(str(finished), highlight=False, markup=False)
+            return finished.folder
+        except ChiefEnded as ended:
+            console.print(str(ended), highlight=False, markup=False)
+            return None
+        if folder is None:
+            return None
+        if stop.signal is None:
+            folder.write_status(RunFolder.FINISHED)
+        else:
+            folder.write_status(RunFolder.INTERRUPTED)
+            hint = f"--name {shlex.quote(folder.name)}"
+            print(
+                f"Interrupted; the same command with {hint} continues it. Drawing ..",
+                file=sys.stderr,
+            )
+        return folder
+
+
+@contextlib.contextmanager
+def exit_codes(name: str) -> Iterator[StopSignals]:
+    """Turn errors and stop signals into what a shell expects of a command.
+
+    An error is one line and exit code 2; a stop signal is exit code 128 + its number.
+
+    Args:
+        name: The command's name in messages.
+    """
+    with StopSignals() as stop:
+        code = 2
+        try:
+            yield stop
+            code = 0
+        except (InputError, WorkerLostError) as error:
+            print(f"{name}: error: {error}", file=sys.stderr)
+        except OSError as error:
+            remedy = (
+                "What was saved before is intact; make room or choose another folder, "
+                "and run it again"
+            )
+            print(f"{name}: error: {error}. {remedy}", file=sys.stderr)
+        except KeyboardInterrupt:
+            print(f"{name}: interrupted", file=sys.stderr)
+            code = 128 + signal.SIGINT
+        finally:
+            release_locks()
+    if stop.signal is not None:
+        code = 128 + stop.signal
+    if code:
+        raise SystemExit(code)

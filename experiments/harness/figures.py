@@ -1,0 +1,85 @@
+"""One look for all figures; each names its data set, and that of a synthetic stand-in is in red."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from overparam_tf.runlog import RunFolder
+
+# Okabe and Ito's palette: colour-blind readers can tell its colours apart.
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
+)  # fmt: skip
+# Lines that are no data: floors, targets, a ratio of 1.
+GREY = "#888888"
+NOTE_COLOUR, SYNTHETIC_COLOUR = "#555555", "#c00000"
+
+
+def new_figure(columns: int = 1, title: str = "", height: float = 4.6) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a row of axes, made without pyplot: no global state, no display."""
+    figure = Figure(figsize=(0.8 + 5.6 * columns, height), layout="constrained")
+    axes = list(figure.subplots(1, columns, squeeze=False)[0])
+    figure.suptitle(title)
+    for ax in axes:
+        ax.grid(alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def colour(index: int) -> str:
+    """Return the colour of the curve of this index."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def plot_losses(ax: Axes, curve: tuple[np.ndarray, np.ndarray], top: float, **style: Any) -> None:
+    """Draw a loss curve as far as it stays below `top`.
+
+    A blow-up by 300 decades would flatten all other curves.
+    """
+    steps, losses = curve
+    ax.plot(steps, np.where(losses <= top, losses, np.nan), **style)
+
+
+def log_loss_axis(ax: Axes) -> None:
+    """Set a logarithmic y axis with plain numbers at 1, 2 and 5 times the powers of ten."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def step_axis(ax: Axes) -> None:
+    """Set a linear x axis of steps, with separators."""
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def save_figure(
+    figure: Figure, folder: RunFolder, name: str, note: str, record: Mapping[str, Any]
+) -> Path:
+    """Write `figures/NAME.png`, with a note at its foot.
+
+    Args:
+        figure: The figure.
+        folder: The run folder.
+        name: The file's name without its ending.
+        note: Data and settings; title and note are also in the PNG file as text.
+        record: The run's config.json. Where its data are a stand-in, the note is red.
+
+    Returns:
+        The path of the file.
+    """
+    synthetic = bool((record.get("data") or {}).get("synthetic"))
+    lines = textwrap.fill(note, width=int(16 * figure.get_figwidth()))
+    figure.supxlabel(lines, fontsize=7.5, color=SYNTHETIC_COLOUR if synthetic else NOTE_COLOUR)
+    path = folder.figures / f"{name}.png"
+    title = figure.get_suptitle()
+    figure.savefig(path, dpi=130, metadata={"Title": title, "Description": note})
+    return path

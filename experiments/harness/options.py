@@ -1,0 +1,106 @@
+"""Options that the experiments share, and the run folder and data set that they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from experiments.harness.command_line import option, resolve_defaults
+from overparam_tf.checks import has_duplicates
+from overparam_tf.datasets import Digits, Problem, load
+from overparam_tf.errors import InputError
+from overparam_tf.runlog import RunFolder, environment, open_run
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where the results go, and how the run is done: options of every experiment."""
+
+    logdir: str = option("logs", "results go to LOGDIR/EXPERIMENT/NAME")
+    name: str | None = option(None, "name of the run (default: from the settings)")
+    quick: bool = option(False, "a short run to see it work; its numbers mean little")
+    quiet: bool = option(False, "no progress, no tables")
+    resume: bool = option(
+        False, "continue the newest unfinished run of the same settings, or that of --name"
+    )
+    redraw: str | None = option(
+        None, "draw figures and tables of the finished run of this name again, no training"
+    )
+
+    def __post_init__(self) -> None:
+        resolve_defaults(self)
+
+    def record(
+        self, experiment: str, data: Problem | Digits | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Return the content of config.json: what was run, on what, and where.
+
+        Args:
+            experiment: The experiment's name.
+            data: The data set; default None, the experiment has none.
+            **more: Further entries.
+        """
+        described = {} if data is None else {"data": data.describe()}
+        return {
+            "experiment": experiment,
+            "options": asdict(self),
+            **described,
+            **more,
+            **environment(),
+        }
+
+    def open_folder(
+        self, record: dict[str, Any], default_name: str, data: Problem | Digits | None = None
+    ) -> RunFolder:
+        """Return the locked folder of this run, config.json written; see `open_run`.
+
+        Args:
+            record: What `record` returned.
+            default_name: Name of a run that was given none.
+            data: The data set. Its name is part of a made-up name, and a stand-in part of any name.
+        """
+        name = self.name
+        if data is not None:
+            default_name = f"{default_name}-{data.name}"
+            if name is not None and data.synthetic and not name.endswith(f"-{data.name}"):
+                name = f"{name}-{data.name}"
+        return open_run(
+            self.logdir,
+            record["experiment"],
+            record,
+            default_name=f"{default_name}-quick" if self.quick else default_name,
+            name=name,
+            resume=self.resume,
+        )
+
+    def require(self, valid: bool, expected: str, **received: Any) -> None:
+        """Raise an `InputError` that names the options unless `valid`."""
+        if not valid:
+            values = ", ".join(
+                f"--{name.replace('_', '-')} {value}" for name, value in received.items()
+            )
+            raise InputError(f"Expected {expected}. Received: {values}")
+
+    def require_distinct(self, *names: str) -> None:
+        """Raise an `InputError` if one of these options has an entry twice."""
+        for name in names:
+            values = getattr(self, name)
+            valid = values is None or not has_duplicates(values)
+            self.require(valid, f"no entry of {name} twice", **{name: values})
+
+
+@dataclass(frozen=True)
+class DataOptions(RunOptions):
+    """Which data to train on, and in which precision: options of experiments on a data set."""
+
+    data: str = option(
+        "auto",
+        "auto (real data if they are found, else a synthetic stand-in), gas, synthetic, or a path",
+    )
+    gas: str = option("ethanol", "which gas of the sensor data")
+    preprocessing: Literal["zscore", "minmax", "none"] = option("zscore", "of inputs and labels")
+    dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
+
+    def load_problem(self) -> Problem:
+        """Return the data set that the options name."""
+        return load(self.data, gas=self.gas, preprocessing=self.preprocessing)

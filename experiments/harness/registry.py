@@ -1,0 +1,52 @@
+"""The list of experiments, in the order in which the paper tells the story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An experiment by name.
+
+    Attributes:
+        name: Its name, also that of its folder under the log folder.
+        data: What its `--data` names: gas sensor data, MNIST, or None where it has no such option.
+        group: Whether it is of the paper, goes beyond it, or measures our own speed.
+    """
+
+    name: str
+    data: Literal["gas", "mnist"] | None = "gas"
+    group: Literal["paper", "beyond", "benchmark"] = "paper"
+
+    @property
+    def module(self) -> str:
+        """Return the module that `python -m` runs."""
+        folder = "experiments.benchmarks" if self.group == "benchmark" else "experiments"
+        return f"{folder}.{self.name}"
+
+
+EXPERIMENTS = (
+    Entry("minimal"),
+    Entry("optimizer_compare"),
+    Entry("depth_compare"),
+    Entry("emulated_update"),
+    Entry("plateau", data=None),
+    Entry("no_regularizer"),
+    Entry("mnist_cnn", data="mnist"),
+    Entry("speedup", group="beyond"),
+    Entry("when_depth_helps", group="beyond"),
+    Entry("late_divergence", group="beyond"),
+    Entry("step_cost", data=None, group="benchmark"),
+    Entry("layer_cost", data=None, group="benchmark"),
+    Entry("loop_cost", data=None, group="benchmark"),
+    Entry("log_cost", data=None, group="benchmark"),
+)
+
+
+def module_of(name: str) -> str:
+    """Return the module that `python -m` runs for an experiment, listed or not."""
+    return next(
+        (entry.module for entry in EXPERIMENTS if entry.name == name), f"experiments.{name}"
+    )

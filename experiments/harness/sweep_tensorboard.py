@@ -1,0 +1,152 @@
+"""What TensorBoard shows of a sweep: every run with its hyperparameters, and charts of the variants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.harness.tensorboard import Board, Distribution, Line, Trial
+from overparam_tf.runlog import RunFolder, run_name
+from overparam_tf.sweep import History, Variant
+
+METRICS = {"final_loss": "final loss", "best_loss": "best loss", "excess_loss": "excess loss"}
+HPARAMS = ("variant", "depth", "learning_rate", "loss", "optimizer", "width", "seed", "status")
+# Of a curve for each rate: enough for a chart, a quarter of what the run itself keeps.
+POINTS_BY_RATE = 250
+# A curve by rate is drawn up to this multiple of the loss of the zero kernel: a divergence would
+# flatten all others.
+HIGHEST = 2.0
+
+
+def write_trials(
+    folder: RunFolder,
+    history: History,
+    record: dict[str, Any],
+    charts: Mapping[str, Sequence[str]],
+    variants: Sequence[Variant],
+) -> None:
+    """Write a TensorBoard run for each variant, rate and seed, and charts of them in Custom Scalars.
+
+    The charts: the variants at their `best rates`, their `excess` over the floor, `by depth`,
+    `by rate`, and the distributions of the deep variants' singular values before and after
+    training.
+
+    Args:
+        folder: The run folder.
+        history: The history of the sweeps.
+        record: The run's config.json.
+        charts: Title -> names of the variants compared with one another.
+        variants: All that were trained.
+    """
+    losses = {entry["label"]: entry for entry in record["losses"]}
+    deep = [v for v in variants if v.update == "factors" and v.depth > 1]
+    Board(
+        title=f"{record['experiment']}, {record['data']['label']}",
+        metrics=METRICS,
+        trials=list(_trials(history, record)),
+        lines=[
+            *_best_rates(history, charts),
+            *_excess(history, charts, losses),
+            *_by_depth(history, charts),
+            *_by_rate(history, losses),
+        ],
+        distributions=[
+            distribution
+            for variant in deep
+            if history.best(variant.name) is not None
+            for distribution in _singular_values(history, variant, record)
+        ],
+    ).write(folder)
+
+
+def _trials(history: History, record: dict[str, Any]) -> Iterator[Trial]:
+    for row in history.runs.to_dict("records"):
+        key = row["variant"], row["learning_rate"], row["seed"]
+        columns = {name: row[name] for name in HPARAMS if name in row}
+        hparams = {"experiment": record["experiment"], **columns, "depth": float(row["depth"])}
+        yield Trial(
+            run_name(*key),
+            {**hparams, "data": record["data"]["label"]},
+            {tag: row[tag] for tag in METRICS},
+            history.curve(*key),
+            row["status"] == "diverged",
+        )
+
+
+def _best_rates(history: History, charts: Mapping[str, Sequence[str]]) -> Iterator[Line]:
+    """Yield the loss of each variant's best run."""
+    for title, names in charts.items():
+        for name in names:
+            curve = history.best_curve(name)
+            if curve is not None:
+                yield Line(name, f"best rates/{title}", curve)
+
+
+def _excess(
+    history: History, charts: Mapping[str, Sequence[str]], losses: Mapping[str, Any]
+) -> Iterator[Line]:
+    """Yield log10 of that loss minus the convex floor: TensorBoard starts with linear axes."""
+    for title, names in charts.items():
+        for name in names:
+            best = history.best(name)
+            if best is not None:
+                steps, values = history.best_curve(name)
+                floor = losses[best["loss"]]["floor"]
+                above = values > floor
+                curve = steps[above], np.log10(values[above] - floor)
+                yield Line(name, f"excess/log10 of excess loss, {title}", curve)
+
+
+def _by_depth(history: History, charts: Mapping[str, Sequence[str]]) -> Iterator[Line]:
+    """Yield the results of each depth's best rate; the horizontal axis is the depth.
+
+    There is a line for each optimizer that has several depths and one variant for each of them.
+    """
+    columns = {"excess_loss": "excess loss", "steps_to_target": "steps to target"}
+    for title, names in charts.items():
+        best = history.runs[history.runs["variant"].isin(names)].sort_values("final_loss")
+        best = best.drop_duplicates("variant").sort_values("depth")
+        for optimizer, rows in best.groupby("optimizer", sort=False):
+            if len(rows) == 1 or not rows["depth"].is_unique or (rows["depth"] % 1 != 0).any():
+                continue
+            for column, words in columns.items():
+                known = rows.dropna(subset=column)
+                if len(known):
+                    curve = known["depth"], known[column].astype(float)
+                    yield Line(f"{optimizer} by depth", f"by depth/{words}, {title}", curve)
+
+
+def _by_rate(history: History, losses: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield, in a chart for each variant, a line for each rate of its first seed."""
+    for variant in history.variants:
+        runs = history.runs[history.runs["variant"] == variant].drop_duplicates("learning_rate")
+        if len(runs) < 2:
+            continue
+        for run in runs.itertuples():
+            steps, values = history.curve(variant, run.learning_rate, run.seed)
+            spaced = np.linspace(0, max(len(steps) - 1, 0), POINTS_BY_RATE)
+            places = np.unique(spaced.round().astype(int)) if len(steps) else np.empty(0, int)
+            places = places[values[places] <= HIGHEST * losses[run.loss]["at_zero"]]
+            curve = steps[places], values[places]
+            yield Line(f"rate {run.learning_rate:.6g}", f"by rate/{variant}", curve)
+
+
+def _singular_values(
+    history: History, variant: Variant, record: dict[str, Any]
+) -> Iterator[Distribution]:
+    """Yield the singular values of the best run's factors and of their product, before and after."""
+    best = history.best(variant.name)
+    trained = history.model(variant.name, best["learning_rate"], best["seed"]).layers[0]
+    features, outputs = trained.factors[0].shape[0], trained.factors[-1].shape[1]
+    dtype = record["options"]["dtype"]
+    untrained = variant.layer(features, outputs, int(best["seed"]), dtype)
+    factors, products = {}, {}
+    for step, layer in ((0, untrained), (int(best["steps"]), trained)):
+        matrices = [factor.numpy() for factor in layer.factors]
+        spectra = [np.linalg.svd(matrix, compute_uv=False) for matrix in matrices]
+        factors[step] = np.concatenate(spectra)
+        products[step] = np.linalg.svd(np.linalg.multi_dot(matrices), compute_uv=False)
+    yield Distribution(variant.name, "singular values/of all factors", factors)
+    yield Distribution(variant.name, "singular values/of their product", products)

@@ -1,0 +1,269 @@
+"""A sweep from problem to run folder: losses and targets, the parts of a run, training, tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.harness.options import DataOptions
+from experiments.harness.results import cell
+from experiments.harness.sweep_tensorboard import write_trials
+from overparam_tf.datasets import Problem
+from overparam_tf.floor import convex_floor
+from overparam_tf.losses import LpLoss
+from overparam_tf.runlog import ProgressReport, RunFolder
+from overparam_tf.stopping import deferred
+from overparam_tf.sweep import History, Sweep, Variant
+
+# The learning rates that the 2019 team searched.
+RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
+# A run has reached the target when its excess loss over the convex floor is this share of that of
+# the zero kernel.
+TARGET_EXCESS = 0.1
+
+
+@dataclass(frozen=True)
+class LossReference:
+    """The numbers that a loss on a problem is judged by.
+
+    Attributes:
+        label: The loss as figures and tables name it, e.g. `"L4, mean(e^4)/4"`.
+        p: Its exponent.
+        scale: Whether it is divided by p.
+        floor: The lowest loss of any linear predictor.
+        floor_duality_gap: How far `floor` may be above the true minimum, certified.
+        floor_with_bias: Whether the predictors have a bias.
+        at_zero: The loss of the zero kernel.
+    """
+
+    label: str
+    p: int
+    scale: bool
+    floor: float
+    floor_duality_gap: float
+    floor_with_bias: bool
+    at_zero: float
+
+    @classmethod
+    def measure(cls, problem: Problem, loss: LpLoss, use_bias: bool) -> LossReference:
+        """Compute the numbers for a loss on a problem."""
+        floor = convex_floor(problem.x, problem.y, loss.p, scale=loss.scale, use_bias=use_bias)
+        return cls(
+            label=loss_label(loss.p, loss.scale),
+            p=loss.p,
+            scale=loss.scale,
+            floor=floor.loss,
+            floor_duality_gap=floor.gap,
+            floor_with_bias=use_bias,
+            at_zero=float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0),
+        )
+
+    @classmethod
+    def from_record(cls, entry: dict[str, Any]) -> LossReference:
+        """Return what `record` wrote."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: entry[name] for name in names})
+
+    def record(self) -> dict[str, Any]:
+        """Return the numbers for config.json."""
+        return {**dataclasses.asdict(self), "target": self.target()}
+
+    def target(self, share: float = TARGET_EXCESS) -> float:
+        """Return the loss at which this share of the zero kernel's excess over the floor is left."""
+        return self.floor + share * (self.at_zero - self.floor)
+
+
+def loss_label(p: int, scale: bool) -> str:
+    """Return the loss as figures and tables name it."""
+    return f"L{p}, mean(e^{p})/{p}" if scale else f"L{p}, mean(e^{p})"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sweep of an experiment.
+
+    Attributes:
+        name: Its name, e.g. `"part 1"`.
+        problem: The data it trains on.
+        variants: What it trains.
+        loss: The loss.
+        reference: The numbers that the loss is judged by.
+        steps: Number of steps.
+    """
+
+    name: str
+    problem: Problem
+    variants: Sequence[Variant]
+    loss: LpLoss
+    reference: LossReference
+    steps: int
+
+
+def lp_part(problem: Problem, p: int, variants: Sequence[Variant], steps: int) -> Part:
+    """Return the part `"Lp"`: variants without biases under l_p with 1/p."""
+    # For p = 2 the R factor of a QR of [X y] has the same loss for every kernel, in 129 rows
+    # instead of 2565.
+    data = problem.compressed() if p == 2 else problem
+    reference = LossReference.measure(problem, LpLoss(p), use_bias=False)
+    return Part(f"L{p}", data, variants, LpLoss(p), reference, steps)
+
+
+def finer_variants(variants: Sequence[Variant], history: History) -> list[Variant]:
+    """Return the variants at ten rates a decade, between the neighbours of each one's best rate.
+
+    Beyond an end of the grid of rates it goes on for half a decade. Rates that were trained already
+    are left out, and variants of which every run diverged.
+
+    Args:
+        variants: The variants that were trained.
+        history: Their history.
+    """
+    finer = []
+    for variant in variants:
+        best, trained = history.best(variant.name), np.sort(variant.learning_rates)
+        if best is None:
+            continue
+        place, half = int(np.argmin(np.abs(trained - best["learning_rate"]))), np.sqrt(10)
+        low = trained[place - 1] if place else trained[0] / half
+        high = trained[place + 1] if place + 1 < len(trained) else trained[-1] * half
+        first = int(np.ceil(10 * np.log10(low) - 1e-9))
+        last = int(np.floor(10 * np.log10(high) + 1e-9))
+        rates = [float(f"{10 ** (tenth / 10):.3g}") for tenth in range(first, last + 1)]
+        # 5.01e-4 is the 5e-4 of the grid, and not trained twice.
+        rates = [rate for rate in rates if not np.isclose(rate, trained, rtol=0.01, atol=0).any()]
+        if rates:
+            finer.append(replace(variant, learning_rates=rates))
+    return finer
+
+
+def run_parts(
+    experiment: str,
+    default_name: str,
+    options: DataOptions,
+    problem: Problem,
+    parts: Sequence[Part],
+    chart: str,
+    fine: bool = False,
+    **more: Any,
+) -> tuple[RunFolder, History]:
+    """Train part after part, and write config.json, results.csv, curves.npz, weights.npz and TensorBoard.
+
+    Every part keeps checkpoints while it trains; a continued run takes up each where it stood. A
+    stop signal ends the training: the parts up to then are written as they are.
+
+    Args:
+        experiment: The experiment's name.
+        default_name: Beginning of the run's name, where it was given none.
+        options: The options.
+        problem: The data set, as config.json is to describe it.
+        parts: The sweeps, all of different variants.
+        chart: Title of TensorBoard's chart of a part's best curves, with `{}` for the part's name.
+        fine: Train each part once more with ten rates a decade around each variant's best.
+        **more: Further entries of config.json.
+
+    Returns:
+        The run folder, and the parts' histories joined; `part` and `loss` are the first columns of
+        its table.
+    """
+    record = options.record(experiment, problem, **describe_parts(parts), **more)
+    folder = options.open_folder(record, default_name, problem)
+    history, charts = None, {}
+    with deferred() as stop:
+        for part in parts:
+            trained = _train(part, part.name, options, folder)
+            finer = finer_variants(part.variants, trained) if fine and not stop.signal else []
+            if finer:
+                fine_part = replace(part, variants=finer)
+                trained = trained.join(_train(fine_part, f"{part.name}, fine", options, folder))
+            history = trained if history is None else history.join(trained)
+            history.save(folder.path)
+            charts[chart.format(part.name)] = [variant.name for variant in part.variants]
+            if stop.signal:
+                break
+        begun = [v for part in parts for v in part.variants if v.name in history.variants]
+        write_trials(folder, history, record, charts, begun)
+    return folder, history
+
+
+def describe_parts(parts: Sequence[Part]) -> dict[str, Any]:
+    """Return the parts for config.json: the names of their variants, and each loss's reference."""
+    references = {part.reference.label: part.reference.record() for part in parts}
+    return {
+        "parts": {part.name: [variant.name for variant in part.variants] for part in parts},
+        "losses": list(references.values()),
+    }
+
+
+def read_run(folder: RunFolder) -> tuple[dict[str, Any], History]:
+    """Return the config.json and the history of a run.
+
+    Of an interrupted run, only the parts and losses that were begun are in either.
+
+    Raises:
+        DataError: If a file is missing or damaged.
+    """
+    record, history = folder.read_config(), History.load(folder.path)
+    begun, losses = set(history.runs["part"]), set(history.runs["loss"])
+    record["parts"] = {part: names for part, names in record["parts"].items() if part in begun}
+    record["losses"] = [entry for entry in record["losses"] if entry["label"] in losses]
+    return record, history
+
+
+def references_of(record: dict[str, Any]) -> list[LossReference]:
+    """Return the references of the losses in a config.json."""
+    return [LossReference.from_record(entry) for entry in record["losses"]]
+
+
+def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> History:
+    """Train one sweep with progress; its table gains part, loss and the excess over the floor."""
+    with ProgressReport(f"{folder.path.parent.name}, {title}", options.quiet) as progress:
+        history = Sweep(part.problem, part.variants, part.loss, options.dtype).run(
+            part.steps,
+            targets={"target": part.reference.target()},
+            progress=progress,
+            checkpoints=folder.checkpoints / title,
+        )
+    runs = history.runs
+    excess = runs["final_loss"] - part.reference.floor
+    runs.insert(runs.columns.get_loc("best_loss") + 1, "excess_loss", excess)
+    runs.insert(0, "loss", part.reference.label)
+    runs.insert(0, "part", part.name)
+    return history
+
+
+def best_runs(history: History) -> pd.DataFrame:
+    """Return a row for each variant: its best rate, how its runs ended, and the best run's losses."""
+    rows = []
+    for variant in history.variants:
+        runs = history.runs[history.runs["variant"] == variant]
+        best = history.best(variant)
+        if best is None:
+            best = runs.iloc[0].copy()
+            best[["learning_rate", "seed", "steps", "steps_to_target"]] = None
+        rows.append(
+            {
+                "variant": variant,
+                "best rate": f"{best['learning_rate']:.3g}" if best["learning_rate"] else "-",
+                "steps": best["steps"],
+                "loss": best["final_loss"],
+                "excess": best["excess_loss"],
+                "to target": best["steps_to_target"],
+                "diverged": f"{(runs['status'] == 'diverged').sum()} of {len(runs)}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def describe_run(record: dict[str, Any], reference: LossReference) -> str:
+    """Return the line at the foot of every figure: data, loss, floor, seeds, precision, machine."""
+    options = record["options"]
+    seeds = ", ".join(map(str, options["seeds"]))
+    return (
+        f"{record['data']['label']} · {reference.label} · floor {cell(reference.floor)} · "
+        f"seed {seeds} · {options['dtype']} · {record['machine']}"
+    )

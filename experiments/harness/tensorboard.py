@@ -1,0 +1,111 @@
+"""What TensorBoard shows of a run: trials in HParams, lines in charts, and the layout of the charts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from overparam_tf.runlog import RunFolder, TensorBoardLog
+
+Curve = tuple[Sequence[float], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A row of HParams.
+
+    Attributes:
+        run: Path of its TensorBoard run, e.g. `"GD, depth 3/lr=0.001, seed=0"`.
+        hparams: Its hyperparameters by name.
+        outcome: Its metrics by tag; those that are not finite are left out.
+        curve: Steps and losses; default none.
+        failed: Whether HParams marks it as failed.
+    """
+
+    run: str
+    hparams: Mapping[str, Any]
+    outcome: Mapping[str, float]
+    curve: Curve = ((), ())
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart.
+
+    Attributes:
+        name: Its name in the legend.
+        chart: The chart's tag; what stands before the first `/` names its category.
+        curve: The horizontal axis (TensorBoard's `step`, whole numbers), and the values.
+    """
+
+    name: str
+    chart: str
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How values are distributed at each of a few steps.
+
+    Attributes:
+        name: The name of its TensorBoard run.
+        chart: Its tag.
+        values: Values by step.
+    """
+
+    name: str
+    chart: str
+    values: Mapping[int, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Board:
+    """All that one run shows in TensorBoard, but for its report.
+
+    Attributes:
+        title: Begins the names of the categories of Custom Scalars: the experiment and its data.
+        metrics: Title by tag of the metrics of HParams.
+        trials: The rows of HParams. The first five hyperparameters are shown at once.
+        lines: The lines of the charts, in the order in which the charts are to stand.
+        distributions: The distributions.
+    """
+
+    title: str
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    trials: Sequence[Trial] = ()
+    lines: Sequence[Line] = ()
+    distributions: Sequence[Distribution] = ()
+
+    def write(self, folder: RunFolder) -> None:
+        """Write the event files, in place of those of an earlier attempt."""
+        log = TensorBoardLog(folder.tensorboard)
+        log.clear()
+        if self.trials:
+            log.declare(self._hparams(), self.metrics)
+        for trial in self.trials:
+            log.trial(trial.run, trial.hparams, trial.outcome, trial.curve, trial.failed)
+        for line in self.lines:
+            log.line(line.name, line.chart, line.curve)
+        for each in self.distributions:
+            log.distribution(each.name, each.chart, each.values)
+        if self.lines:
+            log.layout(self._layout())
+
+    def _hparams(self) -> list[str]:
+        return _unique(name for trial in self.trials for name in trial.hparams)
+
+    def _layout(self) -> dict[str, dict[str, list[str]]]:
+        """Return {category: {title of a chart: [pattern of its tag]}}."""
+        layout: dict[str, dict[str, list[str]]] = {}
+        for chart in _unique(line.chart for line in self.lines):
+            category, slash, title = chart.partition("/")
+            category = f"{self.title}: {category}" if slash else self.title
+            layout.setdefault(category, {})[title or chart] = [f"^{re.escape(chart)}$"]
+        return layout
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

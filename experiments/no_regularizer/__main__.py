@@ -1,0 +1,5 @@
+"""Run the experiment from the command line."""
+
+from experiments.no_regularizer.experiment import EXPERIMENT
+
+EXPERIMENT.main()

@@ -1,0 +1,151 @@
+"""Which folder a run gets: a new one, or that of an earlier run of the same settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from overparam_tf.checkpoints.difference import first_difference
+from overparam_tf.errors import DataError, InputError
+from overparam_tf.runlog.folder import RunFolder
+
+# Options that say where things are and how they are shown. The data are known by their checksum,
+# not by the place where they were found.
+NO_SETTINGS = ("logdir", "name", "resume", "redraw", "quiet", "data")
+PACKAGES = ("overparam_tf", "tensorflow", "keras", "numpy")
+
+
+class AlreadyFinished(Exception):
+    """The run of this name and these settings is finished: it only remains to draw it.
+
+    Attributes:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: RunFolder):
+        super().__init__(
+            f"The run {folder.path} is finished already; drawing it again. "
+            "Another --name starts a new one."
+        )
+        self.folder = folder
+
+
+def open_run(
+    logdir: str | os.PathLike,
+    experiment: str,
+    record: dict[str, Any],
+    *,
+    default_name: str,
+    name: str | None = None,
+    resume: bool = False,
+) -> RunFolder:
+    """Return the folder of a run, locked, its config.json written.
+
+    The folder is a new one, under `name` or the first free name made from `default_name`. Where a
+    run of that `name` and of the same settings exists, that one is continued; with `resume` and no
+    name, the newest unfinished run of these settings.
+
+    Args:
+        logdir: The log folder.
+        experiment: The experiment's name.
+        record: The content of config.json: options, versions, and data if there are any.
+        default_name: Name of a run that was given none; NAME-2, NAME-3 .. where it is taken.
+        name: The run's name; default None.
+        resume: Continue an earlier run, or refuse; default False.
+
+    Raises:
+        AlreadyFinished: If the run of that name and these settings is finished.
+        InputError: If the name is taken by a run of other settings (the line names the first
+            difference) or by one that is running; if no run can be continued; if the folder cannot
+            be made.
+    """
+    if name is not None:
+        return _open_named(logdir, experiment, record, name, resume)
+    if resume:
+        return _open_newest_unfinished(logdir, experiment, record)
+    return _started(RunFolder.create(logdir, experiment, default_name, unique=True), record)
+
+
+def settings(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what two runs must have in common for one to continue the other.
+
+    Args:
+        record: The content of config.json.
+
+    Returns:
+        Its options (but for those that say where and how), versions, and identity of the data.
+    """
+    record = json.loads(json.dumps(record))  # as it is read back: lists for tuples
+    options, data = record.get("options", {}), record.get("data")
+    return {
+        "options": {name: options[name] for name in options if name not in NO_SETTINGS},
+        "versions": {name: record.get("versions", {}).get(name) for name in PACKAGES},
+        "data": data and {name: data.get(name) for name in ("name", "preprocessing", "sha256")},
+    }
+
+
+def _open_named(
+    logdir: str | os.PathLike, experiment: str, record: dict[str, Any], name: str, resume: bool
+) -> RunFolder:
+    folder = RunFolder.at(logdir, experiment, name)
+    if not folder.path.exists():
+        if resume:
+            raise InputError(
+                f"Expected a run to continue. Received: --name {name}, and no {folder.path}"
+            )
+        return _started(RunFolder.create(logdir, experiment, name), record)
+    folder.lock()
+    if folder.is_new:  # its process was killed before it wrote anything
+        return _started(folder, record)
+    found = folder.read_config()
+    difference = first_difference(settings(record), settings(found), "there")
+    if difference is not None:
+        raise InputError(
+            f"The run {folder.path} exists, of other settings: {difference}. Choose another --name"
+        )
+    if found.get("status") == RunFolder.FINISHED:
+        raise AlreadyFinished(folder)
+    # Command, commit and machine stay those of the start.
+    return _started(folder, found)
+
+
+def _open_newest_unfinished(
+    logdir: str | os.PathLike, experiment: str, record: dict[str, Any]
+) -> RunFolder:
+    """Return the newest by the clock.
+
+    The clock may be wrong; all candidates are runs of the same settings and end in the same bits.
+    """
+    refusals = []
+    newest_first = sorted(
+        RunFolder.all(logdir, experiment), key=lambda folder: folder.modified, reverse=True
+    )
+    for folder in newest_first:
+        reason = _reason_against(folder, record)
+        if reason is None:
+            return _started(folder, folder.read_config())
+        refusals.append(f"{folder.name} ({reason})")
+    raise InputError(
+        f"Expected an unfinished run of these settings in {logdir}. "
+        f"Received: {'; '.join(refusals[:3]) or 'none at all'}"
+    )
+
+
+def _reason_against(folder: RunFolder, record: dict[str, Any]) -> str | None:
+    """Return why the run in `folder` cannot be continued, or None and leave it locked."""
+    try:
+        difference = first_difference(settings(record), settings(folder.read_config()), "there")
+        if difference is not None:
+            return difference
+        folder.lock()
+        return "finished" if folder.read_config().get("status") == RunFolder.FINISHED else None
+    except DataError:
+        return "damaged"
+    except InputError:
+        return "running"
+
+
+def _started(folder: RunFolder, record: dict[str, Any]) -> RunFolder:
+    folder.write_config({**record, "status": RunFolder.RUNNING})
+    return folder

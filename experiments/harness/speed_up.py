@@ -1,7 +1,8 @@
-"""The speed-up by depth: steps of depth 1 over steps of another depth, where either may not arrive."""
+"""The speed-up by depth: steps of depth 1 to a target, over those of another depth."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 
 class Bound(str, Enum):
-    """What is known of a speed-up; `mark` is what stands before its number."""
+    """What is known of a speed-up: its number, or a bound where a depth missed the target."""
 
     EXACT = "exact"
     AT_LEAST = "at least"
@@ -19,8 +20,26 @@ class Bound(str, Enum):
 
     @property
     def mark(self) -> str:
-        """Return `""`, `">"`, `"<"` or `"?"`."""
-        return {"exact": "", "at least": ">", "at most": "<", "unknown": "?"}[self.value]
+        """Return what stands before the number: `""`, `">"`, `"<"`, or `"?"` in its place."""
+        marks = {Bound.EXACT: "", Bound.AT_LEAST: ">", Bound.AT_MOST: "<", Bound.UNKNOWN: "?"}
+        return marks[self]
+
+    @classmethod
+    def common(cls, bounds: Iterable[str]) -> Bound:
+        """Return what is known of the median of several speed-ups.
+
+        It is unknown if any of them is, or if some are bounded from below and others from above.
+
+        Example:
+            >>> Bound.common(["exact", "at least", "exact"]).value
+            'at least'
+            >>> Bound.common(["at least", "at most"]).value
+            'unknown'
+        """
+        inexact = {cls(bound) for bound in bounds} - {cls.EXACT}
+        if len(inexact) > 1:
+            return cls.UNKNOWN
+        return inexact.pop() if inexact else cls.EXACT
 
 
 @dataclass(frozen=True)
@@ -39,10 +58,13 @@ class SpeedUp:
     def from_steps(cls, shallow: float | None, deep: float | None, limit: float) -> SpeedUp:
         """Compare the steps of two depths.
 
+        A depth that did not reach the target counts with `limit` steps, which makes the quotient a
+        bound. A target that is reached at step 0 counts as reached at step 1.
+
         Args:
             shallow: Steps that depth 1 took; None, NaN or infinite if it did not reach the target.
             deep: The same for the other depth.
-            limit: Length of the runs: a depth that did not reach the target takes more steps.
+            limit: Length of the runs.
 
         Example:
             >>> SpeedUp.from_steps(100, 50, limit=1000).text()
@@ -54,25 +76,39 @@ class SpeedUp:
             >>> SpeedUp.from_steps(None, None, limit=1000).text()
             '?'
         """
-        arrived = [steps is not None and np.isfinite(steps) for steps in (shallow, deep)]
-        bound = {
-            (True, True): Bound.EXACT,
-            (False, True): Bound.AT_LEAST,
-            (True, False): Bound.AT_MOST,
-            (False, False): Bound.UNKNOWN,
-        }[arrived[0], arrived[1]]
-        if bound is Bound.UNKNOWN:
-            return cls(float("nan"), bound)
-        # A target that is met from the start, at step 0, counts as step 1.
-        top, bottom = (
-            max(float(steps), 1.0) if there else float(limit)
-            for steps, there in zip((shallow, deep), arrived, strict=True)
-        )
-        return cls(top / bottom, bound)
+        shallow_steps, shallow_reached = _steps_and_success(shallow, limit)
+        deep_steps, deep_reached = _steps_and_success(deep, limit)
+        ratio = shallow_steps / deep_steps
+        if shallow_reached and deep_reached:
+            return cls(ratio, Bound.EXACT)
+        if deep_reached:
+            return cls(ratio, Bound.AT_LEAST)
+        if shallow_reached:
+            return cls(ratio, Bound.AT_MOST)
+        return cls(float("nan"), Bound.UNKNOWN)
 
-    def text(self, digits: int = 3) -> str:
-        """Return the number as tables show it, `">20"` for a lower bound, `"?"` for unknown."""
-        return self.bound.mark + ("" if np.isnan(self.ratio) else f"{self.ratio:.{digits}g}")
+    @property
+    def is_known(self) -> bool:
+        """Return whether there is a number at all: exact or a bound."""
+        return self.bound is not Bound.UNKNOWN
+
+    def text(self, digits: int = 3, unit: str = "") -> str:
+        """Return the number as tables show it, `">20"` for a lower bound, `"?"` for unknown.
+
+        Args:
+            digits: Significant digits.
+            unit: What stands between the mark and the number, e.g. `"x"`.
+        """
+        if not self.is_known:
+            return self.bound.mark
+        return f"{self.bound.mark}{unit}{self.ratio:.{digits}g}"
+
+
+def _steps_and_success(steps: float | None, limit: float) -> tuple[float, bool]:
+    """Return what steps count as, and whether the target was reached."""
+    if steps is None or not np.isfinite(steps):
+        return float(limit), False
+    return max(float(steps), 1.0), True
 
 
 def speed_ups(shallow: pd.Series, deep: pd.Series, limit: float) -> pd.DataFrame:
@@ -91,9 +127,9 @@ def speed_ups(shallow: pd.Series, deep: pd.Series, limit: float) -> pd.DataFrame
         [[3.0, 'exact'], [2.0, 'at least']]
     """
     pairs = zip(shallow.astype(float), deep.astype(float), strict=True)
-    found = [SpeedUp.from_steps(*pair, limit) for pair in pairs]
+    gains = [SpeedUp.from_steps(*pair, limit) for pair in pairs]
     columns = {
-        "speed_up": pd.Series([each.ratio for each in found], deep.index, dtype=float),
-        "bound": pd.Series([each.bound.value for each in found], deep.index, dtype=object),
+        "speed_up": pd.Series([gain.ratio for gain in gains], deep.index, dtype=float),
+        "bound": pd.Series([gain.bound.value for gain in gains], deep.index, dtype=object),
     }
     return pd.DataFrame(columns)

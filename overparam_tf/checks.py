@@ -1,28 +1,33 @@
 """The checks of arguments that all public functions share.
 
-Each returns the argument in its plain Python type, or raises an `InputError` that names the argument, what was
-expected, and what came. None, NaN, infinity, text, booleans and lists are refused wherever a number is expected.
+Each returns the argument in its plain Python type, or raises an `InputError` that names the
+argument, what was expected, and what was received. None, NaN, infinity, text, booleans and lists
+are refused wherever a number is expected.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Collection, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
-from overparam_tf.errors import input_error
+from overparam_tf.errors import InputError, input_error
 
 T = TypeVar("T")
 
 
-def whole_number(name: str, value: object, *, least: int = 0, most: int | None = None) -> int:
+def whole_number(
+    name: str, value: object, *, least: int | None = 0, most: int | None = None
+) -> int:
     """Return `value` as an int from `least` to `most`.
 
     Args:
         name: The argument's name, for the message.
         value: The argument.
-        least: The lowest value allowed; default 0.
+        least: The lowest value allowed; default 0. None for no limit.
         most: The highest value allowed; default None, no limit.
 
     Raises:
@@ -35,13 +40,9 @@ def whole_number(name: str, value: object, *, least: int = 0, most: int | None =
     """
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         number = int(value)
-        if least <= number and (most is None or number <= most):
+        if (least is None or least <= number) and (most is None or number <= most):
             return number
-    if most is not None:
-        words = f"an integer from {least} to {most}"
-    else:
-        words = "a positive integer" if least == 1 else f"an integer >= {least}"
-    raise input_error(f"{words} for {name}", **{name: value})
+    raise input_error(f"{_range_of_integers(least, most)} for {name}", **{name: value})
 
 
 def positive_int(name: str, value: object) -> int:
@@ -57,16 +58,18 @@ def real_number(
     above: float | None = None,
     most: float | None = None,
     below: float | None = None,
+    finite: bool = True,
 ) -> float:
-    """Return `value` as a finite float within its limits.
+    """Return `value` as a float within its limits.
 
     Args:
         name: The argument's name, for the message.
         value: The argument: a Python or NumPy number.
-        least: The lowest value allowed.
+        least: The lowest value allowed; default None, no limit, as for the next three.
         above: The value must be greater than this.
         most: The highest value allowed.
         below: The value must be less than this.
+        finite: Whether infinity is refused; default True. NaN always is.
 
     Raises:
         InputError: If `value` is no number (a bool is none), NaN, infinite, or out of its range.
@@ -80,8 +83,9 @@ def real_number(
             number = float(value)
         except OverflowError:  # an int beyond the largest float
             number = math.inf
-        if math.isfinite(number) and not (
-            (least is not None and number < least)
+        if not math.isnan(number) and not (
+            (finite and math.isinf(number))
+            or (least is not None and number < least)
             or (above is not None and number <= above)
             or (most is not None and number > most)
             or (below is not None and number >= below)
@@ -92,11 +96,28 @@ def real_number(
         for sign, limit in ((">=", least), (">", above), ("<=", most), ("<", below))
         if limit is not None
     ]
-    words = "a finite number" + (f" {' and '.join(limits)}" if limits else "")
+    kind = "a finite number" if finite else "a number"
+    words = " ".join([kind, " and ".join(limits)]).strip()
     raise input_error(f"{words} for {name}", **{name: value})
 
 
-def one_of(name: str, value: T, choices: Collection[T]) -> T:
+def boolean(name: str, value: object) -> bool:
+    """Return `value` as a bool.
+
+    Raises:
+        InputError: If `value` is neither a Python nor a NumPy bool.
+
+    Example:
+        >>> boolean("use_bias", True)
+        True
+    """
+    # numpy.bool_ is no subclass of bool. Its name is asked for, so that this module needs no numpy.
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+        return bool(value)
+    raise input_error(f"True or False for {name}", **{name: value})
+
+
+def one_of(name: str, value: Any, choices: Collection[T]) -> T:
     """Return `value` if it is among `choices`.
 
     Raises:
@@ -109,18 +130,23 @@ def one_of(name: str, value: T, choices: Collection[T]) -> T:
     # A list or an array has no hash, and compares element by element: by type first.
     if any(type(value) is type(choice) and value == choice for choice in choices):
         return value
-    shown = ", ".join(map(repr, choices))
-    raise input_error(f"one of {shown} for {name}", **{name: value})
+    names = ", ".join(map(repr, choices))
+    raise input_error(f"one of {names} for {name}", **{name: value})
 
 
-def instance_of(name: str, value: Any, kind: type[T], expected: str | None = None) -> T:
+def instance_of(
+    name: str,
+    value: object,
+    kind: type[T] | tuple[type[T], ...],
+    expected: str | None = None,
+) -> T:
     """Return `value` if it is an instance of `kind`.
 
     Args:
         name: The argument's name, for the message.
         value: The argument.
-        kind: Its class.
-        expected: What to say instead of the name of the class.
+        kind: Its class, or a tuple of classes.
+        expected: The words of the message; default None, the name of the class.
 
     Raises:
         InputError: If it is not.
@@ -131,7 +157,72 @@ def instance_of(name: str, value: Any, kind: type[T], expected: str | None = Non
     """
     if isinstance(value, kind):
         return value
-    raise input_error(f"{expected or f'a {kind.__name__}'} for {name}", **{name: value})
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    words = expected or " or ".join(f"a {one.__name__}" for one in kinds)
+    raise input_error(f"{words} for {name}", **{name: value})
+
+
+def file_path(name: str, value: object) -> Path:
+    """Return `value` as a `Path`.
+
+    Raises:
+        InputError: If `value` is neither a text nor a path object of text.
+
+    Example:
+        >>> file_path("logdir", "logs").name
+        'logs'
+    """
+    if isinstance(value, (str, os.PathLike)):
+        text = os.fspath(value)
+        if isinstance(text, str) and "\0" not in text:
+            return Path(text)
+    raise input_error(f"a path for {name}", **{name: value})
+
+
+def list_of(name: str, values: object, check: Callable[[str, object], T]) -> list[T]:
+    """Return the entries of a list, tuple or other sequence, each as `check` returns it.
+
+    Args:
+        name: The argument's name, for the message.
+        values: The argument.
+        check: The check of one entry, called with `name` and the entry.
+
+    Raises:
+        InputError: If `values` is no sequence (a text is none) or an entry is refused.
+
+    Example:
+        >>> list_of("depths", (1, 2), positive_int)
+        [1, 2]
+    """
+    # An array is no Sequence, but has what it takes: a length, and entries in order.
+    ordered = isinstance(values, Sequence) or getattr(values, "ndim", None) == 1
+    if isinstance(values, (str, bytes)) or not ordered:
+        raise input_error(f"a list for {name}", **{name: values})
+    return [check(name, entry) for entry in values]  # type: ignore[attr-defined]  # ordered, above
+
+
+def resolve(name: str, value: object, get: Callable[[Any], T], expected: str) -> T:
+    """Return what `get` makes of `value`, such as `keras.activations.get` of a name.
+
+    Args:
+        name: The argument's name, for the message.
+        value: The argument.
+        get: The function that knows names and objects.
+        expected: The words of the message.
+
+    Raises:
+        InputError: If `get` raises a TypeError, ValueError or OverflowError.
+
+    Example:
+        >>> resolve("limit", "12", int, "an integer in digits")
+        12
+    """
+    try:
+        return get(value)
+    except InputError:
+        raise
+    except (OverflowError, TypeError, ValueError) as error:
+        raise input_error(f"{expected} for {name}", **{name: value}) from error
 
 
 def distinct(name: str, values: Sequence[T]) -> Sequence[T]:
@@ -149,7 +240,17 @@ def distinct(name: str, values: Sequence[T]) -> Sequence[T]:
     return values
 
 
-def has_duplicates(values: Iterable[Any]) -> bool:
+def has_duplicates(values: Iterable[Hashable]) -> bool:
     """Return whether any entry occurs twice."""
     entries = list(values)
     return len(set(entries)) != len(entries)
+
+
+def _range_of_integers(least: int | None, most: int | None) -> str:
+    if least is not None and most is not None:
+        return f"an integer from {least} to {most}"
+    if most is not None:
+        return f"an integer <= {most}"
+    if least is None:
+        return "an integer"
+    return "a positive integer" if least == 1 else f"an integer >= {least}"

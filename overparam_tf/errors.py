@@ -1,8 +1,10 @@
-"""The error types: one line that says what was expected, what came, and what to do."""
+"""The error types: one line that says what was expected, what was received, and what to do."""
 
 from __future__ import annotations
 
 from typing import Any
+
+_LONGEST_VALUE = 200  # characters of a received value
 
 
 class InputError(ValueError):
@@ -17,7 +19,7 @@ class DataError(InputError):
 
 
 class EquivalenceError(ValueError):
-    """Two models that should compute the same function do not, up to the tolerance asked for."""
+    """Two models that should compute the same function differ by more than the tolerance."""
 
 
 class WorkerLostError(RuntimeError):
@@ -32,11 +34,19 @@ def input_error(expected: str, **received: Any) -> InputError:
 
     Args:
         expected: What would have been usable, and what to do where that is not obvious.
-        **received: The arguments as they came, by name.
+        **received: The arguments as they were received, by name. Each is written on one line, and
+            a long one is cut.
 
     Example:
         >>> input_error("a depth >= 1", depth=0)
         InputError('Expected a depth >= 1. Received: depth=0')
     """
-    values = ", ".join(f"{name}={value!r}" for name, value in received.items())
+    values = ", ".join(f"{name}={_in_one_line(value)}" for name, value in received.items())
     return InputError(f"Expected {expected}. Received: {values}")
+
+
+def _in_one_line(value: Any) -> str:
+    text = repr(value)
+    if "\n" in text:  # an array, for example
+        text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -19,6 +19,7 @@ experiments.optimizer_compare.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -46,22 +47,26 @@ class Config(DataOptions):
     """Train linear regression by gradient descent on w and on a product, and by AdaGrad."""
 
     steps: int = option(50_000, "full-batch steps", quick=5_000)
+    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require(self.steps >= 1, "steps >= 1", steps=self.steps)
 
 
-def variants() -> list[Variant]:
+def variants(seeds: Sequence[int]) -> list[Variant]:
     """Return the three, each at three learning rates around its best."""
     # Every entry of every factor starts at N(0, 0.01^2), near zero; a step sees all of the data; no
     # biases. On the measured data the highest rate of both lists of gradient descent diverges: both
     # are searched up to where they break.
-    adagrad = legacy_2019("adagrad")
+    settings = [
+        (PLAIN, 1, "sgd", (5e-3, 6e-3, 7e-3)),
+        (ADAGRAD, 1, legacy_2019("adagrad"), (5e-3, 1e-2, 2e-2)),
+        (PRODUCT, 2, "sgd", (1.5e-3, 2e-3, 3e-3)),
+    ]
     return [
-        Variant(PLAIN, depth=1, optimizer="sgd", learning_rates=(5e-3, 6e-3, 7e-3)),
-        Variant(ADAGRAD, depth=1, optimizer=adagrad, learning_rates=(5e-3, 1e-2, 2e-2)),
-        Variant(PRODUCT, depth=2, optimizer="sgd", learning_rates=(1.5e-3, 2e-3, 3e-3)),
+        Variant(name, depth=depth, optimizer=optimizer, learning_rates=rates, seeds=seeds)
+        for name, depth, optimizer, rates in settings
     ]
 
 
@@ -72,7 +77,7 @@ def run(options: Config) -> RunFolder:
     # place; run name, table and figure say so.
     problem, loss = options.load_problem(), LpLoss(4)  # mean(e^4) / 4
     reference = LossReference.measure(problem, loss, use_bias=False)
-    part = Part("all", problem, variants(), loss, reference, options.steps)
+    part = Part("all", problem, variants(options.seeds), loss, reference, options.steps)
     return run_parts("minimal", f"{options.steps}", options, problem, [part], "losses")[0]
 
 

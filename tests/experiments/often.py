@@ -5,7 +5,7 @@ import signal
 import stat
 import threading
 
-from experiments.optimizer_compare import Config, main
+from experiments.optimizer_compare import EXPERIMENT, Config
 from overparam_tf.sweep import engine, saving, sweep
 from tests.cases import small_problem
 
@@ -51,4 +51,4 @@ if __name__ == "__main__":
     if "KILL_AT" in os.environ:
         kill_at(os.environ["KILL_AT"])
     print("ready", flush=True)
-    main()
+    EXPERIMENT.main()

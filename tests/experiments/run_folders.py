@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.harness import figures
-from experiments.harness.results import Claim, write_outcome
+from experiments.harness.results import Claim, Results, ResultTable, write_results_file
 from overparam_tf.runlog import RunFolder, TensorBoardLog
 
 NASTY = '<script>alert("&amp;")</script>'
@@ -29,13 +29,15 @@ def make_run(
         "data": data,
         "status": "finished",
     }
-    folder.write_config(
-        {**known, "command": [f"{experiment}.py", "--name", name], "machine": "a machine", **config}
-    )
+    command = [f"{experiment}.py", "--name", name]
+    record = {**known, "command": command, "machine": "a machine", **config}
+    folder.write_config(record)
     figure, _ = figures.new_figure(title=f"Loss & {NASTY}")
-    path = figures.save_figure(figure, folder.figures / "loss.png", f"note of {NASTY}", synthetic)
-    table = pd.DataFrame({"variant": ["GD", NASTY], "loss": [0.5, 0.25]})
-    write_outcome(folder, {"Results": table, f"Once more {NASTY}": table}, CLAIMS, [path])
+    path = figures.save_figure(figure, folder, "loss", f"note of {NASTY}", record)
+    frame = pd.DataFrame({"variant": ["GD", NASTY], "loss": [0.5, 0.25]})
+    titles = ("Results", f"Once more {NASTY}")
+    tables = [ResultTable.from_frame(title, frame) for title in titles]
+    write_results_file(folder, Results(tables, CLAIMS, [path]))
     log = TensorBoardLog(folder.tensorboard)
     log.declare(["depth", experiment], {"final_loss": "final loss", f"{experiment}_steps": "steps"})
     log.trial("GD/lr=0.1", {"depth": 1}, {"final_loss": 0.5}, ([0, 1], [1.0, 0.5]))

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from experiments.harness.command_line import exit_codes, launch, option, parse
+from experiments.harness.command_line import Experiment, exit_codes, option, parse
 from experiments.harness.options import RunOptions
 from overparam_tf import InputError
 
@@ -60,7 +60,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):
         raise InputError("Expected more. Received: less")
 
     with pytest.raises(SystemExit) as caught:
-        launch("program", RunOptions, run, draw=None, arguments=["--logdir", str(tmp_path)])
+        Experiment("program", RunOptions, run, draw=None).main(["--logdir", str(tmp_path)])
     assert caught.value.code == 2
     assert capsys.readouterr().err == "program: error: Expected more. Received: less\n"
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments.optimizer_compare import Config, main
+from experiments.optimizer_compare import EXPERIMENT, Config
 from overparam_tf import InputError
 from overparam_tf.runlog import ProgressReport, RunFolder
 from tests.experiments.often import load_small_problem
 
+main = EXPERIMENT.main
 ROOT = Path(__file__).parents[2]
 OPTIONS = ["--steps", "200", "--depths", "1", "--learning-rates", "0.0001", "0.5"]
 RESULTS = ("results.csv", "curves.npz", "weights.npz")

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.optimizer_compare import RATES_2019, Config, main
+from experiments.harness.sweeps import RATES_2019
+from experiments.optimizer_compare import EXPERIMENT, Config
 from overparam_tf import History
 from tests.event_files import events, scalars
 from tests.experiments.refusals import assert_refused
 
+main = EXPERIMENT.main
 COLUMNS = [
     "part",
     "loss",

@@ -1,4 +1,4 @@
-"""Linear layers as products of matrices: implicit acceleration by overparameterization, for Keras."""
+"""Linear layers as products of matrices in Keras: implicit acceleration by overparameterization."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from overparam_tf._version import __version__
 
 if TYPE_CHECKING:
     from overparam_tf.callbacks.end_to_end_monitor import EndToEndMonitor
+    from overparam_tf.checkpoints import Checkpoints
     from overparam_tf.datasets import Digits, Problem, load, load_mnist
     from overparam_tf.distributed import Training, WorkerLostError, get_strategy, train
     from overparam_tf.dynamics import (
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
     from overparam_tf.surgery import collapse, load_collapsed, overparameterize, verify_equivalent
     from overparam_tf.sweep import History, Sweep, Variant
 
-# Where each public name lives. Imported on first use: layers and losses must not load TensorFlow when Keras runs
-# on another backend, and a data loader should not wait for either.
+# The module of each public name. Names are imported on first use: layers and losses must not load
+# TensorFlow when Keras runs on another backend, and a data loader should not wait for either.
 _HOMES = {
-    # layers, and what they are trained with
+    # layers, and what trains them
     "overparam_tf.layers": (
         "FactorizedDense",
         "FactorizedConv2D",
@@ -50,7 +51,7 @@ _HOMES = {
     "overparam_tf.losses": ("lp_loss", "LpLoss", "l4_loss", "L4Loss"),
     "overparam_tf.optimizers": ("EndToEndSGD", "legacy_2019"),
     "overparam_tf.callbacks": ("EndToEndMonitor",),
-    # any Keras model, there and back
+    # any Keras model to factorised form and back
     "overparam_tf.surgery": ("overparameterize", "collapse", "verify_equivalent", "load_collapsed"),
     # the theory
     "overparam_tf.dynamics": (
@@ -67,6 +68,7 @@ _HOMES = {
     "overparam_tf.sweep": ("Variant", "Sweep", "History"),
     "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
     # several devices, several machines
+    "overparam_tf.checkpoints": ("Checkpoints",),
     "overparam_tf.distributed": ("get_strategy", "train", "Training", "WorkerLostError"),
     "overparam_tf.errors": ("InputError", "DataError", "EquivalenceError"),
 }

@@ -1,4 +1,4 @@
-"""Depth, widths and factor shapes: one check for the layers, the initializers and whoever counts factors."""
+"""Depth, widths and shapes of factors: the checks that layers and initializers share."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import itertools
 from collections.abc import Sequence
 
 from overparam_tf.checks import positive_int
-from overparam_tf.errors import InputError
+from overparam_tf.errors import input_error
 
 Width = int | Sequence[int] | None
 
 
 def check_width(width: Width, depth: int) -> int | list[int] | None:
-    """Return ``width`` as None, an int or a list of ``depth - 1`` ints, or raise `InputError`."""
+    """Return `width` as None, an int, or a list of `depth - 1` ints.
+
+    Raises:
+        InputError: If a width is not a positive integer, or the list has another length.
+    """
     if width is None:
         return None
     if not isinstance(width, (list, tuple)):
         return positive_int("width", width)
     if len(width) != depth - 1:
-        raise InputError(
-            f"Expected depth - 1 = {depth - 1} widths, one for each pair of neighbouring factors. "
-            f"Received: width={list(width)}"
+        raise input_error(
+            f"depth - 1 = {depth - 1} widths, one for each pair of neighbouring factors",
+            width=list(width),
         )
     return [positive_int("width", entry) for entry in width]
 
@@ -28,12 +32,13 @@ def check_width(width: Width, depth: int) -> int | list[int] | None:
 def factor_shapes(
     kernel_shape: Sequence[int], depth: int, width: Width = None
 ) -> list[tuple[int, int]]:
-    """Return the shapes of the ``depth`` factors whose product has ``kernel_shape``.
+    """Return the shapes of the `depth` factors whose product has `kernel_shape`.
 
     Args:
         kernel_shape: (in, out).
         depth: Number of factors, >= 1.
-        width: Inner dimensions: None for min(in, out), an int for all, or a list of ``depth - 1`` ints.
+        width: Inner dimensions: None for min(in, out), an int for all, or a list of `depth - 1`
+            ints.
 
     Returns:
         List of (rows, columns), the factor that touches the input first.
@@ -48,8 +53,8 @@ def factor_shapes(
         [(128, 20), (20, 5), (5, 10)]
     """
     depth = positive_int("depth", depth)
-    width = check_width(width, depth)
-    if not isinstance(width, list):
-        width = [min(kernel_shape) if width is None else width] * (depth - 1)
-    sizes = [kernel_shape[0], *width, kernel_shape[1]]
-    return list(itertools.pairwise(sizes))
+    widths = check_width(width, depth)
+    if not isinstance(widths, list):
+        widths = [min(kernel_shape) if widths is None else widths] * (depth - 1)
+    rows, columns = kernel_shape
+    return list(itertools.pairwise([rows, *widths, columns]))

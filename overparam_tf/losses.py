@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import keras
 from keras import ops
 
-from overparam_tf.errors import InputError
+from overparam_tf.checks import boolean, real_number, resolve
+from overparam_tf.errors import InputError, input_error
 
 
 def check_exponent(p: float) -> int:
-    """Return ``p`` as an int if it is an even whole number >= 2 (``4`` or ``4.0``), else raise `InputError`.
+    """Return an even whole exponent `p` >= 2, such as `4` or `4.0`, as an int.
+
+    Raises:
+        InputError: If `p` is not an even whole number >= 2.
 
     Example:
         >>> check_exponent(4.0)
         4
     """
-    if isinstance(p, numbers.Real) and not isinstance(p, bool) and p >= 2 and p % 2 == 0:
-        return int(p)
-    raise InputError(f"Expected an even whole exponent p >= 2, such as 2 or 4. Received: p={p!r}")
+    return _even_exponent(p, least=2)
 
 
 def even_power(e: Any, p: int) -> Any:
-    r"""Raise ``e`` elementwise to the even power ``p``.
+    r"""Raise `e` elementwise to the even power `p`.
 
-    .. math:: e^p = (e^2)^{p/2}
+    $$e^p = (e^2)^{p/2}$$
 
-    by repeated squaring: multiplications only, so that the sign of ``e`` is no special case and nothing goes
-    through a logarithm, several times faster than ``ops.power``.
+    by repeated squaring. It takes multiplications only: the sign of `e` is no special case, nothing
+    goes through a logarithm, and it is several times faster than `ops.power`.
 
     Args:
         e: Tensor or array of any shape.
         p: Even whole exponent >= 0.
 
     Returns:
-        A tensor or array of the shape and dtype of ``e``.
+        A tensor or array of the shape and dtype of `e`.
 
     Raises:
-        InputError: If ``p`` is not an even whole number >= 0.
+        InputError: If `p` is not an even whole number >= 0.
 
     Example:
         >>> print(even_power(-3.0, 2), even_power(-3.0, 4), even_power(2.0, 10))
         9.0 81.0 1024.0
     """
-    remaining = check_exponent(p + 2) // 2 - 1
+    remaining = _even_exponent(p, least=0) // 2
     if remaining == 0:
         return ops.ones_like(e)
     square, result = e * e, None
@@ -60,23 +61,25 @@ def even_power(e: Any, p: int) -> Any:
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
-    r"""Compute the l_p loss of every example.
+    r"""Return the l_p loss of every example.
 
-    .. math:: \ell_p = \frac{1}{k} \sum_{i=1}^{k} \frac{1}{p} (\hat y_i - y_i)^p
+    $$\ell_p = \frac{1}{k} \sum_{i=1}^{k} \frac{1}{p} (\hat y_i - y_i)^p$$
 
     Args:
         y_true: Labels, shape (..., k).
-        y_pred: Predictions, shape (..., k). Where one of the two lacks a last axis of size 1, it is added, so
-            that labels (n,) against predictions (n, 1) never broadcast to (n, n).
-        p: Even whole exponent >= 2.
-        scale: True divides by ``p``, as the paper's l_p does. False leaves the plain mean of ``e^p``, which
-            the Keras code of 2019 minimised (``mean(e^4)``): the same minimiser, ``p`` times the gradient.
+        y_pred: Predictions, shape (..., k). If only one of the two has a last axis of size 1, the
+            other gets it too, so that labels (n,) and predictions (n, 1) never broadcast to (n, n).
+        p: Even whole exponent >= 2; default 4.
+        scale: True (default) divides by `p`, as the paper's l_p does. False leaves the plain mean
+            of `e^p`, which the Keras code of 2019 minimised (`mean(e^4)`): the same minimiser, `p`
+            times the gradient.
 
     Returns:
         Tensor of shape (...): the mean over the last axis.
 
     Raises:
-        InputError: If ``p`` is not an even whole number >= 2, or the two shapes differ.
+        InputError: If `p` is not an even whole number >= 2, `scale` is no bool, labels or
+            predictions are not numbers, or their shapes differ.
 
     Source:
         Arora, Cohen & Hazan (ICML 2018), section 3.
@@ -87,9 +90,9 @@ def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
         >>> print(float(lp_loss([0.0, 0.0], [1.0, -2.0], p=4, scale=False)))
         8.5
     """
-    p = check_exponent(p)
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.convert_to_tensor(y_true, dtype=y_pred.dtype)
+    p, scale = check_exponent(p), boolean("scale", scale)
+    y_pred = _tensor("y_pred", y_pred)
+    y_true = _tensor("y_true", y_true, y_pred.dtype)
     y_true, y_pred = _same_rank(y_true, y_pred)
     powers = even_power(y_pred - y_true, p)
     # Not `ops.mean`, which on JAX and PyTorch turns float64 into float32.
@@ -99,7 +102,15 @@ def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 def l4_loss(y_true: Any, y_pred: Any, scale: bool = True) -> Any:
-    """Compute `lp_loss` with ``p = 4``: the loss for which the paper shows the acceleration.
+    """Return `lp_loss` with `p = 4`, the loss for which the paper shows the acceleration.
+
+    Args:
+        y_true: Labels, shape (..., k).
+        y_pred: Predictions, shape (..., k).
+        scale: Whether to divide by 4; default True.
+
+    Raises:
+        InputError: As `lp_loss`.
 
     Example:
         >>> print(float(l4_loss([0.0], [2.0])), float(l4_loss([0.0], [2.0], scale=False)))
@@ -110,17 +121,18 @@ def l4_loss(y_true: Any, y_pred: Any, scale: bool = True) -> Any:
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class LpLoss(keras.losses.Loss):
-    """The l_p loss as a Keras object: `lp_loss` reduced over the batch.
+    """Keras loss that averages an even power of the error: `lp_loss` reduced over the batch.
 
     Args:
-        p: Even whole exponent >= 2; an integral float such as ``4.0`` counts as whole.
-        scale: Whether to divide by ``p`` (the paper does, the code of 2019 did not; see `lp_loss`).
-        reduction: As in every Keras loss.
-        name: Optional name.
-        dtype: Dtype of the computation; `keras.config.floatx()` if None.
+        p: Even whole exponent >= 2; a float such as `4.0` counts as whole. Default 4.
+        scale: Whether to divide by `p` (the paper does, the code of 2019 did not; see `lp_loss`);
+            default True.
+        reduction: As in every Keras loss; default the mean over the batch.
+        name: Name of the loss; default None, for the one that Keras gives.
+        dtype: Dtype of the computation; default None, for `keras.config.floatx()`.
 
     Raises:
-        InputError: If ``p`` is not an even whole number >= 2.
+        InputError: If `p` is not an even whole number >= 2, or `scale` is no bool.
 
     Example:
         >>> half_mse = LpLoss(p=2)([[1.0], [3.0]], [[0.0], [0.0]])
@@ -138,7 +150,7 @@ class LpLoss(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.p = check_exponent(p)
-        self.scale = bool(scale)
+        self.scale = boolean("scale", scale)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of every example."""
@@ -151,7 +163,16 @@ class LpLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class L4Loss(LpLoss):
-    """`LpLoss` with ``p = 4``.
+    """Keras loss that averages the fourth power of the error: `LpLoss` with `p = 4`.
+
+    Args:
+        scale: Whether to divide by 4; default True.
+        reduction: As in every Keras loss; default the mean over the batch.
+        name: Name of the loss; default None, for the one that Keras gives.
+        dtype: Dtype of the computation; default None, for `keras.config.floatx()`.
+
+    Raises:
+        InputError: If `scale` is no bool.
 
     Example:
         >>> print(float(L4Loss()([[2.0]], [[0.0]])), float(L4Loss(scale=False)([[2.0]], [[0.0]])))
@@ -174,17 +195,41 @@ class L4Loss(LpLoss):
         return config
 
 
+def _even_exponent(p: float, least: int) -> int:
+    expected = f"an even whole exponent p >= {least}, such as 2 or 4"
+    try:
+        exponent = real_number("p", p, least=least)
+    except InputError:
+        raise input_error(expected, p=p) from None
+    if exponent % 2:
+        raise input_error(expected, p=p)
+    return int(p)
+
+
+def _tensor(name: str, value: Any, dtype: str | None = None) -> Any:
+    expected = "an array of numbers"
+    tensor = resolve(name, value, lambda given: ops.convert_to_tensor(given, dtype), expected)
+    if keras.backend.standardize_dtype(tensor.dtype) in ("string", "bool"):
+        raise input_error(f"{expected} for {name}", **{name: value})
+    return tensor
+
+
 def _same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    shapes = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(shapes[0]) + 1 == len(shapes[1]) and shapes[1][-1] == 1:
-        y_true = ops.expand_dims(y_true, -1)
-    elif len(shapes[1]) + 1 == len(shapes[0]) and shapes[0][-1] == 1:
-        y_pred = ops.expand_dims(y_pred, -1)
-    elif len(shapes[0]) != len(shapes[1]) or any(
-        None not in (m, n) and m != n for m, n in zip(*shapes, strict=True)
+    """Return the two with a last axis of size 1 added to one of them where only the other has it.
+
+    Raises:
+        InputError: If the shapes differ otherwise. A size that a graph does not know fits any.
+    """
+    true_shape, pred_shape = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(true_shape) + 1 == len(pred_shape) and pred_shape[-1] == 1:
+        return ops.expand_dims(y_true, -1), y_pred
+    if len(pred_shape) + 1 == len(true_shape) and true_shape[-1] == 1:
+        return y_true, ops.expand_dims(y_pred, -1)
+    if len(true_shape) != len(pred_shape) or any(
+        None not in (m, n) and m != n for m, n in zip(true_shape, pred_shape, strict=True)
     ):
         raise InputError(
-            f"Expected labels and predictions of one shape. Received: y_true.shape={shapes[0]}, "
-            f"y_pred.shape={shapes[1]}"
+            "Expected labels and predictions of one shape. "
+            f"Received: y_true.shape={true_shape}, y_pred.shape={pred_shape}"
         )
     return y_true, y_pred

@@ -1,4 +1,4 @@
-"""What a penalty on a factorised layer is put on: the end-to-end product, every factor, or the first factor."""
+"""Penalties on a factorised layer: on the end-to-end product, on every factor, or on the first."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import keras
 
-from overparam_tf.checks import positive_int
-from overparam_tf.errors import InputError
+from overparam_tf.checks import one_of, positive_int, resolve
 
 PLACES = ("product", "factors", "first")
 
@@ -15,61 +14,63 @@ PLACES = ("product", "factors", "first")
 def penalty_on(place: str, regularizer: Any, depth: int = 2) -> dict[str, Any]:
     r"""Return the arguments that put a penalty on one place of a factorised layer.
 
-    For a plain layer the three places are one. For a product :math:`K = F_1 \cdots F_N` they are different
-    objectives. Let the penalty be :math:`\frac{\lambda}{2} |\cdot|_F^2`, in Keras ``L2(lambda / 2)``, let s run
-    over the singular values of K, and let the factors follow the gradient flow of the penalty alone:
+    For a plain layer the three places are one. For a product $K = F_1 \cdots F_N$ they are
+    different objectives. Let the penalty be $\frac{\lambda}{2} |\cdot|_F^2$, in Keras
+    `L2(lambda / 2)`, let s run over the singular values of K, and let the factors follow the
+    gradient flow of the penalty alone. The last column is the least penalty over all factors of the
+    same K:
 
-    =============  ==================================  =======================  =================================
-    place          penalty                             velocity of K            least penalty, over all factors
-                                                                                of the same K
-    =============  ==================================  =======================  =================================
-    ``"product"``  :math:`\frac\lambda2 |K|^2`         :math:`-P_K(\lambda K)`  :math:`\frac\lambda2 \sum s^2`
-    ``"factors"``  :math:`\frac\lambda2 \sum |F_j|^2`  :math:`-N \lambda K`     :math:`\frac\lambda2 N \sum s^{2/N}`
-    ``"first"``    :math:`\frac\lambda2 |F_1|^2`       :math:`-\lambda K`       0
-    =============  ==================================  =======================  =================================
+    | place | penalty | velocity of K | least penalty |
+    |---|---|---|---|
+    | `"product"` | $\frac\lambda2 |K|^2$ | $-P_K(\lambda K)$ | $\frac\lambda2 \sum s^2$ |
+    | `"factors"` | $\frac\lambda2 \sum |F_j|^2$ | $-N \lambda K$ | $\frac\lambda2 N \sum s^{2/N}$ |
+    | `"first"` | $\frac\lambda2 |F_1|^2$ | $-\lambda K$ | 0 |
 
-    **Product.** The objective of the plain layer with weight decay, and the one that `overparameterize` and
-    `collapse` carry over. Its gradient :math:`\lambda K` reaches the factors by the chain rule, as that of the loss
-    does, so it meets the same preconditioner :math:`P_K` of Theorem 1. For balanced factors a singular value moves
-    at the rate :math:`-N \lambda s^{3-2/N}`, that is :math:`N s^{2-2/N}` times as fast as in the plain layer: for
-    depth 2 faster above s = 1/2 and slower below, down like 1/t and not exponentially. A large penalty that falls
-    fast at first is this, and need not be an acceleration of the loss: log the two apart.
+    **Product.** This is the objective of the plain layer with weight decay, and the one that
+    `overparameterize` and `collapse` carry over. Its gradient $\lambda K$ reaches the factors by
+    the chain rule, as the gradient of the loss does, so it meets the same preconditioner $P_K$ of
+    Theorem 1. For balanced factors a singular value moves at the rate $-N \lambda s^{3-2/N}$, that
+    is $N s^{2-2/N}$ times as fast as in the plain layer. For depth 2 this is faster above s = 1/2
+    and slower below: the value falls like 1/t, not exponentially. A large penalty therefore falls
+    fast at first without any acceleration of the loss, so log the two separately.
 
-    **Factors.** The decay :math:`1 - \eta \lambda N` of Theorem 1. From :math:`\dot F_j = -\lambda F_j` every one
-    of the N terms of :math:`\dot K` is :math:`-\lambda K`. Balanced factors of K have singular values
-    :math:`s^{1/N}`, so that
+    **Factors.** This is the decay $1 - \eta \lambda N$ of Theorem 1. From
+    $\dot F_j = -\lambda F_j$ every one of the N terms of $\dot K$ is $-\lambda K$. Balanced factors
+    of K have singular values $s^{1/N}$, so that
 
-    .. math:: \sum_j |F_j|_F^2 = N \sum_r s_r^{2/N} = N \, \|K\|_{S_{2/N}}^{2/N},
+    $$\sum_j |F_j|_F^2 = N \sum_r s_r^{2/N} = N \, \|K\|_{S_{2/N}}^{2/N},$$
 
-    a Schatten (quasi-)norm, and no other factors of K have a smaller sum. So this is a penalty that makes singular
-    values sparse: twice the nuclear norm for depth 2, not convex from depth 3 on. Small values decay as fast as
-    large ones, in proportion, while the preconditioned loss pulls less on them; 0 is where they stay.
+    a Schatten (quasi-)norm, and no other factors of K have a smaller sum. The penalty thus makes
+    the singular values sparse: it is twice the nuclear norm for depth 2, and not convex from depth
+    3 on. Small values decay at the same relative rate as large ones, while the preconditioned loss
+    pulls less on them, so that they stay at 0.
 
-    **First.** What is left of weight decay when only one of N `Dense` layers has a regularizer. K decays as in
-    the plain layer, without acceleration, but as an objective it asks for nothing: F_1 / c and c F_2 have the same
-    product, and the penalty goes to 0 as c grows. Balance is lost: :math:`F_1^\top F_1 - F_2 F_2^\top` moves by
-    :math:`-2 \lambda F_1^\top F_1`.
+    **First.** This is what remains of weight decay when only one of N `Dense` layers has a
+    regularizer. K decays as in the plain layer, without acceleration. As an objective it asks for
+    nothing: F_1 / c and c F_2 have the same product, and the penalty goes to 0 as c grows. Balance
+    is lost: $F_1^\top F_1 - F_2 F_2^\top$ moves by $-2 \lambda F_1^\top F_1$.
 
-    The velocities of ``"factors"`` and ``"first"`` hold for any factors, balanced or not, and for convolutions; the
-    rest is about balanced matrices.
+    The velocities of `"factors"` and `"first"` hold for any factors, balanced or not, and for
+    convolutions. The other statements are about balanced matrices.
 
     Args:
-        place: ``"product"``, ``"factors"`` or ``"first"``.
+        place: `"product"`, `"factors"` or `"first"`.
         regularizer: A Keras regularizer or its name, or None for no penalty.
-        depth: Number of factors N >= 1 of the layer, which ``"first"`` has to know; default 2.
+        depth: Number of factors N >= 1 of the layer, which `"first"` needs; default 2.
 
     Returns:
-        ``kernel_regularizer`` and ``factor_regularizer``, arguments of every factorised layer.
+        `kernel_regularizer` and `factor_regularizer`, arguments of every factorised layer.
 
     Raises:
-        InputError: If the place is none of the three, or Keras knows no such regularizer.
+        InputError: If the place is none of the three, Keras knows no such regularizer, or `depth`
+            is not a positive integer.
 
     Source:
-        Arora, Cohen & Hazan 2018, Theorem 1; Srebro, Rennie & Jaakkola, "Maximum-Margin Matrix Factorization"
-        (NIPS 2004), for the nuclear norm; Dai, Karzand & Srebro, "Representation Costs of Linear Neural Networks"
-        (NeurIPS 2021), for any depth.
+        Arora, Cohen & Hazan 2018, Theorem 1; Srebro, Rennie & Jaakkola, "Maximum-Margin Matrix
+        Factorization" (NIPS 2004), for the nuclear norm; Dai, Karzand & Srebro, "Representation
+        Costs of Linear Neural Networks" (NeurIPS 2021), for any depth.
 
-    Example: one singular value 4 has balanced factors 2 and 2, and the penalties 4^2, 2^2 + 2^2 and 2^2.
+    Example: one singular value 4 has balanced factors 2 and 2, and penalties 4^2, 2^2 + 2^2, 2^2.
 
         >>> from overparam_tf.layers import FactorizedDense
         >>> def penalty(place):
@@ -80,16 +81,15 @@ def penalty_on(place: str, regularizer: Any, depth: int = 2) -> dict[str, Any]:
         >>> penalty("product"), penalty("factors"), penalty("first")
         (16.0, 8.0, 4.0)
     """
-    if place not in PLACES:
-        raise InputError(f"Expected a place out of {', '.join(PLACES)}. Received: place={place!r}")
+    place = one_of("place", place, PLACES)
     depth = positive_int("depth", depth)
-    try:
-        regularizer = keras.regularizers.get(regularizer)
-    except ValueError as error:
-        raise InputError(
-            f"Expected a Keras regularizer. Received: regularizer={regularizer!r}"
-        ) from error
+    penalty = resolve(
+        "regularizer",
+        regularizer,
+        keras.regularizers.get,
+        "a Keras regularizer, its name or None",
+    )
     if place == "product":
-        return {"kernel_regularizer": regularizer, "factor_regularizer": None}
-    on_factors = regularizer if place == "factors" else [regularizer] + [None] * (depth - 1)
+        return {"kernel_regularizer": penalty, "factor_regularizer": None}
+    on_factors = penalty if place == "factors" else [penalty] + [None] * (depth - 1)
     return {"kernel_regularizer": None, "factor_regularizer": on_factors}

@@ -24,7 +24,7 @@ MODULES = {
 ORDER = [
     ("errors", "_version"),
     ("checks", "atomic_files"),
-    ("_shapes",),
+    ("_shapes", "_arrays"),
     ("losses", "initializers", "regularizers"),
     ("dynamics",),
     ("layers", "optimizers", "datasets"),

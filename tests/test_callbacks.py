@@ -251,7 +251,7 @@ def test_large_kernels_keep_their_norm_and_bound_the_effective_rank_from_above(n
 def test_monitor_leaves_large_kernels_to_the_randomised_decomposition(monkeypatch):
     layer, calls = dense(20, 2), []
     monkeypatch.setattr(
-        "overparam_tf.spectral.randomized_singular_values",
+        "overparam_tf.callbacks.singular_values.randomized_singular_values",
         lambda matrix, count, seed: calls.append((matrix.shape, count, seed)) or np.ones(count),
     )
     measured(layer, (30,), max_exact=19, seed=7)

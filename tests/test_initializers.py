@@ -112,7 +112,7 @@ def test_near_zero_round_trip(initializer):
 
 @pytest.mark.parametrize("stddev", [-0.1, float("nan"), float("inf"), "small", None])
 def test_bad_stddev(stddev):
-    with pytest.raises(InputError, match=r"standard deviation >= 0\. Received: stddev="):
+    with pytest.raises(InputError, match=r"finite number >= 0 for stddev\. Received: stddev="):
         NearZero(stddev)
 
 

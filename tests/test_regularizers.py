@@ -116,9 +116,13 @@ def test_penalty_survives_the_config(place):
     [
         (
             ("kernel", L2),
-            "Expected a place out of product, factors, first. Received: place='kernel'",
+            "Expected one of 'product', 'factors', 'first' for place. Received: place='kernel'",
         ),
-        (("first", "l3"), "Expected a Keras regularizer. Received: regularizer='l3'"),
+        (
+            ("first", "l3"),
+            "Expected a Keras regularizer, its name or None for regularizer. "
+            "Received: regularizer='l3'",
+        ),
         (("first", L2, 0), "Expected a positive integer for depth. Received: depth=0"),
     ],
 )

@@ -1,0 +1,28 @@
+"""Starting values of factors: near zero, or a balanced or identity-like split of a given kernel.
+
+Near zero is what the paper trains from. The two splits turn an existing kernel into factors whose
+product is that kernel. `per_factor` gives factors of equal shape different values.
+"""
+
+from overparam_tf.initializers.factor_seeds import draw, factor_seed, per_factor
+from overparam_tf.initializers.near_zero import NearZero, get
+from overparam_tf.initializers.splits import (
+    SPLITS,
+    balanced_factors,
+    identity_factors,
+    numerical_rank,
+    zero_padded,
+)
+
+__all__ = [
+    "SPLITS",
+    "NearZero",
+    "balanced_factors",
+    "draw",
+    "factor_seed",
+    "get",
+    "identity_factors",
+    "numerical_rank",
+    "per_factor",
+    "zero_padded",
+]

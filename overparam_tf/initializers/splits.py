@@ -1,0 +1,164 @@
+"""Splits of a given kernel matrix into factors whose product it is: balanced, or identity-like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from overparam_tf._arrays import real_array
+from overparam_tf._shapes import Width, factor_shapes
+from overparam_tf.errors import InputError
+
+
+def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.ndarray]:
+    r"""Split a kernel into balanced factors.
+
+    With the thin SVD $K = U S V^\top$,
+
+    $$F_1 = U S^{1/N}, \quad F_j = S^{1/N}, \quad F_N = S^{1/N} V^\top,$$
+
+    padded with zeros up to the widths. Then $F_1 F_2 \cdots F_N = K$ and
+    $F_j^\top F_j = F_{j+1} F_{j+1}^\top$, the balance that Theorem 1 assumes at the start and that
+    gradient flow conserves. Padding is never trained: its gradient is zero as long as it is zero.
+
+    Args:
+        kernel: Shape (in, out), array or tensor.
+        depth: Number of factors N >= 1.
+        widths: Inner dimensions, at least the rank of the kernel: None for min(in, out), an int, or
+            a list of `depth - 1` ints.
+
+    Returns:
+        List of N arrays in the kernel's dtype; the SVD is taken in float64.
+
+    Raises:
+        InputError: If the kernel is not a finite matrix, or has a higher rank than a width.
+
+    Source:
+        Arora, Cohen & Hazan (ICML 2018), Theorem 1.
+
+    Example:
+        >>> kernel = np.random.default_rng(0).normal(size=(5, 3))
+        >>> first, second, third = balanced_factors(kernel, depth=3, widths=4)
+        >>> bool(np.allclose(first @ second @ third, kernel, atol=1e-12))
+        True
+        >>> bool(np.allclose(first.T @ first, second @ second.T, atol=1e-12))
+        True
+    """
+    matrix, dtype = _finite_matrix(kernel)
+    shapes = factor_shapes(matrix.shape, depth, widths)
+    if depth == 1:
+        return [matrix.astype(dtype)]
+    u, s, vt = np.linalg.svd(matrix, full_matrices=False)
+    rank = numerical_rank(s, matrix.shape, dtype)
+    narrowest = min(_widths(shapes))
+    if narrowest < rank:
+        raise InputError(
+            f"Expected widths >= {rank}, the rank of the kernel, since a product has no higher "
+            f"rank than its narrowest factor. Received: widths={widths}, "
+            f"kernel.shape={matrix.shape}"
+        )
+    kept = min(len(s), narrowest)
+    u, vt, root = u[:, :kept], vt[:kept], s[:kept] ** (1 / depth)
+    factors = [u * root, *[np.diag(root)] * (depth - 2), root[:, None] * vt]
+    return [
+        zero_padded(factor, shape).astype(dtype)
+        for factor, shape in zip(factors, shapes, strict=True)
+    ]
+
+
+def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.ndarray]:
+    r"""Split a kernel into itself and identity-like factors.
+
+    $$F_1 = [K \; 0],\ F_j = I \ (\text{in} > \text{out}), \qquad
+      F_j = I,\ F_N = [K; 0] \ (\text{in} \le \text{out}),$$
+
+    with rectangular identities $[I \; 0]$ where widths differ. The product is exactly the kernel,
+    but the factors are not balanced.
+
+    Args:
+        kernel: Shape (in, out), array or tensor.
+        depth: Number of factors N >= 1.
+        widths: Inner dimensions, at least min(in, out): None for min(in, out), an int, or a list of
+            `depth - 1` ints.
+
+    Returns:
+        List of N arrays in the kernel's dtype.
+
+    Raises:
+        InputError: If the kernel is not a finite matrix or a width is below min(in, out).
+
+    Example:
+        >>> first, second = identity_factors([[1.0, 2.0, 3.0]], depth=2)
+        >>> print(first, second)
+        [[1.]] [[1. 2. 3.]]
+    """
+    matrix, dtype = _finite_matrix(kernel)
+    rows, columns = matrix.shape
+    shapes = factor_shapes(matrix.shape, depth, widths)
+    if min(_widths(shapes), default=math.inf) < min(rows, columns):
+        raise InputError(
+            f"Expected widths >= min(in, out) = {min(rows, columns)}, since narrower identities "
+            f"lose part of the kernel. Received: widths={widths}, kernel.shape={matrix.shape}"
+        )
+    factors = [np.eye(*shape) for shape in shapes]
+    carrier = 0 if rows > columns else depth - 1
+    factors[carrier] = zero_padded(matrix, shapes[carrier])
+    return [factor.astype(dtype) for factor in factors]
+
+
+# The splits by the name that `FactorizedDense.assign_kernel` and `overparameterize` take.
+SPLITS = {"balanced": balanced_factors, "identity": identity_factors}
+
+
+def numerical_rank(singular_values: np.ndarray, shape: Sequence[int], dtype: np.dtype) -> int:
+    """Return how many singular values are above the round-off of the matrix.
+
+    Args:
+        singular_values: Those of the matrix, in any order.
+        shape: Shape of the matrix.
+        dtype: Dtype in which the matrix was given: its precision sets the round-off.
+
+    Example:
+        >>> values = np.array([1.0, 1e-9, 0.0])
+        >>> [numerical_rank(values, (4, 3), np.dtype(name)) for name in ("float64", "float32")]
+        [2, 1]
+    """
+    eps = np.finfo("float64" if dtype == "float64" else "float32").eps
+    return int(np.sum(singular_values > singular_values.max(initial=0.0) * max(shape) * eps))
+
+
+def zero_padded(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Return `array` with zeros behind it along every axis, up to `shape`.
+
+    Example:
+        >>> print(zero_padded(np.ones((1, 2)), (2, 3)))
+        [[1. 1. 0.]
+         [0. 0. 0.]]
+    """
+    return np.pad(array, [(0, new - old) for old, new in zip(array.shape, shape, strict=True)])
+
+
+def _widths(shapes: list[tuple[int, int]]) -> list[int]:
+    """Return the inner dimensions: the columns of all factors but the last."""
+    return [columns for _, columns in shapes[:-1]]
+
+
+def _finite_matrix(kernel: Any) -> tuple[np.ndarray, np.dtype]:
+    """Return the kernel in float64, and the dtype its factors are to have.
+
+    Factors have the kernel's dtype, or float64 for a kernel of integers or booleans.
+    """
+    array = real_array("kernel", kernel)
+    dtype = np.dtype("float64") if array.dtype.kind in "biu" else array.dtype
+    matrix = array.astype("float64")
+    finite = bool(np.isfinite(matrix).all())
+    if matrix.ndim != 2 or matrix.size == 0 or not finite:
+        raise InputError(
+            "Expected a kernel of shape (in, out) with finite entries. "
+            f"Received: kernel.shape={array.shape}"
+            + ("" if finite else ", with entries that are NaN or infinite")
+        )
+    return matrix, dtype

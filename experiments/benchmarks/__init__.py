@@ -1,1 +1,1 @@
-"""How fast everything is: a step of a sweep, a factorised layer, the training loop, the logging."""
+"""The cost of everything: a step of a sweep, a layer, the training loop, logging, devices."""

@@ -1,14 +1,14 @@
-"""What our training loop costs: a step of `overparam_tf.train` against one of Keras `fit`, on the MNIST convnet.
+"""What does our training loop cost? A step of `overparam_tf.train` against one of Keras `fit`.
 
-The two train copies of one net on the same images, in turns of as many steps as a call of our loop takes; ratios are
-those of neighbouring turns, so that what slows the machine for a while slows both.
+The two train copies of the MNIST convnet on the same images, in turns of as many steps as a call of
+our loop takes. Ratios are those of neighbouring turns, so that whatever slows the machine down for
+a while slows both.
 
     python -m experiments.benchmarks.loop_cost
 """
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from dataclasses import dataclass
 
@@ -20,47 +20,52 @@ from rich.console import Console
 from experiments.benchmarks.timing import Times
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import RunOptions
-from experiments.harness.results import Claim, print_claims, print_table, write_report
+from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.mnist_cnn.convnet import BATCH, convnet, momentum_sgd
 from overparam_tf.distributed import train
-from overparam_tf.errors import DataError
-from overparam_tf.runlog import RunFolder, environment
+from overparam_tf.progress import Progress
+from overparam_tf.runlog import RunFolder
 
+# The depth of fc1 and fc2 by name of the net.
 NETS = {"plain": 1, "depth 2, penalty on the product": 2}
+COLUMNS = ["net", "train, ms a step", "fit, ms a step", "train / fit [least, most]"]
 
 
 @dataclass(frozen=True)
 class Config(RunOptions):
-    """Times a step of our training loop against one of Keras `fit`."""
+    """Time a step of our training loop against one of Keras `fit`."""
 
-    rounds: int | None = option(None, "turns of each (default: 10, with --quick 2)")
+    rounds: int = option(10, "turns of each", quick=2)
     steps: int = option(50, "steps of a turn")
 
-    def __post_init__(self):
-        self.require(
-            self.rounds is None or 1 <= self.rounds <= 1000, "1 to 1000 rounds", rounds=self.rounds
-        )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(1 <= self.rounds <= 1000, "1 to 1000 rounds", rounds=self.rounds)
         self.require(1 <= self.steps <= 1000, "1 to 1000 steps a turn", steps=self.steps)
 
 
-def run(config: Config) -> RunFolder:
-    """Times every net; writes config.json and results.csv."""
-    described = {"experiment": "loop_cost", "options": dataclasses.asdict(config), **environment()}
-    folder = config.create_folder("loop_cost", f"convnet-{config.steps}", described)
-    rounds, rows = config.rounds or (2 if config.quick else 10), []
-    for name, depth in NETS.items():
-        times = measure(depth, rounds, config.steps)
-        for contestant, seconds in times.seconds.items():
-            rows += [
-                {"net": name, "loop": contestant, "round": i, "ms": 1000 * s}
-                for i, s in enumerate(seconds)
-            ]
+def run(options: Config) -> RunFolder:
+    """Time every net; write config.json and results.csv."""
+    record = options.record("loop_cost")
+    folder = options.open_folder(record, f"convnet-{options.steps}")
+    rows = []
+    for net, depth in NETS.items():
+        times = measure(depth, options.rounds, options.steps)
+        for loop, seconds in times.seconds.items():
+            for number, each in enumerate(seconds):
+                rows.append({"net": net, "loop": loop, "round": number, "ms": 1000 * each})
     folder.write_table("results.csv", pd.DataFrame(rows))
     return folder
 
 
 def measure(depth: int, rounds: int, steps: int) -> Times:
-    """Seconds a step of `train` and of `fit`, an entry a round, after a turn of each that compiles."""
+    """Return the seconds a step of `train` and of `fit`, after a turn of each that compiles.
+
+    Args:
+        depth: Number of factors of fc1 and fc2.
+        rounds: Turns of each loop that count.
+        steps: Steps of a turn.
+    """
     rng = np.random.default_rng(0)
     images = rng.uniform(-0.5, 0.5, (steps * BATCH, 28, 28, 1)).astype("float32")
     labels = rng.integers(0, 10, steps * BATCH)
@@ -70,7 +75,8 @@ def measure(depth: int, rounds: int, steps: int) -> Times:
     seconds: dict[str, list[float]] = {"train": [], "fit": []}
     began = time.perf_counter()
 
-    def after_our_turn(progress) -> None:
+    def take_turn_of_fit(progress: Progress) -> None:
+        """Let `fit` have its turn: `train` calls this after each of its own."""
         nonlocal began
         seconds["train"].append(time.perf_counter() - began)
         began = time.perf_counter()
@@ -86,36 +92,28 @@ def measure(depth: int, rounds: int, steps: int) -> Times:
         batch_size=BATCH,
         epochs=rounds + 1,
         steps_per_call=steps,
-        progress=after_our_turn,
+        progress=take_turn_of_fit,
     )
-    return Times({name: np.array(taken[1:]) / steps for name, taken in seconds.items()})
+    return Times({loop: np.array(turns[1:]) / steps for loop, turns in seconds.items()})
 
 
 def draw(folder: RunFolder, console: Console) -> None:
-    """Prints the table and the verdicts from a run folder alone."""
-    try:
-        results = pd.read_csv(folder.path / "results.csv")
-    except (OSError, ValueError) as error:
-        raise DataError(f"Expected results.csv in {folder.path}. Received: {error}") from None
-    rows, claims = [], []
-    for name, own in results.groupby("net", sort=False):
-        times = Times({loop: group["ms"].to_numpy() for loop, group in own.groupby("loop")})
+    """Print the table and the verdicts, from a run folder alone."""
+    results = folder.read_table("results.csv", ["net", "loop", "ms"])
+    rows, claims, rounds = [], [], 0
+    for net, turns in results.groupby("net", sort=False):
+        times = Times({loop: group["ms"].to_numpy() for loop, group in turns.groupby("loop")})
+        rounds = times.rounds
         ratio = times.ratio("train", to="fit")
-        shown = f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
-        rows.append((name, times.of("train").median, times.of("fit").median, shown))
-        claims.append(
-            Claim(
-                f"{name}: a step of ours takes no longer than one of fit", ratio.median <= 1, shown
-            )
-        )
-    table = pd.DataFrame(
-        rows, columns=["net", "train, ms a step", "fit, ms a step", "train / fit [least, most]"]
-    )
-    print_table(
-        table, f"convnet, batch {BATCH}: {times.rounds} turns each, in alternation", console
-    )
+        spread = f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+        rows.append([net, times.spread("train").median, times.spread("fit").median, spread])
+        text = f"{net}: a step of ours takes no longer than one of fit"
+        claims.append(Claim(text, ratio.median <= 1, spread))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    title = f"convnet, batch {BATCH}: {rounds} turns each, in alternation"
+    print_table(table, title, console)
     print_claims(claims, console)
-    write_report(folder, table, claims, [])
+    write_results(folder, table, claims, [])
 
 
 EXPERIMENT = Experiment("loop_cost", Config, run, draw)

@@ -1,4 +1,4 @@
-"""The cost of the training loop: what is timed, the verdict, bad input. No number of it is asserted."""
+"""The cost of the training loop: what is timed, the verdict, bad input. No time is asserted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.benchmarks.loop_cost import NETS, main, measure
+from experiments.benchmarks.loop_cost import EXPERIMENT, NETS, measure
 from tests.experiments.refusals import assert_refused
 
 
@@ -17,7 +17,9 @@ def test_both_loops_get_every_round():
 
 
 def test_the_verdict_follows_the_ratios(tmp_path, capsys):
-    main(["--logdir", str(tmp_path), "--name", "run", "--rounds", "1", "--steps", "1", "--quiet"])
+    EXPERIMENT.main(
+        ["--logdir", str(tmp_path), "--name", "run", "--rounds", "1", "--steps", "1", "--quiet"]
+    )
     folder = tmp_path / "loop_cost" / "run"
     results = pd.read_csv(folder / "results.csv")
     assert set(results["net"]) == set(NETS) and set(results["loop"]) == {"train", "fit"}
@@ -25,7 +27,7 @@ def test_the_verdict_follows_the_ratios(tmp_path, capsys):
         results["loop"] == "train", 20.0, np.where(results["net"] == "plain", 25.0, 10.0)
     )
     results.to_csv(folder / "results.csv", index=False)
-    main(["--logdir", str(tmp_path), "--redraw", "run"])
+    EXPERIMENT.main(["--logdir", str(tmp_path), "--redraw", "run"])
     shown = capsys.readouterr().out
     assert (
         "held  plain" in shown
@@ -43,4 +45,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("loop_cost", main, BAD[case], tmp_path / "logs", capsys)
+    assert_refused("loop_cost", EXPERIMENT.main, BAD[case], tmp_path / "logs", capsys)

@@ -1,4 +1,4 @@
-"""The two-example toy: the known numbers, two independent routes to them, the run folder, bad input."""
+"""The two-example toy: known numbers, two independent routes to them, the run folder, bad input."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.harness.two_examples import NEVER, Scan, balanced_start, learning_rates, path, scan
-from experiments.plateau.experiment import claims_of, main, with_speed_ups
+from experiments.harness.balanced_descent import NEVER
+from experiments.harness.speed_up import Bound
+from experiments.harness.two_examples import Scan, State, kernel_path, learning_rates, scan
+from experiments.plateau.claims import claims_of
+from experiments.plateau.experiment import EXPERIMENT
+from experiments.plateau.searches import with_speed_ups
 from overparam_tf import LpLoss, Problem, Sweep, Variant
 from overparam_tf.dynamics import dense_reference
 from tests.event_files import events, scalars
@@ -21,21 +25,8 @@ FIGURES = ["mechanism", "speed_up", "steps_against_rate", "trajectories"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    options = [
-        "--ratios",
-        "1",
-        "3",
-        "10",
-        "--powers",
-        "2",
-        "4",
-        "--depths",
-        "1",
-        "2",
-        "--steps",
-        "3000",
-    ]
-    main(["--logdir", str(logdir), "--quiet", "--name", "run", *options])
+    options = "--ratios 1 3 10 --powers 2 4 --depths 1 2 --steps 3000 --quiet --name run".split()
+    EXPERIMENT.main(["--logdir", str(logdir), *options])
     return logdir / "plateau" / "run"
 
 
@@ -55,13 +46,13 @@ def finished(tmp_path_factory):
     ],
 )
 def test_known_numbers_at_the_best_rate_of_ten_a_decade(label, p, depth, limit, steps):
-    found = scan(label, p, depth, learning_rates(label, p, depth, per_decade=10), limit)
-    best = found.best()
-    assert steps == (None if best is None else found.reached[best])
+    result = scan(label, p, depth, learning_rates(label, p, depth, per_decade=10), limit)
+    best = result.best()
+    assert steps == (None if best is None else result.reached_steps[best])
 
 
 def factors(start, depth):
-    a, b, s = balanced_start(start, depth)
+    a, b, s = State.balanced(start, depth)
     return [np.array([[a], [b]])] + [np.array([[s]])] * (depth - 1)
 
 
@@ -75,10 +66,10 @@ def test_against_descent_on_whole_factors(p, depth, rate):
     for _ in range(120):
         current = dense_reference.descend(current, (kernels[-1] - labels) ** (p - 1), rate)
         kernels.append(dense_reference.product(current))
-    at, walked = path(labels[0, 0], p, depth, rate, 120, 1e-3)
-    np.testing.assert_allclose(walked, np.array(kernels)[at, :, 0], rtol=1e-6)
+    steps, path = kernel_path(labels[0, 0], p, depth, rate, 120, 1e-3)
+    np.testing.assert_allclose(path, np.array(kernels)[steps, :, 0], rtol=1e-6)
     fitted = np.flatnonzero([np.abs(kernel - labels).max() < 0.1 for kernel in kernels])
-    reached = scan(labels[0, 0], p, depth, np.array([rate]), 120).reached[0]
+    reached = scan(labels[0, 0], p, depth, np.array([rate]), 120).reached_steps[0]
     assert reached == (fitted[0] if len(fitted) else NEVER)
 
 
@@ -109,21 +100,21 @@ def test_the_start_is_balanced(depth):
 def test_depth_one_is_stable_up_to_the_known_rate():
     # e <- e (1 - eta e^2) shrinks from e = 10 for eta < 2 / 100.
     rates = np.array([0.001, 0.0199, 0.0201, 0.03])
-    found = scan(10, 4, 1, rates, 3000)
-    assert found.falling.tolist() == [True, True, False, False]
-    assert found.stable().rates.tolist() == [0.001, 0.0199]
-    assert (found.reached != NEVER).tolist() == [False, True, False, False]
+    result = scan(10, 4, 1, rates, 3000)
+    assert result.never_rises.tolist() == [True, True, False, False]
+    assert result.stable().rates.tolist() == [0.001, 0.0199]
+    assert (result.reached_steps != NEVER).tolist() == [False, True, False, False]
 
 
 def test_a_scan_by_hand():
-    found = Scan(
+    result = Scan(
         np.arange(1.0, 7.0),
         np.array([9, 7, NEVER, 8, 2, NEVER]),
         np.array([True] * 2 + [False] + [True] * 3),
     )
-    assert (found.best(), found.best(3), found.stable().best()) == (4, 3, 1)
-    assert (found.window(4), found.window(0)) == ((4.0, 5.0), (1.0, 2.0))
-    assert Scan(found.rates, np.full(6, NEVER), found.falling).best() is None
+    assert (result.best(), result.best(3), result.stable().best()) == (4, 3, 1)
+    assert (result.window(4), result.window(0)) == ((4.0, 5.0), (1.0, 2.0))
+    assert Scan(result.rates, np.full(6, NEVER), result.never_rises).best() is None
 
 
 def test_the_finer_grid_contains_the_grid():
@@ -144,22 +135,19 @@ def test_speed_ups_say_what_is_not_known():
         (4, 9, 2, 50, 40, None),
     ]
     results = with_speed_ups(pd.DataFrame(rows, columns=columns), limit=100)
-    assert (
-        results["speed_up"].tolist()[1::2] == [3, 2] and results["stable_speed_up"].tolist()[1] == 0
-    )
-    assert np.isnan(results["stable_speed_up"][3]) and results["at_least"].tolist() == [
-        False,
-        False,
-        True,
-        True,
-    ]
+    assert results["speed_up"].tolist()[1::2] == [3, 2]
+    assert results["bound"].tolist() == ["exact", "exact", "unknown", "at least"]
+    assert results["finest_bound"].tolist() == results["bound"].tolist()
+    # Depth 1 reached the target without a rise of the loss, depth 2 did not.
+    assert results["stable_bound"].tolist() == ["exact", Bound.AT_MOST, "unknown", "unknown"]
+    assert results["stable_speed_up"][1] < 1 and np.isnan(results["stable_speed_up"][3])
     fewer, stable, growth = claims_of(results)[1:]
     assert fewer.held and "9: >x2" in fewer.numbers and not stable.held and not growth.held
 
 
 def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
-    assert config["shown"] == {"p": 4, "ratio": 10} and {"command", "commit", "versions"} <= set(
+    assert config["closeup"] == {"p": 4, "ratio": 10} and {"command", "commit", "versions"} <= set(
         config
     )
     results = pd.read_csv(finished / "results.csv").set_index(["p", "ratio", "depth"])
@@ -185,39 +173,27 @@ def test_the_run_folder_explains_itself(finished):
 def test_redraw_needs_only_the_folder(finished, capsys):
     for figure in (finished / "figures").iterdir():
         figure.unlink()
-    main(["--logdir", str(finished.parents[1]), "--redraw", "run"])
-    shown = capsys.readouterr().out
+    EXPERIMENT.main(["--logdir", str(finished.parents[1]), "--redraw", "run"])
+    output = capsys.readouterr().out
     assert sorted(file.stem for file in (finished / "figures").iterdir()) == FIGURES
-    assert "2,503" in shown and "10: x37.9" in shown
+    assert "2,503" in output and "10: x37.9" in output
     assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(
         events(finished / "tb" / "charts")
     )
 
 
 def test_nothing_reached_is_said(tmp_path, capsys):
-    options = [
-        "--ratios",
-        "50",
-        "--powers",
-        "4",
-        "--depths",
-        "1",
-        "2",
-        "--steps",
-        "5",
-        "--rates-per-decade",
-        "2",
-    ]
-    main(["--logdir", str(tmp_path), *options])
-    shown = capsys.readouterr().out
-    assert shown.count(">5") == 4 and "cannot tell" in shown
+    options = "--ratios 50 --powers 4 --depths 1 2 --steps 5 --rates-per-decade 2".split()
+    EXPERIMENT.main(["--logdir", str(tmp_path), *options])
+    output = capsys.readouterr().out
+    assert output.count(">5") == 4 and "cannot tell" in output
 
 
 def test_damaged_results_are_one_line(tmp_path, capsys):
     (tmp_path / "plateau" / "run").mkdir(parents=True)
     (tmp_path / "plateau" / "run" / "config.json").write_text("{}")
     with pytest.raises(SystemExit):
-        main(["--logdir", str(tmp_path), "--redraw", "run"])
+        EXPERIMENT.main(["--logdir", str(tmp_path), "--redraw", "run"])
     error = capsys.readouterr().err
     assert "results.csv" in error and error.count("\n") == 1
 
@@ -243,4 +219,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("plateau", main, BAD[case], tmp_path / "logs", capsys)
+    assert_refused("plateau", EXPERIMENT.main, BAD[case], tmp_path / "logs", capsys)

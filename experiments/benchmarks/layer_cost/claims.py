@@ -1,4 +1,4 @@
-"""The tables and verdicts of `experiments.layer_cost`, from the results of its run folder."""
+"""The tables and verdicts of `layer_cost`, from the results of its run folder."""
 
 from __future__ import annotations
 
@@ -6,45 +6,46 @@ import pandas as pd
 
 from experiments.harness.results import Claim
 
-# What a choice may cost before it counts as wrong.
+# How much longer a choice may take before it counts as wrong.
 TOLERANCE = 1.05
-
-
-def spread(row: pd.Series, column: str) -> str:
-    """A ratio's median, least and largest value."""
-    return f"{row[column]:.2f} ({row[f'{column}_low']:.2f}-{row[f'{column}_high']:.2f})"
+PERCENT = f"{TOLERANCE - 1:.0%}"
+WORKLOAD = ["layer", "batch"]
+DENSE_TITLE = (
+    "FactorizedDense: microseconds of a training step, and ratios, "
+    "with the least and the largest of the rounds"
+)
+MODELS_TITLE = (
+    "Layers: plain, as two factors (chain or kernel first), collapsed; MB: parameters and momentum"
+)
 
 
 def tables_of(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The table of each part that was measured, by its title."""
-    dense = "FactorizedDense: microseconds of a training step, and ratios, with the least and the largest of the rounds"
-    models = "Layers: plain, as two factors (chain or kernel first), collapsed; MB: parameters and momentum"
-    parts = {"dense": (dense, dense_table), "models": (models, models_table)}
-    return {
-        title: table(results[results["part"] == part])
-        for part, (title, table) in parts.items()
-        if (results["part"] == part).any()
-    }
+    """Return the table of each part that was measured, by its title."""
+    dense, models = (results[results["part"] == part] for part in ("dense", "models"))
+    tables = {}
+    if len(dense):
+        tables[DENSE_TITLE] = dense_table(dense)
+    if len(models):
+        tables[MODELS_TITLE] = models_table(models)
+    return tables
 
 
 def dense_table(results: pd.DataFrame) -> pd.DataFrame:
-    """A row for each size and compiler of part "dense"."""
+    """Return a row for each size and compiler of part "dense"."""
     rows = []
-    for (layer, batch, compiler), cell in results.groupby(
-        ["layer", "batch", "compiler"], sort=False
-    ):
-        steps, calls = (
-            cell[cell["mode"] == mode].set_index("contestant") for mode in ("step", "inference")
-        )
+    for key, contestants in results.groupby([*WORKLOAD, "compiler"], sort=False):
+        layer, batch, compiler = key
+        steps = contestants[contestants["mode"] == "step"].set_index("contestant")
+        calls = contestants[contestants["mode"] == "inference"].set_index("contestant")
+        microseconds = (1e6 * steps["seconds"]).map("{:,.0f}".format)
         rows.append(
             {
                 "layer": layer,
                 "batch": batch,
                 "by": compiler,
-                **{
-                    name: f"{1e6 * steps.loc[name, 'seconds']:,.0f}"
-                    for name in ("plain", "chain", "kernel")
-                },
+                "plain": microseconds["plain"],
+                "chain": microseconds["chain"],
+                "kernel": microseconds["kernel"],
                 "picks": steps.loc["auto", "order"],
                 "auto/better": spread(steps.loc["auto"], "to_better"),
                 "auto/plain": round(steps.loc["auto", "to_plain"], 2),
@@ -55,10 +56,11 @@ def dense_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def models_table(results: pd.DataFrame) -> pd.DataFrame:
-    """A row for each layer of part "models" and form of it: plain, factorised, collapsed."""
+    """Return a row for each layer of part "models" in each form: plain, factorised, collapsed."""
     rows = []
-    for (layer, contestant), cell in results.groupby(["layer", "contestant"], sort=False):
-        fit, calls = (cell[cell["mode"] == mode].iloc[0] for mode in ("fit", "inference"))
+    for (layer, contestant), modes in results.groupby(["layer", "contestant"], sort=False):
+        modes = modes.set_index("mode")
+        fit, call = modes.loc["fit"], modes.loc["inference"]
         rows.append(
             {
                 "layer": layer,
@@ -68,52 +70,75 @@ def models_table(results: pd.DataFrame) -> pd.DataFrame:
                 "M mult-adds": round(fit["multiply_adds"] / 1e6, 3),
                 "fit ms": round(1e3 * fit["seconds"], 2),
                 "fit/plain": spread(fit, "to_plain"),
-                "call ms": round(1e3 * calls["seconds"], 2),
-                "call/plain": spread(calls, "to_plain"),
+                "call ms": round(1e3 * call["seconds"], 2),
+                "call/plain": spread(call, "to_plain"),
             }
         )
     return pd.DataFrame(rows)
 
 
+def spread(row: pd.Series, column: str) -> str:
+    """Return the median, least and largest value of a ratio as tables show them."""
+    return f"{row[column]:.2f} ({row[f'{column}_low']:.2f}-{row[f'{column}_high']:.2f})"
+
+
 def claims_of(results: pd.DataFrame) -> list[Claim]:
-    """What is promised of the order of multiplication, and of collapse."""
+    """Return the promises of the order of multiplication, and of collapse, with their verdicts."""
     claims = []
     steps = results[results["mode"] == "step"]
-    for compiler, cells in steps.groupby("compiler", sort=False):
-        auto = cells[cells["contestant"] == "auto"]
-        text = f'"auto" costs a step at most {TOLERANCE - 1:.0%} more than the better fixed order ({compiler})'
-        claims += [at_most(text, auto, "to_better"), picks_the_faster(compiler, cells)]
-    collapsed = results[(results["contestant"] == "collapsed") & (results["mode"] == "inference")]
-    text = f"a collapsed layer costs a call at most {TOLERANCE - 1:.0%} more than a plain one"
-    return [*claims, at_most(text, collapsed, "to_plain")]
+    for compiler, contestants in steps.groupby("compiler", sort=False):
+        auto = contestants[contestants["contestant"] == "auto"]
+        text = f'"auto" costs a step at most {PERCENT} more than the better fixed order'
+        claims.append(at_most(f"{text} ({compiler})", auto, "to_better"))
+        claims.append(picks_the_faster(compiler, contestants))
+    is_call = (results["contestant"] == "collapsed") & (results["mode"] == "inference")
+    text = f"a collapsed layer costs a call at most {PERCENT} more than a plain one"
+    return [*claims, at_most(text, results[is_call], "to_plain")]
 
 
 def at_most(text: str, rows: pd.DataFrame, column: str, bound: float = TOLERANCE) -> Claim:
-    """The claim that medians are at most `bound`; open where those above were not so in every round."""
+    """Return the claim that medians are at most `bound`.
+
+    It did not hold where a median is above the bound and so is every round; it is open where only
+    some rounds are.
+
+    Args:
+        text: The claim.
+        rows: The results that it is about.
+        column: The ratio; its least and largest value are in `COLUMN_low` and `COLUMN_high`.
+        bound: The bound.
+    """
     if not len(rows):
         return Claim(text, None, "not measured in this run")
     above = rows[rows[column] > bound]
-    held = True if not len(above) else False if (above[f"{column}_low"] > bound).any() else None
+    held: bool | None = True
+    if len(above):
+        held = False if (above[f"{column}_low"] > bound).any() else None
     worst = rows.loc[rows[column].idxmax()]
-    numbers = (
-        f"{len(rows) - len(above)} of {len(rows)}; worst {_name(worst)}: x{spread(worst, column)}"
-    )
-    return Claim(text, held, numbers)
+    within = f"{len(rows) - len(above)} of {len(rows)}"
+    return Claim(text, held, f"{within}; worst {_label(worst)}: x{spread(worst, column)}")
 
 
-def picks_the_faster(compiler: str, cells: pd.DataFrame) -> Claim:
-    """The claim that "auto" takes the order measured faster, but where medians or rounds hardly tell them apart."""
-    auto = cells[cells["contestant"] == "auto"][["layer", "batch", "order"]]
+def picks_the_faster(compiler: str, contestants: pd.DataFrame) -> Claim:
+    """Return the claim that "auto" takes the order that was measured to be faster.
+
+    A pick is not wrong where medians or rounds hardly tell the two orders apart.
+
+    Args:
+        compiler: How the steps were compiled.
+        contestants: The results of training steps, of both fixed orders and of "auto".
+    """
+    auto = contestants[contestants["contestant"] == "auto"][[*WORKLOAD, "order"]]
     picked = auto.merge(
-        cells, left_on=["layer", "batch", "order"], right_on=["layer", "batch", "contestant"]
+        contestants, left_on=[*WORKLOAD, "order"], right_on=[*WORKLOAD, "contestant"]
     )
-    others = picked[picked["contestant"] != picked["better"]]
-    wrong = others[(others["to_better"] > TOLERANCE) & (others["to_better_low"] > 1)]
-    numbers = [f"the faster in {len(picked) - len(others)} of {len(picked)}"]
-    numbers += [f"{_name(row)}: x{spread(row, 'to_better')}" for _, row in others.iterrows()]
-    text = f'"auto" picks the faster order, or they are {TOLERANCE - 1:.0%} apart at most or in doubt ({compiler})'
-    return Claim(text, not len(wrong), "; ".join(numbers))
+    slower = picked[picked["contestant"] != picked["better"]]
+    wrong = slower[(slower["to_better"] > TOLERANCE) & (slower["to_better_low"] > 1)]
+    numbers = [f"the faster in {len(picked) - len(slower)} of {len(picked)}"]
+    numbers += [f"{_label(row)}: x{spread(row, 'to_better')}" for _, row in slower.iterrows()]
+    text = f'"auto" picks the faster order, or they are {PERCENT} apart at most or in doubt'
+    return Claim(f"{text} ({compiler})", not len(wrong), "; ".join(numbers))
 
 
-def _name(row: pd.Series) -> str:
+def _label(row: pd.Series) -> str:
     return f"{row['layer']}, batch {row['batch']}"

@@ -45,7 +45,7 @@ def fit(model, monitor, examples=10, epochs=2, **options):
 
 
 def measured(layer, inputs, rate=0.1, **options):
-    """What is measured of one layer, by name."""
+    """Return what the monitor measures of one layer, by name."""
     model = compiled([layer], inputs, rate)
     monitor = EndToEndMonitor(**options)
     monitor.set_model(model)
@@ -55,7 +55,7 @@ def measured(layer, inputs, rate=0.1, **options):
     }
 
 
-# When.
+# When it measures.
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_training_that_stops_early_is_measured_at_its_end():
     assert monitor.history["step"] == [0, 6]
 
 
-def test_training_loop_of_ones_own():
+def test_a_custom_training_loop():
     layer = dense()
     layer.build((None, 4))
     monitor = EndToEndMonitor(10, optimizer=keras.optimizers.SGD(0.5))
@@ -114,7 +114,7 @@ def test_training_loop_of_ones_own():
     assert monitor.history["step"] == [1, 10, 25, 30, 32]
 
 
-# What.
+# What is measured.
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])

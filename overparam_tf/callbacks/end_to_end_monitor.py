@@ -1,4 +1,4 @@
-"""A Keras callback that watches the end-to-end kernels of a model while their factors are trained."""
+"""A Keras callback that records the end-to-end kernels of a model while it is trained."""
 
 from __future__ import annotations
 
@@ -16,62 +16,69 @@ from overparam_tf.callbacks.watched_layers import (
     kernel_blocks,
     largest_balance_defect,
 )
-from overparam_tf.checks import positive_int
+from overparam_tf.checks import file_path, instance_of, list_of, positive_int, whole_number
 from overparam_tf.dynamics.spectrum import null_eigenvalues
-from overparam_tf.errors import InputError
+from overparam_tf.errors import InputError, input_error
 
 
 class EndToEndMonitor(keras.callbacks.Callback):
-    r"""Record how the kernel K = F_1 F_2 ... F_N of every factorised layer changes as training goes on.
+    r"""Callback that records norm, rank and balance of every factorised layer during training.
 
-    With the singular values s_1 >= s_2 >= ... of K as a matrix (in, out), for each ``LAYER``:
+    It measures the end-to-end kernel K = F_1 F_2 ... F_N. With the singular values s_1 >= s_2 >=
+    ... of K as a matrix (in, out), for each `LAYER`:
 
-    - ``LAYER/norm``: the Frobenius norm of K.
-    - ``LAYER/effective_rank``: :math:`\exp(-\sum_r p_r \log p_r)` with :math:`p_r = s_r / \sum_i s_i`. It is r
+    - `LAYER/norm`: the Frobenius norm of K.
+    - `LAYER/effective_rank`: $\exp(-\sum_r p_r \log p_r)$ with $p_r = s_r / \sum_i s_i$. It is r
       for r equal singular values, less for unequal ones, 0 for K = 0.
-    - ``LAYER/balance_defect``: the relative one of `overparam_tf.dynamics.balance_defect`, 0 for balanced factors.
-    - ``LAYER/effective_learning_rate``: :math:`\eta \, s_1^{2-2/N}`, with the optimizer's learning rate
-      :math:`\eta` of the next step. For a single output this is the rate of Claim 2; for a matrix it is
-      :math:`\eta` times the preconditioner's eigenvalue (Claim 1) for the largest direction of K paired with one
-      that K does not have yet. Along K itself it is N times as much. With momentum or Adam, which Claims 1 and 2
-      are not about, it still says how :math:`\eta` is scaled.
-    - ``LAYER/singular_values``: the ``top`` largest.
+    - `LAYER/balance_defect`: the relative one of `overparam_tf.dynamics.balance_defect`, 0 for
+      balanced factors.
+    - `LAYER/effective_learning_rate`: $\eta \, s_1^{2-2/N}$, with the optimizer's learning rate
+      $\eta$ of the next step. For a single output this is the rate of Claim 2. For a matrix it is
+      $\eta$ times the preconditioner's eigenvalue (Claim 1) for the largest direction of K paired
+      with one that K does not have yet; along K itself it is N times as much. Claims 1 and 2 are
+      not about momentum or Adam, but with these it still says how $\eta$ is scaled.
+    - `LAYER/singular_values`: the `top` largest.
 
-    All are measured at the start, every ``every`` steps, and at the end of training; NaN if K is not finite. The
-    logs of an epoch get the latest scalars, so that ``model.fit(...).history`` has them and other callbacks see them;
-    those of the last epoch are measured at its end.
+    All are measured at the start, every `every` steps, and at the end of training; they are NaN if
+    K is not finite. The logs of each epoch get the latest scalars, so that
+    `model.fit(...).history` has them and other callbacks see them; those of the last epoch are
+    measured at its end.
 
-    A factorised layer is one with ``factors`` and ``kernel``, also inside other models and layers; its name is the
-    path to it, such as ``encoder/dense``. The kernel (height, width, in, out) of a convolution is the matrix
-    (height width in, out), or one such block for each group. Its balance defect compares, for channels m between
-    two factors, the factors as matrices (height width in, m) and (m, height width out): also of these gradient flow
-    conserves :math:`F_j^\top F_j - F_{j+1} F_{j+1}^\top`.
+    A factorised layer is one with `factors` and `kernel`, also inside other models and layers. Its
+    name is the path to it, such as `encoder/dense`. The kernel (height, width, in, out) of a
+    convolution is the matrix (height width in, out), or one such block for each group. Its balance
+    defect compares, for channels m between two factors, the factors as matrices
+    (height width in, m) and (m, height width out): for these too gradient flow conserves
+    $F_j^\top F_j - F_{j+1} F_{j+1}^\top$.
 
-    The cost is bounded. Where the smaller of in and out is at most ``max_exact``, all singular values are computed.
-    Above it a randomised decomposition finds the largest, a quarter of ``max_exact`` of them, and what they leave of
-    the norm counts as spread evenly over the others. This turns the effective rank into an upper bound.
+    The cost is bounded. If the smaller of in and out is at most `max_exact`, all singular values
+    are computed. Above it a randomised decomposition finds the largest, `max_exact` / 4 of them,
+    and the rest of the squared norm is spread evenly over the others. This makes the effective rank
+    an upper bound.
 
     Args:
-        every: Steps, that is batches, from one measurement to the next; default 100. With ``steps_per_execution`` a
-            measurement waits for the end of an execution.
-        layers: Which layers: a name or glob pattern, matched with name and path, or a list of these; default None,
-            all.
-        top: How many singular values to keep; default 10.
+        every: Steps, that is batches, from one measurement to the next; default 100. With
+            `steps_per_execution` a measurement waits for the end of an execution.
+        layers: The layers to measure: a name or glob pattern, matched with name and path, or a list
+            of these; default None, all.
+        top: Number of singular values to keep; default 10.
         max_exact: See above; default 512.
-        log_dir: Folder for TensorBoard: scalars, and a histogram of the kept singular values. Default None, no
-            files. Needs TensorFlow, whatever the backend of Keras.
-        optimizer: The optimizer of the factors; default None, the one that the model is compiled with.
-        seed: Seed of the randomised decomposition; default 0.
+        log_dir: Folder for TensorBoard: scalars, and a histogram of the kept singular values.
+            Default None, no files. Needs TensorFlow, whatever the backend of Keras.
+        optimizer: The optimizer of the factors; default None, the one that the model is compiled
+            with.
+        seed: Seed of the randomised decomposition, >= 0; default 0.
 
     Attributes:
-        history: Dict of lists of equal length, ``"step"`` and those above.
+        history: Dict of lists of equal length: `"step"` and the measurements above.
 
     Raises:
-        InputError: If an argument is out of its range; at the start of training, if the model has no such layer, or
-            the optimizer no learning rate.
+        InputError: If an argument is out of its range; at the start of training, if the model has
+            no such layer, or the optimizer no learning rate.
 
     Source:
-        Arora, Cohen & Hazan 2018, Claims 1 and 2; Roy & Vetterli, "The effective rank" (EUSIPCO 2007).
+        Arora, Cohen & Hazan 2018, Claims 1 and 2; Roy & Vetterli, "The effective rank" (EUSIPCO
+        2007).
 
     Example:
         >>> from overparam_tf.layers import FactorizedDense
@@ -86,7 +93,7 @@ class EndToEndMonitor(keras.callbacks.Callback):
         >>> [round(rate, 4) for rate in logs.history["head/effective_learning_rate"]]
         [0.5, 0.5, 0.5]
 
-        In a training loop of one's own:
+        In a custom training loop:
 
         >>> monitor = EndToEndMonitor(every=2, optimizer=keras.optimizers.SGD(0.5))
         >>> monitor.set_model(model)
@@ -102,53 +109,61 @@ class EndToEndMonitor(keras.callbacks.Callback):
         layers: str | Sequence[str] | None = None,
         top: int = 10,
         max_exact: int = 512,
-        log_dir: str | os.PathLike | None = None,
+        log_dir: str | os.PathLike[str] | None = None,
         optimizer: Any = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.every = positive_int("every", every)
-        self.layers = [layers] if isinstance(layers, str) else layers
-        if self.layers is not None and not all(isinstance(pattern, str) for pattern in self.layers):
-            raise InputError(f"Expected names or patterns of layers. Received: layers={layers!r}")
+        self.layers = _checked_patterns(layers)
         self.top = positive_int("top", top)
         self.max_exact = positive_int("max_exact", max_exact)
-        self.log_dir = log_dir
+        self.log_dir = None if log_dir is None else file_path("log_dir", log_dir)
+        if optimizer is not None:
+            instance_of("optimizer", optimizer, keras.optimizers.Optimizer, "a Keras optimizer")
         self.optimizer = optimizer
-        self.seed = seed
-        self.history: dict[str, list] = {"step": []}
+        self.seed = whole_number("seed", seed)
+        self.history: dict[str, list[Any]] = {"step": []}
         self._step = self._steps_before_epoch = 0
         self._writer: Any = None
 
     # When to measure.
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Measure the start."""
         self._measure()
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Keep the number of steps before the epoch."""
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remember the number of steps before the epoch."""
         self._steps_before_epoch = self._step
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Count steps up to ``batch``, the number within the epoch, from 0, of the last batch of an execution."""
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the steps up to the end of an execution.
+
+        Args:
+            batch: Number within the epoch, from 0, of the last batch of the execution.
+            logs: Those of Keras, not used.
+        """
         in_epoch = (self.params or {}).get("steps")  # None for data of unknown length
-        # Keras numbers the batches as if also the last execution of an epoch were full.
+        # Keras numbers the batches as if the last execution of an epoch were full too.
         done = batch + 1 if in_epoch is None else min(batch + 1, in_epoch)
         self.on_step(self._steps_before_epoch + done)
 
     def on_step(self, step: int) -> None:
-        """Measure if it is time to; for a training loop of one's own.
+        """Measure if a measurement is due; call it from a custom training loop.
 
         Args:
-            step: How many steps have been taken.
+            step: Number of steps that have been taken, >= 0.
+
+        Raises:
+            InputError: If `step` is not an integer >= 0, or the model cannot be measured.
         """
-        self._step = step
+        self._step = whole_number("step", step)
         measured = self.history["step"]
-        if not measured or step // self.every > measured[-1] // self.every:
+        if not measured or self._step // self.every > measured[-1] // self.every:
             self._measure()
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Put the latest scalars into the logs."""
         if epoch + 1 == (self.params or {}).get("epochs"):
             self._measure()
@@ -156,7 +171,7 @@ class EndToEndMonitor(keras.callbacks.Callback):
             latest = {name: values[-1] for name, values in self.history.items() if values}
             logs.update({name: value for name, value in latest.items() if isinstance(value, float)})
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Measure the end and close the event file."""
         self._measure()
         if self._writer is not None:
@@ -169,7 +184,7 @@ class EndToEndMonitor(keras.callbacks.Callback):
         if self._step in self.history["step"][-1:]:
             return
         if self.model is None:  # the property: on JAX, it also brings the weights up to date
-            raise InputError("Expected a model: call set_model(model) first. Received: no model")
+            raise InputError("Expected a model: call set_model(model) first. Received: model=None")
         rate = self._learning_rate()
         row: dict[str, Any] = {"step": self._step}
         for path, layer in chosen_layers(self.model, self.layers).items():
@@ -183,9 +198,10 @@ class EndToEndMonitor(keras.callbacks.Callback):
         optimizer = self.optimizer or getattr(self.model, "optimizer", None)
         rate = getattr(optimizer, "learning_rate", None)
         if rate is None:
-            raise InputError(
-                "Expected an optimizer with one learning rate: compile the model, or pass the optimizer of the "
-                f"factors to the monitor. Received: optimizer={optimizer!r}"
+            raise input_error(
+                "an optimizer with one learning rate: compile the model, or pass the optimizer of "
+                "the factors to the monitor",
+                optimizer=optimizer,
             )
         return float(ops.convert_to_numpy(rate))
 
@@ -194,16 +210,16 @@ class EndToEndMonitor(keras.callbacks.Callback):
         blocks = kernel_blocks(layer, factors)
         if np.isfinite(blocks).all():
             values = singular_values(blocks, self.top, self.max_exact, self.seed)
-            scale = null_eigenvalues(ops.convert_to_tensor(values[0]), len(factors))
+            scale = float(null_eigenvalues(ops.convert_to_tensor(values[0]), len(factors)))
             defect = largest_balance_defect(factors)
         else:
             values = np.full(len(blocks) * min(blocks.shape[1:]), np.nan)
-            scale = defect = np.nan
+            scale = defect = float("nan")
         return {
             "norm": float(np.linalg.norm(values)),
             "effective_rank": effective_rank(values),
-            "balance_defect": float(defect),
-            "effective_learning_rate": rate * float(scale),
+            "balance_defect": defect,
+            "effective_learning_rate": rate * scale,
             "singular_values": values[: self.top].tolist(),
         }
 
@@ -211,9 +227,20 @@ class EndToEndMonitor(keras.callbacks.Callback):
         import tensorflow as tf  # not at the top: nothing else here needs it
 
         if self._writer is None:
-            self._writer = tf.summary.create_file_writer(os.fspath(self.log_dir))
+            self._writer = tf.summary.create_file_writer(str(self.log_dir))
         with self._writer.as_default(step=row["step"]):
             for name, value in row.items():
                 if name != "step" and np.isfinite(value).all():
                     write = tf.summary.histogram if isinstance(value, list) else tf.summary.scalar
                     write(name, value)
+
+
+def _checked_patterns(layers: Any) -> list[str] | None:
+    if layers is None:
+        return None
+    if isinstance(layers, str):
+        return [layers]
+    try:
+        return list_of("layers", layers, lambda name, entry: instance_of(name, entry, str))
+    except InputError:
+        raise input_error("names or patterns of layers", layers=layers) from None

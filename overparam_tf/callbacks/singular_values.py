@@ -1,4 +1,4 @@
-"""The spectrum of a kernel at bounded cost: exact or randomised singular values, and the effective rank."""
+"""Singular values of a kernel at bounded cost, exact or randomised, and the effective rank."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import numpy as np
 
 
 def singular_values(blocks: np.ndarray, top: int, max_exact: int, seed: int) -> np.ndarray:
-    """Return all singular values of a block diagonal matrix, in falling order.
+    """Return all singular values of a block diagonal matrix, in descending order.
 
     Args:
         blocks: (groups, in, out).
-        top: At least so many are computed of each block.
-        max_exact: If min(in, out) is above this, and above ``top``, max_exact / 4 are computed, by
-            `randomized_singular_values`, and the others are taken to be equal, such that the Frobenius norm comes
-            out right. The shares s / sum(s) of a block are then majorised by the true ones, as the largest are not
-            overestimated, so that their entropy is not below the true one.
+        top: Least number of singular values that are computed of each block.
+        max_exact: If min(in, out) is above this, and above `top`, only max_exact / 4 values are
+            computed, by `randomized_singular_values`. The others are taken to be equal, such that
+            the Frobenius norm is right. The largest values are never overestimated, so the true
+            shares s / sum(s) of a block majorise these, and the entropy of these is not below the
+            true one.
         seed: Seed of the randomised decomposition.
 
     Example: the 20 values 1, 1/2, ..., 1/20, of which 3 are computed.
@@ -39,16 +40,24 @@ def singular_values(blocks: np.ndarray, top: int, max_exact: int, seed: int) -> 
 
 
 def randomized_singular_values(matrix: np.ndarray, count: int, seed: int) -> np.ndarray:
-    r"""Return the ``count`` largest singular values, those of the matrix projected on part of its range.
+    r"""Return estimates of the `count` largest singular values, none above the true one.
 
-    .. math:: Q = \mathrm{orth}\big((A A^\top)^q A \Omega\big), \qquad s(A) \approx s(Q^\top A) \le s(A)
+    They are those of the matrix projected on part of its range:
 
-    with q = 2 and a Gaussian :math:`\Omega` of ``count + 10`` columns, at the cost of 6 products with A.
+    $$Q = \mathrm{orth}\big((A A^\top)^q A \Omega\big), \qquad s(A) \approx s(Q^\top A) \le s(A)$$
+
+    with q = 2 and a Gaussian $\Omega$ of `count + 10` columns, at the cost of 6 products with A.
+
+    Args:
+        matrix: The matrix A, of any shape.
+        count: How many singular values to return.
+        seed: Seed of the Gaussian matrix.
 
     Source:
-        Halko, Martinsson & Tropp, "Finding structure with randomness" (SIAM Review 2011), Algorithms 4.4 and 5.1.
+        Halko, Martinsson & Tropp, "Finding structure with randomness" (SIAM Review 2011),
+        Algorithms 4.4 and 5.1.
 
-    Example: the rank is not above count + 10, and the result is exact.
+    Example: the rank is not above count + 10, so the result is exact.
 
         >>> rng = np.random.default_rng(0)
         >>> matrix = rng.normal(size=(50, 12)) @ rng.normal(size=(12, 40))
@@ -58,17 +67,24 @@ def randomized_singular_values(matrix: np.ndarray, count: int, seed: int) -> np.
     """
     columns = min(count + 10, *matrix.shape)
     omega = np.random.default_rng(seed).standard_normal((matrix.shape[1], columns))
-    basis = np.linalg.qr(matrix @ omega)[0]
+    basis, _ = np.linalg.qr(matrix @ omega)
     for _ in range(2):
-        # An orthonormal basis after every product, or all columns would turn into the first singular vector.
-        basis = np.linalg.qr(matrix @ np.linalg.qr(matrix.T @ basis)[0])[0]
+        # Orthonormal after every product: else all columns turn into the first singular vector.
+        other_side, _ = np.linalg.qr(matrix.T @ basis)
+        basis, _ = np.linalg.qr(matrix @ other_side)
     return np.linalg.svd(basis.T @ matrix, compute_uv=False)[:count]
 
 
 def effective_rank(values: np.ndarray) -> float:
-    r"""Return the exponential of the entropy of normalised singular values; 0 if all are 0.
+    r"""Return the exponential of the entropy of normalised singular values.
 
-    .. math:: \exp\Big(-\sum_r p_r \log p_r\Big), \qquad p_r = \frac{s_r}{\sum_i s_i}
+    $$\exp\Big(-\sum_r p_r \log p_r\Big), \qquad p_r = \frac{s_r}{\sum_i s_i}$$
+
+    Args:
+        values: Singular values, >= 0, in any order.
+
+    Returns:
+        r for r equal values, less for unequal ones, and 0 if all are 0.
 
     Source:
         Roy & Vetterli, "The effective rank" (EUSIPCO 2007).

@@ -14,61 +14,85 @@ from overparam_tf.dynamics.balance import balance_defect
 from overparam_tf.errors import InputError
 
 
-def _factorised(
-    model: keras.layers.Layer, prefix: str = ""
-) -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yield path and layer for every factorised layer inside ``model``."""
-    is_model = isinstance(model, keras.Model)
-    for layer in (
-        model.layers if is_model else model._flatten_layers(include_self=False, recursive=False)
-    ):
-        # The class is asked first: as properties, both raise on a layer that is not built.
-        if all(
-            hasattr(type(layer), name) or hasattr(layer, name) for name in ("factors", "kernel")
-        ):
-            yield prefix + layer.name, layer
-        else:
-            yield from _factorised(layer, f"{prefix}{layer.name}/")
-
-
 def chosen_layers(
     model: keras.Model, patterns: Sequence[str] | None
 ) -> dict[str, keras.layers.Layer]:
-    """Return the factorised layers by path, a shared one once."""
-    found: dict[str, keras.layers.Layer] = {}
-    for path, layer in _factorised(model):
+    """Return the factorised layers of a model by path, a shared one once.
+
+    Args:
+        model: A built model of any kind, also subclassed.
+        patterns: Names or glob patterns, matched with name and path; None for all layers.
+
+    Raises:
+        InputError: If a layer is not built, there is no factorised layer, or a pattern matches
+            none.
+    """
+    layers = _factorised_layers(model)
+    if patterns is None:
+        return layers
+    chosen: set[str] = set()
+    for pattern in patterns:
+        matches = {
+            path
+            for path, layer in layers.items()
+            if fnmatchcase(path, pattern) or fnmatchcase(layer.name, pattern)
+        }
+        if not matches:
+            raise InputError(
+                f"Expected names or patterns of factorised layers, here {', '.join(layers)}. "
+                f"Received: layers={list(patterns)}, where {pattern!r} matches none"
+            )
+        chosen |= matches
+    return {path: layer for path, layer in layers.items() if path in chosen}
+
+
+def _factorised_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    layers: dict[str, keras.layers.Layer] = {}
+    for path, layer in _walk(model):
         if not layer.built:
             raise InputError(
                 f"Expected a built model: call it on data first. Received: unbuilt layer {path!r}"
             )
-        if not any(layer is other for other in found.values()):
+        if not any(layer is other for other in layers.values()):
             # In a subclassed model, two layers can have the same name.
-            found[f"{path}_{len(found)}" if path in found else path] = layer
-    if not found:
+            layers[f"{path}_{len(layers)}" if path in layers else path] = layer
+    if not layers:
         raise InputError(
-            "Expected a model with a factorised layer, such as FactorizedDense or those that overparameterize(model) "
-            f"puts in. Received: model {model.name!r} without any"
+            "Expected a model with a factorised layer, such as FactorizedDense or those of "
+            f"overparameterize(model). Received: model {model.name!r} without any"
         )
-    if patterns is None:
-        return found
-    chosen = set()
-    for pattern in patterns:
-        matches = {
-            p
-            for p, layer in found.items()
-            if fnmatchcase(p, pattern) or fnmatchcase(layer.name, pattern)
-        }
-        if not matches:
-            raise InputError(
-                f"Expected names or patterns of factorised layers, here {', '.join(found)}. "
-                f"Received: layers={list(patterns)}, where {pattern!r} matches none"
-            )
-        chosen |= matches
-    return {path: layer for path, layer in found.items() if path in chosen}
+    return layers
+
+
+def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yield path and layer for every factorised layer inside `model`, once for each path."""
+    if isinstance(model, keras.Model):
+        inner = model.layers
+    else:
+        inner = model._flatten_layers(include_self=False, recursive=False)
+    for layer in inner:
+        if _is_factorised(layer):
+            yield prefix + layer.name, layer
+        else:
+            yield from _walk(layer, f"{prefix}{layer.name}/")
+
+
+def _is_factorised(layer: keras.layers.Layer) -> bool:
+    # The class is asked first: as properties, both raise on a layer that is not built.
+    return all(hasattr(type(layer), name) or hasattr(layer, name) for name in ("factors", "kernel"))
 
 
 def kernel_blocks(layer: keras.layers.Layer, factors: list[np.ndarray]) -> np.ndarray:
-    """Return the kernel as its diagonal blocks (groups, in, out): a single one, but for a grouped convolution."""
+    """Return the kernel as the diagonal blocks of a matrix.
+
+    Args:
+        layer: A built factorised layer.
+        factors: The values of its factors, in float64.
+
+    Returns:
+        Shape (groups, in, out), with one block except for a grouped convolution. The kernel
+        (height, width, in, out) of a convolution is a matrix (height width in, out).
+    """
     if all(factor.ndim == 2 for factor in factors):
         with np.errstate(over="ignore", invalid="ignore"):
             return (np.linalg.multi_dot(factors) if len(factors) > 1 else factors[0])[None]
@@ -78,14 +102,18 @@ def kernel_blocks(layer: keras.layers.Layer, factors: list[np.ndarray]) -> np.nd
 
 
 def largest_balance_defect(factors: list[np.ndarray]) -> float:
-    """Return the largest relative defect of neighbouring factors, (in, out) or (height, width, in, out)."""
+    """Return the largest relative balance defect of neighbouring factors; 0 for a single one.
+
+    Args:
+        factors: The values of the factors, (in, out) or (height, width, in, out).
+    """
     defects = [0.0]
-    for this, following in pairwise(factors):
-        # Group g of the first sends its channels to group g of the second.
-        channels, across = following.shape[-2], this.shape[-1]
-        groups = across // channels
-        into = this.reshape(-1, groups, channels).swapaxes(0, 1)
-        out_of = following.reshape(-1, channels, groups, following.shape[-1] // groups)
+    for left, right in pairwise(factors):
+        # Group g of the left factor sends its channels to group g of the right one.
+        channels = right.shape[-2]
+        groups = left.shape[-1] // channels
+        into = left.reshape(-1, groups, channels).swapaxes(0, 1)
+        out_of = right.reshape(-1, channels, groups, right.shape[-1] // groups)
         out_of = out_of.transpose(2, 1, 0, 3).reshape(groups, channels, -1)
-        defects.append(np.max(ops.convert_to_numpy(balance_defect([into, out_of]).relative)))
+        defects.append(float(np.max(ops.convert_to_numpy(balance_defect([into, out_of]).relative))))
     return max(defects)

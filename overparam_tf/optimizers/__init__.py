@@ -1,4 +1,4 @@
-"""Optimizers: the end-to-end rule of Theorem 1, and the settings of 2019 for Keras 3."""
+"""Keras optimizers: the end-to-end rule of Theorem 1, and the presets of the 2019 experiments."""
 
 from overparam_tf.optimizers.end_to_end_sgd import EndToEndSGD
 from overparam_tf.optimizers.legacy_2019 import legacy_2019

@@ -1,3 +1,5 @@
+"""EndToEndSGD against the rule written out in NumPy, and as an optimizer of Keras."""
+
 import keras
 import numpy as np
 import pytest
@@ -32,14 +34,14 @@ def dense_model(optimizer, outputs=3, **compile_options):
 
 
 def train(model, steps, outputs=3):
-    # An epoch of equal batches, each the whole data: much faster than an epoch a step.
+    # One epoch of equal batches, each the whole data: much faster than one epoch for each step.
     x, y = np.tile(X, (steps, 1)), np.tile(Y[:, :outputs], (steps, 1))
     model.fit(x, y, batch_size=len(X), shuffle=False, verbose=0)
     return [variable.numpy() for variable in model.trainable_variables]
 
 
 def loss_gradients(kernel, bias):
-    """Of the mean squared error."""
+    """Return the gradients of the mean squared error: of the kernel, and of the bias."""
     error = 2 * (X @ kernel + bias - Y[:, : len(bias)]) / (len(X) * len(bias))
     return X.T @ error, error.sum(axis=0)
 
@@ -107,7 +109,7 @@ def test_learning_rate_schedule():
 
 
 def apply_once(optimizer, **values):
-    """One step with gradients of ones; returns by how much each variable moved."""
+    """Take one step with gradients of ones; return by how much each variable moved."""
     variables = [
         keras.Variable(value, dtype="float64", name=name) for name, value in values.items()
     ]
@@ -209,7 +211,7 @@ def test_divergence_gives_nan_rather_than_an_error(mode):
     ("options", "message"),
     [
         ({"depth": 0.5}, "depth=0.5"),
-        ({"depth": np.full((2, 1, 1), 2.0)}, "depth must be a number"),
+        ({"depth": np.full((2, 1, 1), 2.0)}, "finite number >= 1 for depth"),
         ({"weight_decay": -1.0}, "weight_decay=-1"),
         ({"momentum": 1.0}, "momentum=1"),
         ({"kernels": "kernel"}, "kernels='kernel'"),

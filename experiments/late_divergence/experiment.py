@@ -21,7 +21,7 @@ from experiments.late_divergence.follow import CAP, Method, P, Plan, follow
 from overparam_tf.datasets import Problem
 from overparam_tf.dynamics.sharpness import kernel_hessian
 from overparam_tf.errors import DataError
-from overparam_tf.floor import convex_floor
+from overparam_tf import convex_floor
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import RunFolder, TensorBoardLog
 from overparam_tf.runlog.tensorboard import folder_name

@@ -1,44 +1,70 @@
-"""Steps to a target, over rates and seeds, made into a speed-up with an interval: pure functions on arrays.
+"""The speed-up by depth with its bootstrap interval over seeds, from steps to a target.
 
-Everything here works on a table of steps of shape (rates, seeds), infinite where a run diverged or did not reach the
-target: such runs are censored, never dropped.
+A table of steps has the shape (rates, seeds). It is infinite where a run diverged or did not reach
+the target: such runs are censored, never dropped.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from experiments.harness.speed_up import SpeedUp
 
 BOOTSTRAPS = 2000
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class SpeedUp:
-    """Steps of the plain variant over steps of another, each at its own best rate.
+class Estimate:
+    """A speed-up of depth 1 over another depth, each at its own best rate, with its interval.
 
     Attributes:
-        ratio: above 1 the other variant is faster. Infinite where only it reached the target, 0 where only the plain
-            one did, NaN where neither did.
-        low: lower end of the bootstrap interval.
-        high: its upper end.
+        speed_up: The speed-up of the medians over seeds, or its bound.
+        low: Lower end of the bootstrap interval. A sample in which only the other depth reached the
+            target counts as infinite, one in which only depth 1 did as 0; one in which neither did
+            is left out, and without any other the interval is NaN.
+        high: Its upper end.
     """
 
-    ratio: float
+    speed_up: SpeedUp
     low: float
     high: float
 
     @property
     def helps(self) -> bool | None:
-        """True or False where the whole interval lies on one side of 1; None where nothing can be said."""
-        if np.isnan(self.ratio) or self.low <= 1 <= self.high:
+        """Return whether the interval lies above 1 (True) or below it (False), else None."""
+        if not self.speed_up.is_known or self.low <= 1 <= self.high:
             return None
         return self.low > 1
 
+    def in_time(self, price: float) -> Estimate:
+        """Return the speed-up in time, where a step of the other depth costs `price` of depth 1.
+
+        Example:
+            >>> steps = speed_up(np.array([[90.0]]), np.array([[30.0]]), limit=100)
+            >>> steps.text(), steps.in_time(2.0).text()
+            ('3 [3, 3]', '1.5 [1.5, 1.5]')
+        """
+        ratio = self.speed_up.ratio / price
+        return Estimate(replace(self.speed_up, ratio=ratio), self.low / price, self.high / price)
+
+    def text(self) -> str:
+        """Return it as tables show it, `"1.3 [0.9, 2]"`, or `"neither"` reached the target."""
+        if not self.speed_up.is_known:
+            return "neither"
+        return f"{self.speed_up.text(digits=2)} [{_end_text(self.low)}, {_end_text(self.high)}]"
+
+
+def _end_text(value: float) -> str:
+    return "∞" if np.isinf(value) else f"{value:.2g}"
+
 
 def best_rate(steps: np.ndarray) -> int:
-    """The index of the rate with the fewest steps, median over seeds; the first one where no rate has a finite median.
+    """Return the index of the rate with the fewest steps, median over seeds.
+
+    It is 0 if no rate has a finite median.
 
     Example:
         >>> best_rate(np.array([[9.0, 9.0], [4.0, 6.0], [1.0, np.inf]]))
@@ -48,7 +74,7 @@ def best_rate(steps: np.ndarray) -> int:
 
 
 def fewest_steps(steps: np.ndarray) -> float:
-    """The median over seeds at the best rate.
+    """Return the steps at the best rate, median over seeds.
 
     Example:
         >>> fewest_steps(np.array([[9.0, 9.0], [4.0, 6.0], [1.0, np.inf]]))
@@ -58,18 +84,20 @@ def fewest_steps(steps: np.ndarray) -> float:
 
 
 def good_range(rates: np.ndarray, steps: np.ndarray, within: float = 2.0) -> float:
-    """How forgiving a variant is: decades of rates that need at most `within` times the fewest steps.
+    """Return how many decades of rates around the best one are good, without a gap.
+
+    A rate is good if it needs at most `within` times the fewest steps. It counts up to half-way to
+    its neighbours.
 
     Args:
-        rates: increasing, shape (rates,).
-        steps: shape (rates, seeds).
-        within: the factor.
+        rates: Rates, increasing, shape (rates,).
+        steps: Steps to the target, shape (rates, seeds).
+        within: The factor; default 2.
 
     Returns:
-        Decades around the best rate, contiguous, each rate counting for the half-way to its neighbours; NaN where the
-        target was never reached.
+        Decades; NaN if no rate reached the target.
 
-    Example: ten rates a decade, three of which are good.
+    Example: of rates ten a decade, three in a row are good.
 
         >>> rates = 10 ** np.arange(-0.3, 0.3, 0.1)
         >>> round(good_range(rates, np.array([[9.0], [2.0], [1.0], [2.0], [9.0], [1.0]])), 3)
@@ -91,42 +119,53 @@ def good_range(rates: np.ndarray, steps: np.ndarray, within: float = 2.0) -> flo
 
 
 def speed_up(
-    plain: np.ndarray, other: np.ndarray, bootstraps: int = BOOTSTRAPS, seed: int = 0
-) -> SpeedUp:
-    """Steps of `plain` over steps of `other`, with a bootstrap interval over seeds.
+    plain: np.ndarray,
+    other: np.ndarray,
+    limit: float,
+    bootstraps: int = BOOTSTRAPS,
+    seed: int = 0,
+) -> Estimate:
+    """Return the speed-up of depth 1 over another depth, with a bootstrap interval over seeds.
 
-    Each bootstrap sample draws seeds with replacement, the same for both (they share their initial kernels), and
-    chooses the best rate of each anew: the choice is part of the uncertainty.
+    Each bootstrap sample draws seeds with replacement, the same for both depths (they share their
+    initial kernels), and chooses the best rate of each again: the choice is part of the
+    uncertainty.
 
     Args:
-        plain: steps to the target, shape (rates, seeds).
-        other: the same for the other variant; its rates may be others, its seeds are the same.
-        bootstraps: number of samples.
-        seed: seed of the samples.
+        plain: Steps of depth 1 to the target, shape (rates, seeds).
+        other: The same for the other depth, with rates of its own and the same seeds.
+        limit: Length of the runs.
+        bootstraps: Number of samples.
+        seed: Seed of the samples.
 
     Example:
         >>> plain = np.array([[100.0, 110.0, 90.0]])
-        >>> fast = speed_up(plain, plain / 2)
-        >>> fast.ratio, fast.low, fast.high, fast.helps
-        (2.0, 2.0, 2.0, True)
-        >>> speed_up(plain, np.full((2, 3), np.inf)).helps
-        False
+        >>> fast = speed_up(plain, plain / 2, limit=200)
+        >>> fast.text(), fast.helps
+        ('2 [2, 2]', True)
+        >>> stuck = speed_up(plain, np.full((2, 3), np.inf), limit=200)
+        >>> stuck.text(), stuck.helps
+        ('<0.5 [0, 0]', False)
     """
     seeds = plain.shape[1]
-    drawn = np.random.default_rng(seed).integers(0, seeds, (bootstraps, seeds))
-    samples = (np.median(steps[:, drawn], axis=2).min(axis=0) for steps in (plain, other))
-    ratios = np.array([_ratio(*pair) for pair in zip(*samples, strict=True)])
+    samples = np.random.default_rng(seed).integers(0, seeds, (bootstraps, seeds))
+    ratios = _ratios(_sampled_steps(plain, samples), _sampled_steps(other, samples))
     known = ratios[~np.isnan(ratios)]
-    low, high = (
-        np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], method="nearest")
-        if len(known)
-        else (np.nan, np.nan)
-    )
-    return SpeedUp(_ratio(fewest_steps(plain), fewest_steps(other)), float(low), float(high))
+    low = high = np.nan
+    if len(known):
+        levels = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+        low, high = np.quantile(known, levels, method="nearest")
+    gain = SpeedUp.from_steps(fewest_steps(plain), fewest_steps(other), limit)
+    return Estimate(gain, float(low), float(high))
 
 
-def _ratio(plain: float, other: float) -> float:
-    """Where a run is at its target from the start (0 steps), the ratio counts one step."""
-    if np.isinf(plain) and np.isinf(other):
-        return float("nan")
-    return 0.0 if np.isinf(other) else max(plain, 1.0) / max(other, 1.0)
+def _sampled_steps(steps: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Return the fewest steps of every sample, shape (bootstraps,)."""
+    # (rates, bootstraps, seeds) -> (rates, bootstraps) -> (bootstraps,)
+    return np.median(steps[:, samples], axis=2).min(axis=0)
+
+
+def _ratios(plain: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the quotients, infinite, 0 or NaN where one or both are; step 0 counts as step 1."""
+    with np.errstate(invalid="ignore"):  # infinity over infinity
+        return np.maximum(plain, 1) / np.maximum(other, 1)

@@ -1,107 +1,105 @@
-"""The figures of `experiments.speedup`, from its table of ratios."""
+"""The figures of `experiments.speedup`: the speed-up against the target, and the heat maps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from experiments.harness import figures
-from experiments.speedup.claims import MAIN_TARGET, in_time
+from experiments.harness.speed_up import Bound
+from experiments.speedup.heat_maps import good_range_map, speed_up_map
+from experiments.speedup.ratios import MAIN_TARGET, in_time
+from experiments.speedup.scale import LARGEST, clip_to_scale
 from overparam_tf.runlog import RunFolder
 
-LARGEST = 16.0  # ratios beyond it, or its inverse, are drawn at the edge of the scale
+MARKERS = {Bound.EXACT: "o", Bound.AT_LEAST: "^", Bound.AT_MOST: "v"}
+PANELS_IN_A_ROW = 4
+MAP_KEY = (
+    f"down to {MAIN_TARGET} of the excess loss; * the 95 % interval over seeds leaves out 1; "
+    ">, < bounds: only one of the two depths reached the target; ? neither did; "
+    "fractional depths: the end-to-end rule"
+)
 
 
-def draw_all(folder: RunFolder, config: dict, ratios: pd.DataFrame) -> list[Path]:
-    """Ratio against target per optimizer (a figure a loss), optimizer x depth, and the sensitivity to the rate.
+def draw_figures(folder: RunFolder, record: dict[str, Any], ratios: pd.DataFrame) -> list[Path]:
+    """Draw all figures.
 
-    Optimizer x depth once more at the price of a step, if that is known.
+    They are the speed-up against the target (a figure for each loss), the heat map of optimizer by
+    depth in steps and, where prices are known, in time, and the sensitivity to the rate.
+
+    Args:
+        folder: The run folder.
+        record: Its config.json.
+        ratios: What `ratios_of` returned.
+
+    Returns:
+        Their paths.
     """
-    drawn = [_against_target(folder, config, p, rows) for p, rows in ratios.groupby("p")]
-    drawn.append(_heat_map(folder, config, ratios, "optimizer_by_depth", "Speed-up in steps"))
-    if len(timed := in_time(ratios)):
-        drawn.append(
-            _heat_map(folder, config, timed, "optimizer_by_depth_in_time", "Speed-up in time")
+    page = _Page(folder, record)
+    drawn = []
+    for p, rows in ratios.groupby("p"):
+        figure = _against_target(rows, f"l_{p}: steps of depth 1 / steps of depth N")
+        drawn.append(page.save(figure, f"ratio_against_target_l{p}", "triangles are bounds"))
+    figure = speed_up_map(ratios, "Speed-up by depth: steps of depth 1 / steps of depth N")
+    drawn.append(page.save(figure, "optimizer_by_depth", MAP_KEY))
+    timed = in_time(ratios)
+    if len(timed):
+        figure = speed_up_map(timed, "Speed-up in time: seconds at depth 1 / at depth N")
+        drawn.append(page.save(figure, "optimizer_by_depth_in_time", MAP_KEY))
+    figure = good_range_map(ratios, "Decades of learning rates that are good")
+    key = f"good: at most twice the fewest steps to {MAIN_TARGET} of the excess loss"
+    return [*drawn, page.save(figure, "rate_sensitivity", key)]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The run folder and config.json, for the note at the foot of every figure."""
+
+    folder: RunFolder
+    record: dict[str, Any]
+
+    def save(self, figure: Figure, name: str, key: str) -> Path:
+        """Save a figure; `key` explains its signs."""
+        record, options = self.record, self.record["options"]
+        seeds = ", ".join(map(str, options["seeds"]))
+        note = (
+            f"{key} · {record['data']['label']} · mean(e^p)/p, no biases · {options['init']} start "
+            f"· {options['steps']:,} steps · seeds {seeds} · {options['dtype']} "
+            f"· {record['machine']}"
         )
-    return [*drawn, _sensitivity(folder, config, ratios)]
+        return figures.save_figure(figure, self.folder, name, note, record)
 
 
-def _save(figure: Figure, folder: RunFolder, config: dict, name: str) -> Path:
-    note = (
-        f"{config['data']['label']} · mean(e^p)/p, no biases · {config['options']['init']} start · {config['steps']:,} "
-        f"steps · seeds {', '.join(map(str, config['seeds']))} · {config['options']['dtype']} · {config['machine']}"
-    )
-    return figures.save_figure(
-        figure, folder.figures / f"{name}.png", note, config["data"]["synthetic"]
-    )
-
-
-def _shown(ratios: pd.Series, bounds: pd.Series) -> np.ndarray:
-    """Ratios within the scale; where one side never got there, the bound that the length of the run gives."""
-    return np.clip(
-        ratios.where(np.isfinite(ratios) & (ratios > 0), bounds), 1 / LARGEST, LARGEST
-    ).to_numpy(float)
-
-
-def _ratio_axis(ax: Axes) -> None:
-    ax.set(yscale="log", ylim=(0.9 / LARGEST, 1.1 * LARGEST))
-    ticks = 2.0 ** np.arange(-4, 5)
-    ax.set_yticks(ticks, [f"{tick:g}" if tick >= 1 else f"1/{1 / tick:g}" for tick in ticks])
-    ax.minorticks_off()
-    ax.axhline(1, color="#888888", linewidth=0.8)
-
-
-def _against_target(folder: RunFolder, config: dict, p: int, ratios: pd.DataFrame) -> Path:
-    """A panel an optimizer; triangles are bounds, where one of the two never got to the target."""
+def _against_target(ratios: pd.DataFrame, title: str) -> Figure:
+    """Draw a panel for each optimizer, with a line for each depth over the targets."""
     groups, targets = list(ratios["group"].unique()), list(ratios["target"].unique())
-    depths, columns = sorted(ratios.loc[ratios["depth"] > 1, "depth"].unique()), min(4, len(groups))
-    figure, axes = _grid(
-        -(-len(groups) // columns),
-        columns,
-        f"L{p}: steps of depth 1 over steps of depth N (triangles: bounds)",
-    )
+    depths = sorted(ratios.loc[ratios["depth"] > 1, "depth"].unique())
+    figure, axes = _grid_of_panels(len(groups), title)
     for ax, group in zip(axes, groups, strict=False):
-        deeper = ratios[(ratios["group"] == group) & (ratios["depth"] > 1)]
-        for depth, rows in deeper.groupby("depth"):
-            index = depths.index(depth)
-            place = np.arange(len(targets)) + 0.1 * (index - (len(depths) - 1) / 2)
-            value, colour = _shown(rows["ratio"], rows["bound"]), figures.colour(index)
-            low, high = (
-                np.clip(rows[end].to_numpy(float), 1 / LARGEST, LARGEST) for end in ("low", "high")
-            )
-            bars = np.maximum([value - low, high - value], 0)
-            style, name = ("--", "rule, depth") if depth != int(depth) else ("-", "depth")
-            ax.errorbar(
-                place,
-                value,
-                bars,
-                fmt=style,
-                color=colour,
-                linewidth=1,
-                capsize=2,
-                label=f"{name} {depth:g}",
-            )
-            for marker, some in (
-                ("o", np.isfinite(rows["ratio"]) & (rows["ratio"] > 0)),
-                ("^", np.isinf(rows["ratio"])),
-                ("v", rows["ratio"] == 0),
-            ):
-                ax.plot(place[some], value[some], marker, color=colour, markersize=4)
-        _ratio_axis(ax)
+        for index, depth in enumerate(depths):
+            rows = ratios[(ratios["group"] == group) & (ratios["depth"] == depth)]
+            # Side by side, so that the intervals of several depths do not cover each other.
+            shift = 0.1 * (index - (len(depths) - 1) / 2)
+            if len(rows):
+                _plot_depth(ax, np.arange(len(rows)) + shift, rows, figures.colour(index))
+        _speed_up_axis(ax)
         ax.set(title=group, xlabel="excess loss left", xlim=(-0.5, len(targets) - 0.5))
         ax.set_xticks(range(len(targets)), targets)
     axes[0].set_ylabel("speed-up (above 1 depth helps)")
     axes[0].legend(fontsize=7)
-    return _save(figure, folder, config, f"ratio_against_target_l{p}")
+    return figure
 
 
-def _grid(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
+def _grid_of_panels(count: int, title: str) -> tuple[Figure, list[Axes]]:
+    """Return a figure of at least `count` panels with a common y axis."""
+    columns = min(PANELS_IN_A_ROW, count)
+    rows = -(-count // columns)
     figure = Figure(figsize=(0.8 + 3.4 * columns, 0.8 + 3.2 * rows), layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False, sharey=True).ravel())
     figure.suptitle(title)
@@ -111,68 +109,24 @@ def _grid(rows: int, columns: int, title: str) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _heat_map(folder: RunFolder, config: dict, ratios: pd.DataFrame, name: str, what: str) -> Path:
-    """Optimizer x depth at the main target: blue helps, red hurts; a star where the interval leaves out 1."""
-    main = ratios[(ratios["target"] == MAIN_TARGET) & (ratios["depth"] > 1)]
-    scale = TwoSlopeNorm(0, -np.log2(LARGEST), np.log2(LARGEST))
-    key = "* interval leaves out 1; >, < bounds; ? neither got there"
-    figure, axes = _maps(main, f"{what}, down to {MAIN_TARGET} of the excess loss ({key})")
-    for ax, (_, rows) in zip(axes, main.groupby("p"), strict=True):
-        cells = rows.assign(shown=np.log2(_shown(rows["ratio"], rows["bound"])))
-        table = _table(ax, cells, "shown")
-        image = ax.imshow(table, cmap="RdBu", norm=scale, aspect="auto")
-        for _, row in cells.iterrows():
-            mark = ">" if np.isinf(row["ratio"]) else "<" if row["ratio"] == 0 else ""
-            text = (
-                "?"
-                if np.isnan(row["ratio"])
-                else f"{mark}{2 ** row['shown']:.3g}{'' if row['helps'] is None else '*'}"
-            )
-            dark = abs(row["shown"]) > 2.5
-            _write(ax, table, row, text, "white" if dark else "black")
-    bar = figure.colorbar(
-        image, ax=axes, shrink=0.8, ticks=range(-4, 5, 2), label="speed-up (blue: depth helps)"
-    )
-    bar.ax.set_yticklabels(["1/16", "1/4", "1", "4", "16"])
-    return _save(figure, folder, config, name)
+def _plot_depth(ax: Axes, places: np.ndarray, rows: pd.DataFrame, colour: str) -> None:
+    """Draw the speed-ups of one depth with their intervals; triangles are bounds."""
+    depth = rows["depth"].iloc[0]
+    is_rule = depth != int(depth)
+    label = f"{'rule, depth' if is_rule else 'depth'} {depth:g}"
+    values, low, high = (clip_to_scale(rows[column]) for column in ("ratio", "low", "high"))
+    bars = np.maximum([values - low, high - values], 0)
+    style = {"fmt": "--" if is_rule else "-", "linewidth": 1, "capsize": 2}
+    ax.errorbar(places, values, bars, color=colour, label=label, **style)
+    for bound, marker in MARKERS.items():
+        selected = (rows["bound"] == bound.value).to_numpy()
+        ax.plot(places[selected], values[selected], marker, color=colour, markersize=4)
 
 
-def _sensitivity(folder: RunFolder, config: dict, ratios: pd.DataFrame) -> Path:
-    """Optimizer x depth: how many decades of rates are good."""
-    main = ratios[ratios["target"] == MAIN_TARGET]
-    figure, axes = _maps(
-        main, f"Decades of rates within twice the fewest steps to {MAIN_TARGET} of the excess loss"
-    )
-    for ax, (_, rows) in zip(axes, main.groupby("p"), strict=True):
-        table = _table(ax, rows, "good_range")
-        image = ax.imshow(table, cmap="viridis", vmin=0, vmax=1.5, aspect="auto")
-        for _, row in rows.iterrows():
-            text = "never" if np.isnan(row["good_range"]) else f"{row['good_range']:.1f}"
-            _write(ax, table, row, text, "black" if row["good_range"] > 0.9 else "white")
-    figure.colorbar(image, ax=axes, shrink=0.8, label="decades")
-    return _save(figure, folder, config, "rate_sensitivity")
-
-
-def _maps(ratios: pd.DataFrame, title: str) -> tuple[Figure, list[Axes]]:
-    powers = sorted(ratios["p"].unique())
-    figure, axes = figures.new_figure(
-        len(powers), title, height=1.6 + 0.45 * ratios["group"].nunique()
-    )
-    for ax, p in zip(axes, powers, strict=True):
-        ax.grid(False)
-        ax.set(title=f"L{p}", xlabel="depth (fractional: the end-to-end rule)")
-    return figure, axes
-
-
-def _table(ax: Axes, rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The cells, optimizers in their order x depths, with the ticks that name them."""
-    order: Sequence[str] = list(rows["group"].unique())
-    table = rows.pivot(index="group", columns="depth", values=column).reindex(order).astype(float)
-    ax.set_xticks(range(table.shape[1]), [f"{depth:g}" for depth in table.columns])
-    ax.set_yticks(range(table.shape[0]), order)
-    return table
-
-
-def _write(ax: Axes, table: pd.DataFrame, row: pd.Series, text: str, colour: str) -> None:
-    at = table.columns.get_loc(row["depth"]), table.index.get_loc(row["group"])
-    ax.text(*at, text, ha="center", va="center", fontsize=8, color=colour)
+def _speed_up_axis(ax: Axes) -> None:
+    """Set a logarithmic y axis from 1/16 to 16 with a line at 1."""
+    ax.set(yscale="log", ylim=(0.9 / LARGEST, 1.1 * LARGEST))
+    ticks = 2.0 ** np.arange(-4, 5)
+    ax.set_yticks(ticks, [f"{tick:g}" if tick >= 1 else f"1/{1 / tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.axhline(1, color=figures.GREY, linewidth=0.8)

@@ -1,77 +1,74 @@
-"""What TensorBoard shows of `experiments.speedup`: each variant at its best rate, and the speed-up by depth."""
+"""The TensorBoard view: each variant at its best rate, and the speed-up by depth."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import pandas as pd
 
-from overparam_tf.runlog import TensorBoardLog
+from experiments.harness.speed_up import Bound
+from experiments.harness.tensorboard import Line, Trial
 from overparam_tf.runlog.tensorboard import folder_name
 from overparam_tf.sweep import History
 
-HPARAMS = (
-    "variant",
-    "p",
-    "depth",
-    "learning_rate",
-    "optimizer",
-    "update",
-    "seed",
-    "data",
-    "diverged",
-)
+
+def metrics(targets: Sequence[str]) -> dict[str, str]:
+    """Return the titles of the metrics of HParams by tag, for targets of these names."""
+    steps = {f"steps_to_{target}": f"steps to {target}" for target in targets}
+    return {"final_loss": "final loss", **steps}
 
 
-class SpeedupLog:
-    """Writes TensorBoard's files of a run, part by part.
+def best_trials(history: History, p: int, label: str, targets: Sequence[str]) -> Iterator[Trial]:
+    """Yield a trial for each variant of a fine grid, at its best rate.
+
+    A trial for every run would hide them among thousands.
 
     Args:
-        log: where to; emptied at first.
-        label: the data's label.
-        shares: names of the targets.
+        history: The history of the grid.
+        p: The exponent of its loss.
+        label: The label of the data.
+        targets: Names of the targets.
     """
+    for name in history.variants:
+        best = history.best(name)
+        if best is None:
+            continue
+        reached = {tag: float(best[tag]) for tag in metrics(targets) if not pd.isna(best[tag])}
+        hparams = _hyperparameters(history, best, p, label)
+        yield Trial(f"L{p}/{folder_name(name)}", hparams, reached, history.best_curve(name))
 
-    def __init__(self, log: TensorBoardLog, label: str, shares: list[str]):
-        self._log, self._label = log, label
-        self._targets = {f"steps_to_{share}": f"steps to {share}" for share in shares}
-        self._charts: dict[str, None] = {}
-        log.clear()
-        log.declare(HPARAMS, {"final_loss": "final loss", **self._targets})
 
-    def fine(self, history: History, p: int, optimizer: str) -> None:
-        """A trial and a line for each variant of a fine grid, at its best rate: thousands of runs would hide it."""
-        chart = f"best rates/L{p}, {optimizer}"
-        for name in history.variants:
-            best, curve = history.best(name), history.best_curve(name)
-            if best is None:
-                continue
-            runs = history.runs[history.runs["variant"] == name]
-            lost = f"{(runs['status'] == 'diverged').sum()} of {len(runs)}"
-            hparams = {
-                "p": p,
-                "depth": float(best["depth"]),
-                "learning_rate": float(best["learning_rate"]),
-            }
-            hparams |= {column: str(best[column]) for column in ("variant", "optimizer", "update")}
-            hparams |= {"seed": int(best["seed"]), "data": self._label, "diverged": lost}
-            outcome = {
-                tag: float(best[tag])
-                for tag in ("final_loss", *self._targets)
-                if not pd.isna(best[tag])
-            }
-            self._log.trial(f"L{p}/{folder_name(name)}", hparams, outcome, curve)
-            self._log.line(name, chart, curve)
-            self._charts[chart] = None
+def _hyperparameters(history: History, best: pd.Series, p: int, label: str) -> dict[str, Any]:
+    runs = history.runs[history.runs["variant"] == best["variant"]]
+    return {
+        "variant": best["variant"],
+        "p": p,
+        "depth": float(best["depth"]),
+        "learning_rate": float(best["learning_rate"]),
+        "optimizer": str(best["optimizer"]),
+        "update": str(best["update"]),
+        "seed": int(best["seed"]),
+        "data": label,
+        "diverged": f"{(runs['status'] == 'diverged').sum()} of {len(runs)}",
+    }
 
-    def ratios(self, ratios: pd.DataFrame) -> None:
-        """Lines by depth (TensorBoard's `step`), one an optimizer, a chart for each loss and target; and the layout."""
-        whole = ratios[(ratios["depth"] % 1 == 0) & np.isfinite(ratios["ratio"])]
-        for (p, target, group), rows in whole.groupby(["p", "target", "group"], sort=False):
-            chart = f"by depth/speed-up to {target}, L{p}"
-            self._log.line(f"{group} by depth", chart, (rows["depth"].astype(int), rows["ratio"]))
-            self._charts[chart] = None
-        groups: dict[str, dict[str, list[str]]] = {}
-        for chart in self._charts:
-            group, _, title = chart.partition("/")
-            groups.setdefault(f"speedup, {self._label}: {group}", {})[title] = [f"^{chart}$"]
-        self._log.layout(groups)
+
+def best_lines(history: History, p: int, optimizer: str) -> Iterator[Line]:
+    """Yield the loss of each variant of a fine grid at its best rate."""
+    for name in history.variants:
+        curve = history.best_curve(name)
+        if curve is not None:
+            yield Line(name, f"best rates/L{p}, {optimizer}", curve)
+
+
+def ratio_lines(ratios: pd.DataFrame) -> Iterator[Line]:
+    """Yield lines by depth, TensorBoard's `step`: one per optimizer, a chart per loss and target.
+
+    Where only one of two depths reached the target, the line goes through the bound.
+    """
+    # Steps are whole numbers: no fractional depths.
+    drawable = ratios[(ratios["depth"] % 1 == 0) & (ratios["bound"] != Bound.UNKNOWN.value)]
+    for (p, target, group), rows in drawable.groupby(["p", "target", "group"], sort=False):
+        curve = rows["depth"].astype(int), rows["ratio"]
+        yield Line(f"{group} by depth", f"by depth/speed-up to {target}, L{p}", curve)

@@ -1,0 +1,160 @@
+"""The experiment end to end: steps against Keras `fit`, folder, TensorBoard, bad input."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.board.tree import merge_dashboards
+from experiments.harness.command_line import Experiment
+from experiments.speedup.experiment import EXPERIMENT, Config, draw, run
+from experiments.speedup.optimizers import OPTIMIZERS
+from overparam_tf import convex_floor
+from overparam_tf.datasets import Problem
+from overparam_tf.initializers import NearZero
+from overparam_tf.layers import FactorizedDense
+from overparam_tf.losses import LpLoss
+from tests.event_files import events, scalars
+from tests.experiments.refusals import assert_refused
+
+STEPS = 60
+OPTIONS = [
+    *("--powers", "2", "4"),
+    *("--optimizers", "SGD", "Adam"),
+    *("--depths", "1", "2"),
+    *("--rule-depths", "1.5"),
+    *("--steps", str(STEPS)),
+    *("--seeds", "0", "1"),
+]
+
+
+def small_problem():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((24, 3)) * [2.0, 1.0, 0.5]
+    y = x @ rng.standard_normal((3, 1)) + rng.standard_t(3, (24, 1))
+    return Problem("small", x, y, "random", "none", synthetic=True)
+
+
+class SmallConfig(Config):
+    """The options, on a small problem."""
+
+    def load_problem(self):
+        return small_problem()
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return small_problem()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    logdir = tmp_path_factory.mktemp("logs")
+    experiment = Experiment("speedup", SmallConfig, run, draw)
+    experiment.main(["--logdir", str(logdir), "--quiet", "--name", "run", *OPTIONS])
+    (folder,) = (logdir / "speedup").iterdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return pd.read_csv(finished / "results.csv")
+
+
+@pytest.mark.parametrize(
+    ("p", "optimizer", "depth"), [(4, "SGD", 1), (4, "SGD", 2), (2, "Adam", 2)]
+)
+def test_steps_to_the_target_are_those_of_keras_fit(p, optimizer, depth, results, problem):
+    runs = results[(results["p"] == p) & (results["grid"] == "fine")]
+    runs = runs[runs["variant"] == f"{optimizer}, depth {depth}"]
+    row = runs[runs["steps_to_50%"].notna() & (runs["status"] == "finished")].iloc[-1]
+    layer = FactorizedDense(
+        1, depth=depth, use_bias=False, kernel_initializer=NearZero(seed=int(row["seed"]))
+    )
+    model = keras.Sequential([keras.Input((3,)), layer])
+    trained = OPTIMIZERS[optimizer]()
+    trained.learning_rate = row["learning_rate"]
+    model.compile(trained, LpLoss(p))
+    losses = model.fit(
+        problem.x, problem.y, batch_size=24, epochs=STEPS, shuffle=False, verbose=0
+    ).history["loss"]
+    floor = convex_floor(problem.x, problem.y, p).loss
+    target = floor + 0.5 * (np.mean(problem.y**p) / p - floor)
+    assert int(np.argmax(np.array(losses) <= target)) == row["steps_to_50%"]
+
+
+def test_the_folder_tells_it_all_and_redraws(finished, results, capsys):
+    config = json.loads((finished / "config.json").read_text())
+    options = config["options"]
+    assert options["steps"] == STEPS and options["seeds"] == [0, 1]
+    assert config["data"]["synthetic"]
+    fine = results[results["grid"] == "fine"]
+    assert set(fine["variant"]) == {
+        f"{name}, depth {depth}" for name in ("SGD", "Adam") for depth in (1, 2)
+    } | {"rule, depth 1.5"}
+    names = sorted(path.name for path in (finished / "figures").iterdir())
+    assert names == [
+        "optimizer_by_depth.png",
+        "optimizer_by_depth_in_time.png",
+        "rate_sensitivity.png",
+        "ratio_against_target_l2.png",
+        "ratio_against_target_l4.png",
+    ]
+    EXPERIMENT.main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
+    output = capsys.readouterr().out
+    assert "L4, Adam" in output and "SYNTHETIC" in output
+
+
+def test_a_run_of_the_first_version_redraws(finished, tmp_path, capsys):
+    folder = tmp_path / "speedup" / "old"
+    shutil.copytree(finished, folder)
+    config = json.loads((folder / "config.json").read_text())
+    options = config["options"]
+    beside = {name: options[name] for name in ("steps", "seeds")}
+    options |= dict.fromkeys(("powers", "steps", "seeds"))
+    (folder / "config.json").write_text(json.dumps({**config, **beside}))
+    EXPERIMENT.main(["--logdir", str(tmp_path), "--redraw", "old"])
+    assert "L4, Adam" in capsys.readouterr().out
+    assert (folder / "ratios.csv").read_text() == (finished / "ratios.csv").read_text()
+
+
+def test_tensorboard_has_the_best_runs_and_the_ratios(finished, results):
+    fine = results[results["grid"] == "fine"]
+    for p, variant in (("L2", "Adam, depth 2"), ("L4", "rule, depth 1.5")):
+        assert scalars(events(finished / "tb" / p / variant), "loss")
+    for name, tags in {
+        "Adam, depth 2": {"best rates/L2, Adam", "best rates/L4, Adam"},
+        "Adam by depth": {"by depth/speed-up to 50%, L2"},
+    }.items():
+        assert tags <= set(events(finished / "tb" / "charts" / name))
+    trials = [path for path in (finished / "tb").glob("L*/*") if path.is_dir()]
+    assert len(trials) <= len(fine.drop_duplicates(["p", "variant"]))
+    *_, categories = merge_dashboards([finished / "tb" / "dashboard"])
+    assert [category.title.rpartition(": ")[2] for category in categories] == [
+        "best rates",
+        "by depth",
+    ]
+
+
+BAD = {
+    "no depth 1": ["--depths", "2"],
+    "depth twice": ["--depths", "1", "1"],
+    "odd power": ["--powers", "3"],
+    "power 0": ["--powers", "0"],
+    "unknown optimizer": ["--optimizers", "Lion"],
+    "no steps": ["--steps", "0"],
+    "rule at depth 1": ["--rule-depths", "1"],
+    "seed twice": ["--seeds", "0", "0"],
+    "missing data": ["--data", "no/such/folder"],
+    "unknown run to redraw": ["--redraw", "nothing"],
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
+    assert_refused("speedup", EXPERIMENT.main, BAD[case], tmp_path / "logs", capsys)

@@ -1,90 +1,110 @@
-"""The figures of `emulated_update`."""
+"""The figures of `experiments.emulated_update`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from experiments.emulated_update.pairs import Pair
 from experiments.harness import figures
-from experiments.harness.sweeps import describe_run
+from experiments.harness.sweeps import LossReference, describe_run, references_of
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History
 
 
-def overlay(folder: RunFolder, config: dict, history: History) -> Path:
-    """Loss curves of real factors (broad) under those of the rule (dashed), at the largest rate."""
-    facts = {loss["p"]: loss for loss in config["losses"]}
-    figure, axes = figures.new_figure(
-        len(facts), "Real factors (broad) and the end-to-end rule (dashed)", height=5
-    )
-    for ax, p in zip(axes, facts, strict=True):
-        pairs = [pair for pair in config["pairs"] if pair["p"] == p and not pair["decay"]]
-        for index, pair in enumerate(pairs):
-            key = max(pair["rates"]), config["options"]["seeds"][0]
-            colour = figures.colour(index)
-            label = f"N={pair['N']}, width {pair['width']}, {pair['start'].replace('_', ' ')}"
-            top = 2 * facts[p]["at_zero"]
-            real, rule = (history.curve(pair[kind], *key) for kind in ("factors", "rule"))
-            figures.plot_losses(ax, real, top, color=colour, linewidth=4, alpha=0.35, label=label)
-            figures.plot_losses(ax, rule, top, color=colour, linewidth=1, linestyle="--")
-        ax.set(
-            xscale="symlog",
-            xlabel="step (full batch)",
-            ylabel=facts[p]["label"],
-            title=f"rate {key[0]:g}",
+@dataclass(frozen=True)
+class EmulationFigures:
+    """Draws the figures of a run.
+
+    Attributes:
+        folder: The run folder; figures go into its `figures/`.
+        record: Its config.json.
+        history: The runs.
+        pairs: What is compared.
+        gaps: What `gaps_of` returned.
+    """
+
+    folder: RunFolder
+    record: dict[str, Any]
+    history: History
+    pairs: Sequence[Pair]
+    gaps: pd.DataFrame
+
+    def draw(self) -> list[Path]:
+        """Draw both figures."""
+        return [self._draw_curves(), self._draw_gap_against_rate()]
+
+    def _references(self) -> list[LossReference]:
+        return references_of(self.record)
+
+    def _draw_curves(self) -> Path:
+        """Draw loss curves of real factors (broad) under those of the rule, at the largest rate."""
+        references = self._references()
+        title = "Real factors (broad) and the end-to-end rule (dashed)"
+        figure, axes = figures.new_figure(len(references), title, height=5)
+        for ax, reference in zip(axes, references, strict=True):
+            pairs = [pair for pair in self.pairs if pair.p == reference.p and not pair.decay]
+            for index, pair in enumerate(pairs):
+                self._draw_pair(ax, pair, 2 * reference.at_zero, figures.colour(index))
+            rate = max(pair.largest_rate for pair in pairs)
+            ax.set(xscale="symlog", xlabel="step (full batch)", ylabel=reference.label)
+            ax.set_title(f"rate {rate:g}")
+            figures.log_loss_axis(ax)
+            ax.legend(fontsize=6.5)
+        return self._save(figure, "real_and_emulated")
+
+    def _draw_pair(self, ax: Axes, pair: Pair, top: float, colour: str) -> None:
+        first_seed, *_ = self.record["options"]["seeds"]
+        key = pair.largest_rate, first_seed
+        label = f"N={pair.depth}, width {pair.width}, {pair.start_in_words}"
+        broad = {"linewidth": 4, "alpha": 0.35, "label": label}
+        real = self.history.curve(pair.factors, *key)
+        rule = self.history.curve(pair.rule, *key)
+        figures.plot_losses(ax, real, top, color=colour, **broad)
+        figures.plot_losses(ax, rule, top, color=colour, linewidth=1, linestyle="--")
+
+    def _draw_gap_against_rate(self) -> Path:
+        """Draw the largest relative gap against the rate; dotted, proportional to the rate."""
+        references = self._references()
+        title = "Largest relative gap between the loss curves"
+        figure, axes = figures.new_figure(len(references), title, height=5)
+        for ax, reference in zip(axes, references, strict=True):
+            gaps = self.gaps[self.gaps["p"] == reference.p]
+            settings = gaps.groupby(["N", "start", "decay"], sort=False)
+            for index, ((depth, start, decay), group) in enumerate(settings):
+                label = f"N={depth}, {start.replace('_', ' ')}, decay {decay:g}"
+                _draw_gaps(ax, group, figures.colour(index), label)
+            ax.set(xscale="log", yscale="log", xlabel="learning rate")
+            ax.set_ylabel("relative gap over the same time")
+            ax.set_title(f"L{reference.p} (larger circle: wider)")
+            ax.legend(fontsize=7)
+        return self._save(figure, "gap_against_rate")
+
+    def _save(self, figure: Figure, name: str) -> Path:
+        first, *_ = self._references()
+        note = describe_run(self.record, first)
+        return figures.save_figure(figure, self.folder, name, note, self.record)
+
+
+def _draw_gaps(ax: Axes, gaps: pd.DataFrame, colour: str, label: str) -> None:
+    """Draw the gaps of one setting, a line for each width, and their proportion to the rate."""
+    for width, rows in gaps.groupby("width"):
+        ax.plot(
+            rows["rate"],
+            rows["gap_same_time"],
+            "o-",
+            color=colour,
+            markersize=3 + 2 * np.log10(width),
+            fillstyle="none",
+            label=label if width == gaps["width"].min() else None,
         )
-        figures.log_loss_axis(ax)
-        ax.legend(fontsize=6.5)
-    return _save(figure, folder, config, "real_and_emulated")
-
-
-def gap_against_rate(folder: RunFolder, config: dict, gaps: pd.DataFrame) -> Path:
-    """Largest relative gap against the rate, on logarithmic axes; dotted, proportional to the rate."""
-    powers = [loss["p"] for loss in config["losses"]]
-    figure, axes = figures.new_figure(
-        len(powers), "Largest relative gap between the loss curves", height=5
-    )
-    for ax, p in zip(axes, powers, strict=True):
-        settings = gaps[gaps["p"] == p].groupby(["N", "start", "decay"], sort=False)
-        for index, ((depth, start, decay), group) in enumerate(settings):
-            for width, one in group.groupby("width"):
-                label = (
-                    f"N={depth}, {start.replace('_', ' ')}, decay {decay:g}"
-                    if width == group["width"].min()
-                    else None
-                )
-                ax.plot(
-                    one["rate"],
-                    one["gap_same_time"],
-                    "o-",
-                    color=figures.colour(index),
-                    markersize=3 + 2 * np.log10(width),
-                    fillstyle="none",
-                    label=label,
-                )
-            rates = np.sort(group["rate"].unique())
-            ax.plot(
-                rates,
-                group["gap_same_time"].max() * rates / rates[-1],
-                ":",
-                color=figures.colour(index),
-                linewidth=0.8,
-            )
-        ax.set(
-            xscale="log",
-            yscale="log",
-            xlabel="learning rate",
-            ylabel="relative gap over the same time",
-            title=f"L{p} (larger circle: wider)",
-        )
-        ax.legend(fontsize=7)
-    return _save(figure, folder, config, "gap_against_rate")
-
-
-def _save(figure, folder: RunFolder, config: dict, name: str) -> Path:
-    note = describe_run(config, config["losses"][0])
-    return figures.save_figure(
-        figure, folder.figures / f"{name}.png", note, config["data"]["synthetic"]
-    )
+    rates = np.sort(gaps["rate"].unique())
+    proportional = gaps["gap_same_time"].max() * rates / rates.max()
+    ax.plot(rates, proportional, ":", color=colour, linewidth=0.8)

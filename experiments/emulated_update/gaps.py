@@ -1,101 +1,74 @@
-"""How far real factors and the end-to-end rule part, and Theorem 1's claims about it."""
+"""The gap between the loss curves of real factors and of the rule, and its growth with the rate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.harness.results import Claim
+from experiments.emulated_update.pairs import Pair
 from overparam_tf.sweep import History
 
+# A setting that is compared, in the columns of gaps.csv.
+SETTING = ["p", "N", "width", "start", "decay"]
+COLUMNS = [*SETTING, "rate", "seed", "gap", "gap_same_time"]
 
-def gaps_of(pairs: Sequence[dict], history: History) -> pd.DataFrame:
-    """A row per pair, rate and seed: the largest relative gap between the two loss curves, NaN where one diverged.
 
-    `gap` is over the whole run. The error of the rule is a rate times a function of the time rate x steps, so
-    that rates can be compared over the same time: `gap_same_time` is up to where the smallest rate ends.
+def gaps_of(pairs: Sequence[Pair], history: History) -> pd.DataFrame:
+    """Return the largest relative gap between the two loss curves of each pair.
+
+    The error of the rule is a rate times a function of the time, rate x steps. Rates are therefore
+    compared over the same time: up to where the smallest rate ends.
+
+    Args:
+        pairs: The pairs.
+        history: Their runs.
+
+    Returns:
+        A row for each pair, rate and seed, with the columns `COLUMNS`: `gap` over the whole run,
+        and `gap_same_time`; NaN where one of the two diverged.
     """
     rows = []
     for pair in pairs:
-        runs = history.runs[history.runs["variant"] == pair["factors"]]
-        smallest_rate = min(min(other["rates"]) for other in pairs if other["p"] == pair["p"])
-        same_time = smallest_rate * runs["steps"].max()
-        for key in zip(runs["learning_rate"], runs["seed"], strict=True):
-            (steps, real), (_, rule) = (
-                history.curve(pair[kind], *key) for kind in ("factors", "rule")
-            )
-            diverged = any(
-                history.run(pair[kind], *key)["status"] == "diverged"
-                for kind in ("factors", "rule")
-            )
-            gap = np.full(1, np.nan) if diverged else np.abs(real / rule - 1)
-            rows.append(
-                {
-                    **{name: pair[name] for name in ("p", "N", "width", "start", "decay")},
-                    "rate": key[0],
-                    "seed": key[1],
-                    "gap": gap.max(),
-                    "gap_same_time": gap.max()
-                    if diverged
-                    else gap[steps * key[0] <= same_time * (1 + 1e-9)].max(),
-                }
-            )
+        runs = history.runs[history.runs["variant"] == pair.factors]
+        smallest_rate = min(rate for other in pairs if other.p == pair.p for rate in other.rates)
+        time = smallest_rate * runs["steps"].max()
+        for rate, seed in zip(runs["learning_rate"], runs["seed"], strict=True):
+            rows.append(_row(pair, history, rate, seed, time))
     return pd.DataFrame(rows)
 
 
+def _row(pair: Pair, history: History, rate: float, seed: int, time: float) -> dict[str, Any]:
+    """Return the row of one rate and seed."""
+    setting = (pair.p, pair.depth, pair.width, pair.start, pair.decay)
+    row = {**dict(zip(SETTING, setting, strict=True)), "rate": rate, "seed": seed}
+    names = pair.factors, pair.rule
+    if any(history.run(name, rate, seed)["status"] == "diverged" for name in names):
+        return {**row, "gap": np.nan, "gap_same_time": np.nan}
+    (steps, real), (_, rule) = (history.curve(name, rate, seed) for name in names)
+    gap = np.abs(real / rule - 1)
+    gap_same_time = gap[steps * rate <= time * (1 + 1e-9)]
+    return {**row, "gap": gap.max(), "gap_same_time": gap_same_time.max()}
+
+
 def slopes_of(gaps: pd.DataFrame) -> pd.DataFrame:
-    """A row per setting: the gap at the largest rate, and the slope of log gap against log rate (worst seed)."""
+    """Return how the gap of each setting grows with the rate, the worst seed counting.
+
+    Args:
+        gaps: What `gaps_of` returned.
+
+    Returns:
+        A row for each setting: the largest rate and its `gap`, and the slope of log
+        `gap_same_time` against log rate, NaN where there is a single rate or no gap.
+    """
     rows = []
-    for key, group in gaps.groupby(["p", "N", "width", "start", "decay"], sort=False):
+    for setting, group in gaps.groupby(SETTING, sort=False):
         worst = group.groupby("rate")[["gap", "gap_same_time"]].max()
         slope = np.nan
         if len(worst) > 1 and (worst["gap_same_time"] > 0).all():
-            slope = np.polyfit(np.log(worst.index), np.log(worst["gap_same_time"]), 1)[0]
-        rows.append((*key, f"{worst.index[-1]:g}", worst["gap"].iloc[-1], slope))
-    return pd.DataFrame(rows, columns=["p", "N", "width", "start", "decay", "rate", "gap", "slope"])
-
-
-def claims_of(slopes: pd.DataFrame, history: History, pairs: Sequence[dict]) -> list[Claim]:
-    """Theorem 1's claims: the gap vanishes in proportion to the rate, and widths make no difference."""
-    claims = []
-    for (p, start, decay), group in slopes.groupby(["p", "start", "decay"], sort=False):
-        setting = f"L{p}, {start.replace('_', ' ')}" + (f", decay {decay:g}" if decay else "")
-        known, gap, rate = group["slope"].dropna(), group["gap"].max(), group["rate"].iloc[0]
-        if start == "balanced":
-            held = None if known.empty or np.isnan(gap) else bool(known.between(0.9, 1.1).all())
-            numbers = f"slopes {known.min():.3f} to {known.max():.3f}, gap at most {gap:.1e} at rate {rate}"
-            claims.append(Claim(f"the gap is proportional to the rate ({setting})", held, numbers))
-        else:
-            numbers = f"gap at most {gap:.1e} at rate {rate}"
-            claims.append(
-                Claim(
-                    f"near zero is balanced enough: gap below 10 % ({setting})",
-                    bool(gap < 0.1),
-                    numbers,
-                )
-            )
-    for (p, depth), group in slopes[slopes["start"] == "balanced"].groupby(["p", "N"], sort=False):
-        if group["width"].nunique() > 1:
-            spread = _spread_over_widths(
-                [pair for pair in pairs if (pair["p"], pair["N"]) == (p, depth)], history
-            )
-            numbers = f"curves of widths {group['width'].unique().tolist()} differ by at most {spread:.1e}"
-            held = bool(spread <= group["gap"].max())
-            claims.append(
-                Claim(f"the width does not matter (L{p}, N={depth}, balanced)", held, numbers)
-            )
-    return claims
-
-
-def _spread_over_widths(pairs: Sequence[dict], history: History) -> float:
-    """Largest relative difference between the curves of balanced factors of different widths, at the largest rate."""
-    spread = 0.0
-    for seed in history.runs["seed"].unique():
-        names = [
-            pair["factors"] for pair in pairs if pair["start"] == "balanced" and not pair["decay"]
-        ]
-        curves = np.stack([history.curve(name, max(pairs[0]["rates"]), seed)[1] for name in names])
-        spread = max(spread, float(np.max(np.ptp(curves, axis=0) / curves.min(axis=0))))
-    return spread
+            slope, _ = np.polyfit(np.log(worst.index), np.log(worst["gap_same_time"]), 1)
+        largest_rate = worst.index.max()
+        rows.append((*setting, f"{largest_rate:g}", worst.loc[largest_rate, "gap"], slope))
+    return pd.DataFrame(rows, columns=[*SETTING, "rate", "gap", "slope"])

@@ -6,30 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.emulated_update.experiment import Config, main
+from experiments.emulated_update.experiment import EXPERIMENT, Config
 from experiments.emulated_update.gaps import gaps_of, slopes_of
 from overparam_tf import History
 from tests.experiments.refusals import assert_refused
 
-OPTIONS = [
-    "--data",
-    "synthetic",
-    "--losses",
-    "l4",
-    "--depths",
-    "2",
-    "--widths",
-    "1",
-    "5",
-    "--steps",
-    "400",
-]
+OPTIONS = "--data synthetic --losses l4 --depths 2 --widths 1 5 --steps 400 --quiet".split()
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    main(["--logdir", str(logdir), "--quiet", *OPTIONS])
+    EXPERIMENT.main(["--logdir", str(logdir), *OPTIONS])
     return next((logdir / "emulated_update").iterdir())
 
 
@@ -86,25 +74,12 @@ def test_the_compressed_problem_gives_the_same_curves(ethanol):
 
 
 def test_a_diverged_run_has_no_gap(tmp_path):
-    main(
-        [
-            "--logdir",
-            str(tmp_path),
-            "--quiet",
-            *OPTIONS,
-            "--widths",
-            "1",
-            "--learning-rates",
-            "0.0001",
-            "100",
-        ]
-    )
+    options = [*OPTIONS, "--widths", "1", "--learning-rates", "0.0001", "100"]
+    EXPERIMENT.main(["--logdir", str(tmp_path), *options])
     folder = next((tmp_path / "emulated_update").iterdir())
     gaps = pd.read_csv(folder / "gaps.csv")
-    assert (
-        gaps.loc[gaps["rate"] == 100, "gap"].isna().all()
-        and gaps.loc[gaps["rate"] == 0.0001, "gap"].notna().all()
-    )
+    assert gaps.loc[gaps["rate"] == 100, "gap"].isna().all()
+    assert gaps.loc[gaps["rate"] == 0.0001, "gap"].notna().all()
     assert gaps_of([], History.load(folder)).empty
 
 
@@ -112,6 +87,5 @@ def test_a_diverged_run_has_no_gap(tmp_path):
     "options", [["--depths", "1"], ["--widths", "0"], ["--losses", "l3"], ["--depths", "2", "2"]]
 )
 def test_bad_input_is_one_line_and_writes_nothing(options, tmp_path, capsys):
-    assert_refused(
-        "emulated_update", main, ["--data", "synthetic", *options], tmp_path / "logs", capsys
-    )
+    arguments = ["--data", "synthetic", *options]
+    assert_refused("emulated_update", EXPERIMENT.main, arguments, tmp_path / "logs", capsys)

@@ -1,0 +1,108 @@
+"""The pairs that are compared: a variant of real factors with one of the end-to-end rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from overparam_tf.sweep import Variant
+
+# (how the factors start, weight decay of every factor).
+SETTINGS = (("balanced", 0.0), ("near_zero", 0.0), ("balanced", 1e-3))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A variant of real factors and one of the rule, compared at each of their rates.
+
+    Attributes:
+        p: Exponent of the loss.
+        depth: Number of factors N.
+        width: Inner width of the real factors.
+        start: How the factors start, see `Variant`.
+        decay: Weight decay of every factor.
+        rates: Learning rates.
+        factors: The name of the variant of real factors.
+        rule: The name of the variant of the rule.
+    """
+
+    p: int
+    depth: int
+    width: int
+    start: str
+    decay: float
+    rates: tuple[float, ...]
+    factors: str
+    rule: str
+
+    @classmethod
+    def from_record(cls, entry: dict[str, Any]) -> Pair:
+        """Return what `record` wrote."""
+        return cls(**{**entry, "rates": tuple(entry["rates"])})
+
+    def record(self) -> dict[str, Any]:
+        """Return the pair for config.json."""
+        return dataclasses.asdict(self)
+
+    @property
+    def largest_rate(self) -> float:
+        """Return the largest of its rates."""
+        return max(self.rates)
+
+    @property
+    def start_in_words(self) -> str:
+        """Return how the factors start, as figures name it."""
+        return self.start.replace("_", " ")
+
+    def variants(self, seeds: Sequence[int]) -> list[Variant]:
+        """Return the variant of real factors and that of the rule."""
+        return [
+            Variant(
+                name,
+                depth=self.depth,
+                width=self.width,
+                optimizer=keras.optimizers.SGD(weight_decay=self.decay or None),
+                learning_rates=self.rates,
+                seeds=seeds,
+                initial_factors=self.start,
+                update=update,
+            )
+            for name, update in ((self.factors, "factors"), (self.rule, "end_to_end"))
+        ]
+
+
+def pairs_under(
+    p: int, depths: Sequence[int], widths: Sequence[int], rates: Sequence[float]
+) -> list[Pair]:
+    """Return what is compared under l_p.
+
+    The first width has every setting and rate. The others have the largest rate and no decay, and
+    where the factors start as a balanced split of one and the same kernel they share the first
+    width's rule.
+    """
+    first, *_ = widths
+    pairs = []
+    for depth, width, (start, decay) in itertools.product(depths, widths, SETTINGS):
+        is_first = width == first
+        if decay and not is_first:
+            continue
+        setting = f"L{p}, N={depth}, width {{}}, {start}" + (f", decay {decay:g}" if decay else "")
+        width_of_rule = first if start == "balanced" else width
+        pairs.append(
+            Pair(
+                p,
+                depth,
+                width,
+                start,
+                decay,
+                rates=tuple(rates) if is_first else (max(rates),),
+                factors=f"factors, {setting.format(width)}",
+                rule=f"rule, {setting.format(width_of_rule)}",
+            )
+        )
+    return pairs

@@ -1,10 +1,11 @@
-"""Every experiment in turn, and one page about them all.
+"""Run every experiment in turn, and write one page about all of them.
 
     python -m experiments.all --quick
 
-Each writes the run `all` (`all-quick`); one that is finished is not run again, and one that was interrupted goes on
-where it stood, or begins again if it keeps no checkpoints. One that fails does not keep the others from running.
-LOGDIR/report.html is written after each. (`strategy_table` is left out: it prints, and leaves no run folder.)
+Each experiment writes the run `all` (`all-quick`). A finished run is not run again; an interrupted one
+continues from its checkpoints, or starts over if it keeps none. A failure does not keep the other
+experiments from running. LOGDIR/report.html is written after each of them. (`strategy_table` is left
+out: it prints a table and leaves no run folder.)
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
 
 from experiments.harness.command_line import exit_codes, option, parse
-from experiments.harness.results import OUTCOME
-from experiments.minimal_run import write_minimal_run
+from experiments.harness.registry import EXPERIMENTS, Entry
+from experiments.harness.results import RESULTS
 from experiments.report.command import REPORT, write_page
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.runlog import RunFolder
@@ -31,53 +30,21 @@ SECONDS_BETWEEN_LOOKS = 0.1
 
 
 @dataclass(frozen=True)
-class Entry:
-    """An experiment as `all` runs it.
-
-    Attributes:
-        name: its name.
-        data: what its `--data` names: gas sensor data, MNIST, or nothing where it has no such option.
-    """
-
-    name: str
-    data: Literal["gas", "mnist"] | None = "gas"
-
-
-# It takes no options and writes no run folder.
-MINIMAL = Entry("minimal", data=None)
-EXPERIMENTS = (
-    MINIMAL,
-    Entry("optimizer_compare"),
-    Entry("depth_compare"),
-    Entry("emulated_update"),
-    Entry("plateau", data=None),
-    Entry("no_regularizer"),
-    Entry("mnist_cnn", data="mnist"),
-    Entry("speedup"),
-    Entry("when_depth_helps"),
-    Entry("late_divergence"),
-    Entry("step_cost", data=None),
-    Entry("layer_cost", data=None),
-    Entry("loop_cost", data=None),
-    Entry("log_cost", data=None),
-)
-
-
-@dataclass(frozen=True)
 class Config:
-    """Runs every experiment in turn and writes LOGDIR/report.html."""
+    """Run every experiment in turn and write LOGDIR/report.html."""
 
     logdir: str = option(
         "logs", "results go to LOGDIR/EXPERIMENT/all, the page to LOGDIR/report.html"
     )
     quick: bool = option(False, "short runs to see it work; their numbers mean little")
     data: str = option(
-        "auto", "auto (real data if they can be had, else stand-ins), synthetic, or gas or its path"
+        "auto",
+        "auto (real data if they are found, else stand-ins), synthetic, or gas or its path",
     )
     only: tuple[str, ...] | None = option(None, "only these experiments")
     quiet: bool = option(False, "no progress, no tables")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         known = [entry.name for entry in EXPERIMENTS]
         unknown = [name for name in self.only or () if name not in known]
         if unknown:
@@ -87,134 +54,145 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Name of every run."""
+        """Return the name of every run."""
         return "all-quick" if self.quick else "all"
 
-    def entries(self) -> list[Entry]:
-        """What is to be run; `minimal` looks for its data by itself, and is left out where others are asked for."""
-        chosen = [entry for entry in EXPERIMENTS if self.only is None or entry.name in self.only]
-        return [entry for entry in chosen if entry != MINIMAL or self.data == "auto"]
-
     def data_of(self, entry: Entry) -> str | None:
-        """What an experiment is given for `--data`: a path or a name is one of gas sensor data."""
+        """Return the value of `--data` for an experiment, or None if it has no such option.
+
+        A path or the name of a data set is that of the gas sensor data; MNIST is then searched for.
+        """
         if entry.data == "mnist" and self.data != "synthetic":
             return "auto"
         return None if entry.data is None else self.data
 
     def command(self, entry: Entry) -> list[str]:
-        """The command that runs one experiment."""
-        options = ["--logdir", self.logdir, "--name", self.name]
-        options += ["--quick"] if self.quick else []
-        options += ["--quiet"] if self.quiet else []
-        options += [] if (data := self.data_of(entry)) is None else ["--data", data]
-        return [
-            sys.executable,
-            "-m",
-            f"experiments.{entry.name}",
-            *(options if entry != MINIMAL else []),
-        ]
+        """Return the command that runs one experiment."""
+        command = [sys.executable, "-m", entry.module, "--logdir", self.logdir, "--name", self.name]
+        if self.quick:
+            command.append("--quick")
+        if self.quiet:
+            command.append("--quiet")
+        data = self.data_of(entry)
+        return command if data is None else [*command, "--data", data]
 
-    def finished(self, entry: Entry) -> RunFolder | None:
-        """The finished run of these options, if there is one.
-
-        (Where the data are a stand-in, an experiment adds that to the name that it was given.)
-        """
+    def finished_run(self, entry: Entry) -> RunFolder | None:
+        """Return the finished run of these options, or None."""
         for run in RunFolder.all(self.logdir, entry.name):
             try:
-                config = run.read_config()
+                if self._is_finished(run, entry):
+                    return run
             except DataError:
                 continue
-            options = config.get("options", {})
-            data = self.data_of(entry)
-            same = (
-                options.get("quick", self.quick) == self.quick and options.get("data", data) == data
-            )
-            named = run.name == self.name or run.name.startswith(f"{self.name}-")
-            if (
-                same
-                and named
-                and config.get("status") == RunFolder.FINISHED
-                and (run.path / OUTCOME).is_file()
-            ):
-                return run
         return None
 
+    def _is_finished(self, run: RunFolder, entry: Entry) -> bool:
+        record = run.read_config()
+        options = record.get("options", {})
+        # If the data are a stand-in, the run's name ends in the stand-in's.
+        return (
+            (run.name == self.name or run.name.startswith(f"{self.name}-"))
+            and options.get("quick") == self.quick
+            and options.get("data") == self.data_of(entry)
+            and record.get("status") == RunFolder.FINISHED
+            and (run.path / RESULTS).is_file()
+        )
 
-def run_all(config: Config) -> list[tuple[str, str]]:
-    """Runs what is not finished yet, one after the other; returns (experiment, what went wrong)."""
-    failures, page = [], Path(config.logdir) / REPORT
+
+Command = Callable[[Config, Entry], Sequence[str]]
+
+
+def run_all(
+    options: Config, entries: Sequence[Entry] = EXPERIMENTS, command: Command = Config.command
+) -> list[tuple[str, str]]:
+    """Run the experiments that are not finished yet, one after the other.
+
+    Args:
+        options: The options.
+        entries: All experiments; default those of the registry.
+        command: Returns the command that runs one of them; default `Config.command`.
+
+    Returns:
+        Pairs of an experiment that did not end well and the reason.
+    """
+    chosen = [entry for entry in entries if options.only is None or entry.name in options.only]
+    failures: list[tuple[str, str]] = []
+    page = Path(options.logdir) / REPORT
     page.parent.mkdir(parents=True, exist_ok=True)
     with deferred() as stop:
-        for entry in config.entries():
-            done = config.finished(entry)
+        for entry in chosen:
+            done = options.finished_run(entry)
             if done is not None:
-                _say(config, f"{entry.name}: finished already, {done.path}")
+                _print(options, f"{entry.name}: finished already, {done.path}")
                 continue
-            command = config.command(entry)
-            _say(config, f"{entry.name}: {shlex.join(['python', *command[1:]])}")
-            reason = None
-            try:
-                code = (
-                    _run(command, stop) if entry != MINIMAL else _run_minimal(config, command, stop)
-                )
-                reason = f"ended with exit code {code}; run by itself it says why" if code else None
-            except (InputError, OSError) as error:
-                reason = str(error)
+            reason = _run(options, entry, command(options, entry), stop)
             if stop.signal:
-                failures.append(
-                    (entry.name, "interrupted; the same command goes on where it stood")
-                )
+                reason = "interrupted; the same command goes on where it stood"
+            if reason:
+                failures.append((entry.name, reason))
+            if stop.signal:
                 break
-            failures += [(entry.name, reason)] if reason else []
-            write_page(_runs(config), page, failures)
-    return write_page(_runs(config), page, failures)
+            write_page(_finished_runs(options, chosen), page, failures)
+    return write_page(_finished_runs(options, chosen), page, failures)
 
 
-def _run(command: Sequence[str], stop: StopSignals, output: IO[str] | None = None) -> int:
-    """Runs a command to its end and returns its exit code; a stop signal is handed on to it, once."""
-    # In a session of its own, so that Ctrl-C reaches it through us alone: a second one would not let it save.
-    child = subprocess.Popen(command, stdout=output, start_new_session=True)
-    told = False
+def _run(options: Config, entry: Entry, command: Sequence[str], stop: StopSignals) -> str | None:
+    """Run one experiment; return why it did not end well, or None."""
+    _, *arguments = command
+    _print(options, f"{entry.name}: {shlex.join(['python', *arguments])}")
+    try:
+        code = _exit_code(command, stop)
+    except OSError as error:
+        return str(error)
+    return f"ended with exit code {code}; run by itself it says why" if code else None
+
+
+def _exit_code(command: Sequence[str], stop: StopSignals) -> int:
+    """Return the exit code of a command run to its end; a stop signal is passed on to it once."""
+    # In a session of its own, so that Ctrl-C reaches it through this process alone: a second signal
+    # would keep it from saving.
+    child = subprocess.Popen(command, start_new_session=True)
+    is_passed_on = False
     try:
         while child.poll() is None:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            if stop.signal and not told:
-                told = True
+            if stop.signal and not is_passed_on:
+                is_passed_on = True
                 child.send_signal(stop.signal)
-    finally:  # a second signal interrupts us and it at once
+    finally:  # a second signal ends this process and the child at once
         if child.poll() is None:
             child.terminate()
             child.wait()
     return child.returncode
 
 
-def _run_minimal(config: Config, command: Sequence[str], stop: StopSignals) -> int:
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        code = _run(command, stop, output)
-        output.seek(0)
-        printed = output.read()
-    _say(config, printed.rstrip())
-    if code == 0:
-        write_minimal_run(printed, config.logdir, config.name)
-    return code
+def _finished_runs(options: Config, entries: Sequence[Entry]) -> list[RunFolder]:
+    """Return the finished runs, for the page."""
+    runs = [options.finished_run(entry) for entry in entries]
+    return [run for run in runs if run is not None]
 
 
-def _runs(config: Config) -> list[RunFolder]:
-    """The finished runs, for the page."""
-    return [run for entry in config.entries() if (run := config.finished(entry)) is not None]
-
-
-def _say(config: Config, line: str) -> None:
-    if not config.quiet:
+def _print(options: Config, line: str) -> None:
+    if not options.quiet:
         print(line, flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+def main(
+    arguments: Sequence[str] | None = None,
+    entries: Sequence[Entry] = EXPERIMENTS,
+    command: Command = Config.command,
+) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: Default `sys.argv[1:]`.
+        entries: All experiments; see `run_all`.
+        command: Returns the command that runs one of them; see `run_all`.
+    """
     with exit_codes("all"):
-        config = parse(Config, "all", arguments)
-        failures = run_all(config)
-        _say(config, f"Report: {Path(config.logdir) / REPORT}")
+        options = parse(Config, "all", arguments)
+        failures = run_all(options, entries, command)
+        _print(options, f"Report: {Path(options.logdir) / REPORT}")
     for experiment, reason in failures:
         print(f"all: {experiment}: {reason}", file=sys.stderr)
     if failures:

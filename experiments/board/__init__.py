@@ -2,5 +2,5 @@
 
     python -m experiments.board
 
-It serves on localhost only, until Ctrl-C. Runs that finish meanwhile appear by themselves.
+It serves on localhost only, until Ctrl-C. Runs that finish while it serves appear too.
 """

@@ -1,4 +1,4 @@
-"""Run the command from the command line."""
+"""Run the board from the command line."""
 
 from experiments.board.command import main
 

@@ -1,4 +1,4 @@
-"""The command `python -m experiments.board`: its options, the run, the drawing."""
+"""The command line of the board: it starts TensorBoard and prints the addresses of its charts."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ from overparam_tf.runlog.tensorboard import CHARTS, DISTRIBUTIONS
 
 HOST = "localhost"
 SECONDS_BETWEEN_LOOKS = 10.0
-# Of more runs than that Time Series ticks none by itself.
+# Time Series ticks no run by itself if there are more than this.
 MOST_TICKED = 500
-# A colour for each variant, whatever its rate: the part of a run's name after EXPERIMENT/NAME/ and charts/.
+# A colour for each variant, whatever its rate: the part of a run's name that follows
+# EXPERIMENT/NAME/ and charts/.
 COLOURS = "^[^/]+/[^/]+/(?:tb/)?(?:charts/)?([^/]+)"
-# Charts have titles, the trials' own scalars have names: final_loss.
+# The tags of charts are titles with spaces, slashes or hyphens; those of the trials' own scalars are
+# names such as final_loss.
 CHART_TAGS = "^(?!figures/|singular values/)(.*[ /-].*|total|penalty)$"
 
 
 @dataclass(frozen=True)
 class Config:
-    """Opens TensorBoard on the newest run of each experiment."""
+    """Open TensorBoard on the newest run of each experiment."""
 
     logdir: str = option("logs", "the log folder")
     experiment: tuple[str, ...] | None = option(
@@ -44,47 +46,48 @@ class Config:
     port: int = option(6006, "port on localhost; 0 for any free one")
     print: bool = option(False, "print the command and the addresses, and start nothing")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.newest < 1:
             raise InputError(f"Expected at least one run. Received: --newest {self.newest}")
         if not 0 <= self.port <= 65535:
             raise InputError(f"Expected a port from 0 to 65535. Received: --port {self.port}")
 
     def runs(self) -> list[RunFolder]:
-        """The runs to show."""
+        """Return the runs to show."""
         count = sys.maxsize if self.all else self.newest
-        return [
-            run
-            for run in RunFolder.newest(self.logdir, self.experiment, count)
-            if (run.path / "tb").is_dir()
-        ]
+        newest = RunFolder.newest(self.logdir, self.experiment, count)
+        return [run for run in newest if (run.path / "tb").is_dir()]
 
 
 def arguments_of(folder: str, port: int) -> list[str]:
-    """TensorBoard's arguments: a folder of event files, every point of every curve, served to this machine alone."""
+    """Return TensorBoard's arguments.
+
+    It then shows every point of every curve, to this machine alone.
+
+    Args:
+        folder: The folder of event files.
+        port: The port on localhost.
+    """
     # 0, which should stand for all, brings up no image and no text (TensorBoard 2.21).
     samples = "scalars=1000000,histograms=1000000,images=1000,text=1000"
-    return [
-        "--logdir",
-        folder,
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-        "--samples_per_plugin",
-        samples,
-    ]
+    options = {"logdir": folder, "host": HOST, "port": port, "samples_per_plugin": samples}
+    return [part for name, value in options.items() for part in (f"--{name}", str(value))]
 
 
 def addresses(base: str, runs: Sequence[RunFolder]) -> dict[str, str]:
-    """Addresses by title, each filtered to what its dashboard can show.
+    """Return addresses by title, each filtered to the runs that its dashboard can show.
 
-    Of more than 40 runs TensorBoard's older dashboards show none, and Time Series of more than 500; the filter in the
-    address brings up few enough for the former.
+    TensorBoard's older dashboards show nothing of more than 40 runs, and Time Series nothing of
+    more than 500; with the filter in the address there are few enough for the older ones.
+
+    Args:
+        base: TensorBoard's own address, with a slash at its end.
+        runs: The runs.
     """
     colours, tags = (quote(pattern, safe="") for pattern in (f"regex:{COLOURS}", CHART_TAGS))
-    found = {
-        "Time Series": f"{base}?runFilter=/{CHARTS}/&tagFilter={tags}&smoothing=0&runColorGroup={colours}#timeseries",
+    charts = f"runFilter=/{CHARTS}/&tagFilter={tags}&smoothing=0&runColorGroup={colours}"
+    by_title = {
+        "Time Series": f"{base}?{charts}#timeseries",
         "HParams": f"{base}#hparams",
         "Images": f"{base}#images&regexInput=/{CHARTS}$",
         "Text": f"{base}#text&regexInput=/{CHARTS}$",
@@ -92,35 +95,38 @@ def addresses(base: str, runs: Sequence[RunFolder]) -> dict[str, str]:
     for run in runs:
         experiment, logs = run.path.parent.name, run.path / "tb"
         if any((logs / CHARTS).glob("*/")):
-            filtered = f"regexInput={experiment}/.*/{CHARTS}/&_smoothingWeight=0"
-            found[f"Custom Scalars, {experiment}"] = f"{base}#custom_scalars&{filtered}"
+            pattern = f"regexInput={experiment}/.*/{CHARTS}/&_smoothingWeight=0"
+            by_title[f"Custom Scalars, {experiment}"] = f"{base}#custom_scalars&{pattern}"
         if (logs / DISTRIBUTIONS).is_dir():
-            found[f"Distributions, {experiment}"] = (
-                f"{base}#distributions&regexInput={experiment}/.*/{DISTRIBUTIONS}/"
-            )
-    return found
+            pattern = f"regexInput={experiment}/.*/{DISTRIBUTIONS}/"
+            by_title[f"Distributions, {experiment}"] = f"{base}#distributions&{pattern}"
+    return by_title
 
 
 def show_addresses(base: str, runs: Sequence[RunFolder]) -> None:
-    """Prints them."""
-    found = addresses(base, runs)
-    width = max(map(len, found))
-    for title, address in found.items():
+    """Print the addresses, and a hint if there are too many runs for Time Series."""
+    by_title = addresses(base, runs)
+    width = max(map(len, by_title))
+    for title, address in by_title.items():
         print(f"{title:{width}}  {address}", flush=True)
-    count = sum(
-        1 for run in runs for folder in (run.path / "tb").rglob("*/") if any(folder.glob("events*"))
-    )
+    folders = [folder for run in runs for folder in (run.path / "tb").rglob("*/")]
+    count = sum(any(folder.glob("events*")) for folder in folders)
     if count > MOST_TICKED:
         print(
-            f"{count:,} runs: in Time Series tick the box above their list, or choose some with --experiment"
+            f"{count:,} runs: in Time Series tick the box above their list, "
+            "or choose some with --experiment"
         )
 
 
 def launch(folder: str, port: int) -> str:
-    """Starts TensorBoard in this process and returns its address.
+    """Start TensorBoard in this process and return its address.
+
+    Args:
+        folder: The folder of event files.
+        port: The port on localhost; 0 for any free one.
 
     Raises:
-        InputError: if the port is not to be had.
+        InputError: If the port is taken or not allowed.
     """
     try:
         socket.create_server((HOST, port)).close()
@@ -129,14 +135,15 @@ def launch(folder: str, port: int) -> str:
             f"Cannot serve on port {port}: {error.strerror}; choose another --port"
         ) from None
     server = program.TensorBoard()
-    # Its fast loader is a program that not every platform has. Asked for in so many words it makes no announcement.
+    # Its fast loader is a program that not every platform has. If it is asked for explicitly, it
+    # prints no announcement.
     fast = "true" if has_data_server() else "false"
     server.configure(["tensorboard", *arguments_of(folder, port), "--load_fast", fast])
     return server.launch()
 
 
 def has_data_server() -> bool:
-    """Whether TensorBoard's fast loader can run here."""
+    """Return whether TensorBoard's fast loader can run here."""
     try:
         server_ingester.get_server_binary()
     except server_ingester.NoDataServerError:
@@ -144,28 +151,28 @@ def has_data_server() -> bool:
     return True
 
 
-def serve(config: Config) -> None:
-    """Serves the runs, and those that finish meanwhile, until a stop signal comes."""
-    runs = config.runs()
+def serve(options: Config) -> None:
+    """Serve the runs, and those that finish meanwhile, until a stop signal comes."""
+    runs = options.runs()
     with tempfile.TemporaryDirectory(prefix="board-") as folder:
         tree = BoardTree(Path(folder))
         tree.show(runs)
-        show_addresses(launch(folder, config.port), runs)
+        show_addresses(launch(folder, options.port), runs)
         print("Ctrl-C ends it.", flush=True)
         while True:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            tree.show(config.runs())
+            tree.show(options.runs())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command; `arguments` defaults to `sys.argv[1:]`."""
     with exit_codes("board") as stop:
-        config = parse(Config, "board", arguments)
-        if config.print:
-            show_addresses(f"http://{HOST}:{config.port}/", config.runs())
-            print(shlex.join(["tensorboard", *arguments_of(config.logdir, config.port)]))
+        options = parse(Config, "board", arguments)
+        if options.print:
+            show_addresses(f"http://{HOST}:{options.port}/", options.runs())
+            print(shlex.join(["tensorboard", *arguments_of(options.logdir, options.port)]))
             return
         try:
-            serve(config)
+            serve(options)
         except KeyboardInterrupt:
             stop.signal = None  # the way to end a server

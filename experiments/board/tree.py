@@ -1,11 +1,13 @@
-"""A folder of links that shows TensorBoard the chosen runs and no others, and one dashboard for all."""
+"""A folder of links with which TensorBoard shows the chosen runs, and one dashboard for all of them."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
@@ -16,22 +18,41 @@ from overparam_tf.runlog import RunFolder, TensorBoardLog
 from overparam_tf.runlog.tensorboard import DASHBOARD
 
 
+@dataclass(frozen=True)
+class Dashboard:
+    """How TensorBoard is to show runs.
+
+    Attributes:
+        hparams: The hyperparameters of HParams, in the order of its columns.
+        metrics: The metrics of HParams, in the order of its columns.
+        categories: The categories of Custom Scalars.
+    """
+
+    hparams: list[api_pb2.HParamInfo]
+    metrics: list[api_pb2.MetricInfo]
+    categories: list[layout_pb2.Category]
+
+
 class BoardTree:
     """Links EXPERIMENT/NAME/.. to the event files of runs.
 
-    `--logdir_spec` would name several folders too, but TensorBoard discourages it, and of the runs that say how to show
-    the others it would go by one only. So these are left out, and one takes the place of all.
+    TensorBoard's `--logdir_spec` could name several folders too, but its manual discourages it, and
+    of several dashboards it would follow one only. So the runs' own dashboards are left out of the
+    links, and one merged dashboard stands for all.
 
     Args:
-        root: an empty folder.
+        root: An empty folder.
     """
 
     def __init__(self, root: Path):
         self._root = root
-        self._merged: tuple | None = None
+        self._merged: Dashboard | None = None
 
     def show(self, runs: Sequence[RunFolder]) -> None:
-        """Links what is there of these runs and not linked yet; to be called again when more may be there."""
+        """Link the event files of these runs that are not linked yet.
+
+        Call it again to add files that were written since.
+        """
         for run in runs:
             place = self._root / run.path.parent.name / run.name
             place.mkdir(parents=True, exist_ok=True)
@@ -43,53 +64,57 @@ class BoardTree:
             self._merged = merged
             for path in (self._root / DASHBOARD).glob("events*"):
                 path.unlink()
-            TensorBoardLog(self._root).dashboard(*merged)
+            log = TensorBoardLog(self._root)
+            log.dashboard(merged.hparams, merged.metrics, merged.categories)
 
 
-def merge_dashboards(
-    folders: Iterable[Path],
-) -> tuple[list[api_pb2.HParamInfo], list[api_pb2.MetricInfo], list[layout_pb2.Category]]:
-    """One dashboard of several: HParams columns, those that most have first, and the categories of Custom Scalars.
+def merge_dashboards(folders: Iterable[Path]) -> Dashboard:
+    """Return one dashboard for those in several folders.
 
-    The categories are closed if they are of several logs: the filter in an address leaves those of one.
+    The columns of HParams that most of them have come first. If Custom Scalars has categories of
+    several of them, all are closed: the filter in an address leaves those of one.
     """
-    hparams, metrics, layouts, count = {}, {}, [], Counter()
-    for folder in folders:
-        categories = []
-        for value in _values(folder):
-            if value.metadata.plugin_data.plugin_name == "hparams":
-                data = plugin_data_pb2.HParamsPluginData.FromString(
-                    value.metadata.plugin_data.content
-                ).experiment
-                for infos, name, info in [
-                    *((hparams, info.name, info) for info in data.hparam_infos),
-                    *((metrics, info.name.tag, info) for info in data.metric_infos),
-                ]:
-                    infos.setdefault(name, info)
-                    count[name] += 1
-            else:
-                categories += layout_pb2.Layout.FromString(
-                    tf.make_ndarray(value.tensor).item()
-                ).category
-        layouts += [categories] if categories else []
-    for categories in layouts if len(layouts) > 1 else []:
-        for category in categories:
+    dashboards = [_read_dashboard(folder) for folder in folders]
+    layouts = [dashboard.categories for dashboard in dashboards if dashboard.categories]
+    if len(layouts) > 1:
+        for category in (category for categories in layouts for category in categories):
             category.closed = True
-    by_count = [
-        [info for _, info in sorted(infos.items(), key=lambda item: -count[item[0]])]
-        for infos in (hparams, metrics)
-    ]
-    return *by_count, [category for categories in layouts for category in categories]
+    return Dashboard(
+        _most_frequent_first({info.name: info for info in each.hparams} for each in dashboards),
+        _most_frequent_first({info.name.tag: info for info in each.metrics} for each in dashboards),
+        [category for categories in layouts for category in categories],
+    )
 
 
-def _values(folder: Path) -> list[tf.compat.v1.Summary.Value]:
-    """The summaries of all event files in a folder."""
-    return [
-        value
-        for path in sorted(folder.glob("events*"))
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-        for value in tf.compat.v1.Event.FromString(record).summary.value
-    ]
+def _most_frequent_first(columns: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Return one value for each name, those of the most frequent names first."""
+    first, count = {}, Counter()
+    for by_name in columns:
+        count.update(by_name.keys())
+        for name, value in by_name.items():
+            first.setdefault(name, value)
+    return [first[name] for name, _ in count.most_common()]
+
+
+def _read_dashboard(folder: Path) -> Dashboard:
+    dashboard = Dashboard([], [], [])
+    for value in _values(folder):
+        plugin = value.metadata.plugin_data
+        if plugin.plugin_name == "hparams":
+            columns = plugin_data_pb2.HParamsPluginData.FromString(plugin.content).experiment
+            dashboard.hparams.extend(columns.hparam_infos)
+            dashboard.metrics.extend(columns.metric_infos)
+        else:
+            layout = layout_pb2.Layout.FromString(tf.make_ndarray(value.tensor).item())
+            dashboard.categories.extend(layout.category)
+    return dashboard
+
+
+def _values(folder: Path) -> Iterator[tf.compat.v1.Summary.Value]:
+    """Yield the summaries of all event files in a folder."""
+    for path in sorted(folder.glob("events*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield from tf.compat.v1.Event.FromString(record).summary.value
 
 
 def _link(place: Path, target: Path) -> None:
@@ -97,5 +122,6 @@ def _link(place: Path, target: Path) -> None:
         os.symlink(target.absolute(), place, target_is_directory=target.is_dir())
     except OSError as error:
         raise InputError(
-            f"Cannot make links in {place.parent}: {error.strerror}. Use instead: tensorboard --logdir {target.parent}"
+            f"Cannot make links in {place.parent}: {error.strerror}. "
+            f"Use instead: tensorboard --logdir {target.parent}"
         ) from None

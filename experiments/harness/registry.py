@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,19 @@ EXPERIMENTS = (
 
 def module_of(name: str) -> str:
     """Return the module that `python -m` runs for an experiment, listed or not."""
-    return next(
-        (entry.module for entry in EXPERIMENTS if entry.name == name), f"experiments.{name}"
-    )
+    modules = {entry.name: entry.module for entry in EXPERIMENTS}
+    return modules.get(name, f"experiments.{name}")
+
+
+def source_of(name: str) -> Path | None:
+    """Return the file with the docstring that explains an experiment.
+
+    Args:
+        name: The experiment's name.
+
+    Returns:
+        `NAME.py` or `NAME/__init__.py`; None if there is no such experiment in this checkout.
+    """
+    place = ROOT.joinpath(*module_of(name).split("."))
+    candidates = (place.with_name(f"{place.name}.py"), place / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)

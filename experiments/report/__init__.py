@@ -1,6 +1,8 @@
-"""One page of all results: figures, tables, claims of the paper with verdicts, from the newest run of each experiment.
+"""One page of all results, read from the newest run of each experiment.
+
+It shows the figures, the tables, and the claims of the paper with their verdicts.
 
     python -m experiments.report
 
-It writes LOGDIR/report.html, which needs neither the network nor the run folders.
+The page is LOGDIR/report.html; it needs neither the network nor the run folders.
 """

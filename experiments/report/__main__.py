@@ -1,4 +1,4 @@
-"""Run the command from the command line."""
+"""Run the report from the command line."""
 
 from experiments.report.command import main
 

@@ -1,4 +1,4 @@
-"""The command `python -m experiments.report`: its options, the run, the drawing."""
+"""The command line of the report: which runs it shows, and where the page goes."""
 
 from __future__ import annotations
 
@@ -7,35 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.harness.command_line import exit_codes, option, parse
+from experiments.harness.registry import EXPERIMENTS
 from experiments.report.page import page
 from experiments.report.section import Section, section_of
 from overparam_tf.atomic_files import save_text
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder
 
-# As the paper tells the story; experiments that are not listed come last, by name.
-ORDER = (
-    "minimal",
-    "optimizer_compare",
-    "depth_compare",
-    "emulated_update",
-    "plateau",
-    "no_regularizer",
-    "mnist_cnn",
-    "speedup",
-    "when_depth_helps",
-    "late_divergence",
-    "step_cost",
-    "layer_cost",
-    "loop_cost",
-    "log_cost",
-)
 REPORT = "report.html"
 
 
 @dataclass(frozen=True)
 class Config:
-    """Writes one self-contained HTML page about the newest run of each experiment."""
+    """Write one self-contained HTML page about the newest run of each experiment."""
 
     logdir: str = option("logs", "the log folder")
     experiments: tuple[str, ...] | None = option(
@@ -47,15 +31,15 @@ class Config:
 def write_page(
     runs: Sequence[RunFolder], path: Path, failures: Sequence[tuple[str, str]] = ()
 ) -> list[tuple[str, str]]:
-    """Writes the page; a run that cannot be read is listed on it instead of being shown.
+    """Write the page; a run that cannot be read is listed on it as a failure.
 
     Args:
-        runs: one run an experiment.
-        path: the page's file.
-        failures: (experiment, what happened) of those that came to nothing.
+        runs: One run of each experiment.
+        path: The page's file.
+        failures: Pairs of an experiment that did not end well and the reason; default none.
 
     Returns:
-        All failures: those given, and the runs that could not be read.
+        The failures handed in, then those of runs that could not be read.
     """
     sections, failures = [], list(failures)
     for run in runs:
@@ -68,17 +52,18 @@ def write_page(
 
 
 def _place(section: Section) -> tuple[int, str]:
-    return ORDER.index(section.experiment) if section.experiment in ORDER else len(
-        ORDER
-    ), section.experiment
+    """Return the sort key of a section: its place in the registry; unlisted ones last, by name."""
+    order = [entry.name for entry in EXPERIMENTS]
+    name = section.experiment
+    return order.index(name) if name in order else len(order), name
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Run the command; `arguments` defaults to `sys.argv[1:]`."""
     with exit_codes("report"):
-        config = parse(Config, "report", arguments)
-        runs = RunFolder.newest(config.logdir, config.experiments)
-        path = Path(config.output) if config.output else Path(config.logdir) / REPORT
+        options = parse(Config, "report", arguments)
+        runs = RunFolder.newest(options.logdir, options.experiments)
+        path = Path(options.output) if options.output else Path(options.logdir) / REPORT
         failures = write_page(runs, path)
         print(f"Report: {path}")
         if failures:

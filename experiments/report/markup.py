@@ -1,4 +1,4 @@
-"""HTML as nested function calls: text is escaped on its way in, so that a page cannot be broken by what it tells."""
+"""HTML elements as nested function calls; text is escaped, so that its content cannot break a page."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ VOID = ("br", "hr", "img", "input", "link", "meta")
 
 
 class Markup(str):
-    """Text that is HTML already, and is taken as it stands."""
+    """Text that is HTML already and is not escaped again."""
 
 
 def element(
     name: str, /, *content: str | Iterable[str] | None, **attributes: str | int | bool | None
 ) -> Markup:
-    """An HTML element.
+    """Return an HTML element.
 
     Args:
-        name: its name, e.g. `"p"`.
-        *content: text, which is escaped, other elements, or sequences of both; None is left out.
-        **attributes: its attributes. A trailing underscore is dropped, others become hyphens; True is an attribute
-            without a value, None and False none at all.
+        name: Its name, e.g. `"p"`.
+        *content: Text, which is escaped, other elements, or sequences of both; None is left out.
+        **attributes: Its attributes. A trailing underscore is dropped, other underscores become
+            hyphens. True makes an attribute without a value; None and False leave it out.
 
     Example:
         >>> element("p", "1 < 2, ", element("b", "indeed"), class_="note", hidden=True)
@@ -29,19 +29,19 @@ def element(
         >>> element("img", alt='"a"', src=None)
         '<img alt="&quot;a&quot;">'
     """
-    shown = "".join(
-        f" {key.rstrip('_').replace('_', '-')}"
-        + ("" if value is True else f'="{html.escape(str(value))}"')
-        for key, value in attributes.items()
-        if value is not None and value is not False
-    )
-    return Markup(
-        f"<{name}{shown}>" if name in VOID else f"<{name}{shown}>{join(content)}</{name}>"
-    )
+    start = name + "".join(map(_attribute, attributes, attributes.values()))
+    return Markup(f"<{start}>" if name in VOID else f"<{start}>{join(content)}</{name}>")
+
+
+def _attribute(name: str, value: str | int | bool | None) -> str:
+    if value is None or value is False:
+        return ""
+    key = name.rstrip("_").replace("_", "-")
+    return f" {key}" if value is True else f' {key}="{html.escape(str(value))}"'
 
 
 def join(content: str | Iterable | None) -> Markup:
-    """Elements and text one after the other, text escaped.
+    """Return elements and text one after the other, text escaped.
 
     Example:
         >>> join(["a & b", element("br"), None])

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no network, no other file; for screens, phones and paper."""
+"""The report as one HTML page for screens, phones and paper; it needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from experiments.harness.results import Claim
+from experiments.harness.results import Claim, Verdict
 from experiments.report.markup import Markup, element
-from experiments.report.section import Figure, Section, verdicts
+from experiments.report.section import Figure, Section, all_claims
 
 STYLE = Path(__file__).with_name("report.css")
-# A sign beside the colour: for print in grey, and for readers who do not tell red from green.
+# Sign and CSS class by `Claim.held`. The sign stands beside the colour for print in grey and for
+# readers who cannot tell red from green.
 SIGNS = {True: ("✓", "held"), False: ("✗", "failed"), None: ("?", "open")}
-# CSS pixels a pixel of a figure: its letters are then as large as the page's, however many columns it has.
+# CSS pixels per pixel of a figure: its letters are then as large as the page's, whatever its number
+# of columns.
 SCALE = 0.75
 # Width over height from which on a figure has several panels side by side.
 WIDE = 1.7
@@ -23,11 +25,11 @@ PAPER = "https://arxiv.org/abs/1802.06509"
 
 
 def page(sections: Sequence[Section], failures: Sequence[tuple[str, str]] = ()) -> str:
-    """The page.
+    """Return the page.
 
     Args:
-        sections: one an experiment, in order.
-        failures: (experiment, what happened) of those that did not come to an end.
+        sections: One section an experiment, in the order of the page.
+        failures: Pairs of an experiment that did not end well and the reason; default none.
     """
     body = [
         _header(sections),
@@ -53,12 +55,9 @@ def page(sections: Sequence[Section], failures: Sequence[tuple[str, str]] = ()) 
 
 
 def _header(sections: Sequence[Section]) -> Markup:
-    count = Counter(claim.verdict for _, claim in verdicts(list(sections)))
-    told = [
-        f"{number} {verdict}"
-        for verdict in ("held", "did not hold", "cannot tell")
-        if (number := count[verdict])
-    ]
+    count = Counter(claim.verdict for claim in all_claims(sections))
+    names = [verdict.value for verdict in Verdict]
+    tested = ", ".join(f"{count[name]} {name}" for name in names if count[name])
     warnings = dict.fromkeys(warning for section in sections for warning in section.warnings)
     return element(
         "header",
@@ -68,7 +67,7 @@ def _header(sections: Sequence[Section]) -> Markup:
             "Arora, Cohen and Hazan, ",
             element("a", "On the Optimization of Deep Networks", href=PAPER),
             " (ICML 2018), run again. ",
-            f"{len(sections)} experiments; claims tested: {', '.join(told) or 'none'}.",
+            f"{len(sections)} experiments; claims tested: {tested or 'none'}.",
             class_="lead",
         ),
         [
@@ -113,57 +112,49 @@ def _contents(sections: Iterable[Section]) -> Markup:
 
 
 def _summary(sections: Iterable[Section]) -> Markup:
-    """The claims of all experiments with their verdicts."""
+    """Return the claims of all experiments with their verdicts."""
     parts = []
     for section in sections:
-        if section.outcome.claims:
-            link = element("a", section.experiment, href=f"#{section.experiment}")
-            marks = element(
-                "span", ", ".join(w.partition(":")[0] for w in section.warnings), class_="mark"
-            )
-            parts.append(element("h3", link, " ", marks if section.warnings else None))
-            parts.append(_claims(section.outcome.claims, with_numbers=False))
-    return (
-        element("section", element("h2", "Claims and verdicts"), parts, id="claims")
-        if parts
-        else Markup()
-    )
+        if not section.results.claims:
+            continue
+        link = element("a", section.experiment, href=f"#{section.experiment}")
+        marks = ", ".join(warning.partition(":")[0] for warning in section.warnings)
+        mark = element("span", marks, class_="mark") if marks else None
+        parts.append(element("h3", link, " ", mark))
+        parts.append(_claims(section.results.claims, with_numbers=False))
+    if not parts:
+        return Markup()
+    return element("section", element("h2", "Claims and verdicts"), parts, id="claims")
 
 
 def _section(section: Section) -> Markup:
-    outcome = section.outcome
+    results = section.results
     parts = [
         element("h2", section.experiment),
         element("p", section.question, class_="lead"),
         [element("p", warning, class_="warning") for warning in section.warnings],
-        _about(section.about),
+        _explanation(section.explanation),
         element("pre", element("code", section.command), class_="command"),
         element("p", "Data: ", element("b", section.data)) if section.data else None,
         [_figure(figure) for figure in section.figures],
-        [element("h3", "What it printed"), _scrolling(element("pre", outcome.printed))]
-        if outcome.printed
-        else None,
-        [element("h3", "Claims"), _claims(outcome.claims)] if outcome.claims else None,
+        [element("h3", "Claims"), _claims(results.claims)] if results.claims else None,
         [
             [element("h3", table.title), _table(table.columns, table.rows)]
-            for table in outcome.tables
+            for table in results.tables
             if table.rows
         ],
         element("h3", "Run"),
-        _definitions(section.facts, "facts"),
-        element(
-            "details",
-            element("summary", "All settings"),
-            _definitions(section.settings, "facts settings"),
-        )
-        if section.settings
-        else None,
+        _definitions(section.environment, "facts"),
+        _settings(section.settings),
     ]
     return element("section", parts, id=section.experiment, class_="experiment")
 
 
-def _about(text: str) -> list[Markup]:
-    """The docstring's paragraphs; the indented ones are formulas, but for the command, which is shown anyway."""
+def _explanation(text: str) -> list[Markup]:
+    """Return the docstring's paragraphs.
+
+    Indented ones are formulas; the one with the command is left out, for the command stands below.
+    """
     blocks = [block for block in text.split("\n\n") if block.strip() and "python -m" not in block]
     return [
         element("pre" if block.startswith("    ") else "p", block, class_="about")
@@ -171,14 +162,19 @@ def _about(text: str) -> list[Markup]:
     ]
 
 
+def _settings(settings: Sequence[tuple[str, str]]) -> Markup | None:
+    if not settings:
+        return None
+    entries = _definitions(settings, "facts settings")
+    return element("details", element("summary", "All settings"), entries)
+
+
 def _figure(figure: Figure) -> Markup:
     content = base64.b64encode(figure.path.read_bytes()).decode("ascii")
     width, height = figure.size
     alt = f"Figure: {figure.title}. {figure.note}".strip()
-    source, style = (
-        f"data:image/png;base64,{content}",
-        f"max-width:min(100%, {SCALE * width:.0f}px)",
-    )
+    source = f"data:image/png;base64,{content}"
+    style = f"max-width:min(100%, {SCALE * width:.0f}px)"
     image = element("img", src=source, alt=alt, width=width, height=height, style=style)
     return element(
         "figure",
@@ -188,7 +184,7 @@ def _figure(figure: Figure) -> Markup:
 
 
 def shape_of(figure: Figure) -> str:
-    """`"wide"` for several panels side by side, which a phone shows one at a time; else `"single"`."""
+    """Return `"wide"` for panels side by side, which a phone shows one at a time, or `"single"`."""
     width, height = figure.size
     return "wide" if width > WIDE * height else "single"
 
@@ -197,39 +193,29 @@ def _claims(claims: Iterable[Claim], with_numbers: bool = True) -> Markup:
     items = []
     for claim in claims:
         sign, kind = SIGNS[claim.held]
-        chip = element(
-            "span",
-            element("span", sign, aria_hidden="true"),
-            " ",
-            claim.verdict,
-            class_=f"chip {kind}",
-        )
-        numbers = (
-            element("span", claim.numbers, class_="numbers")
-            if with_numbers and claim.numbers
-            else None
-        )
+        hidden_sign = element("span", sign, aria_hidden="true")
+        chip = element("span", hidden_sign, " ", claim.verdict, class_=f"chip {kind}")
+        numbers = None
+        if with_numbers and claim.numbers:
+            numbers = element("span", claim.numbers, class_="numbers")
         items.append(element("li", chip, element("span", claim.text, numbers, class_="claim")))
     return element("ul", items, class_="claims" if with_numbers else "claims brief")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     head = element("tr", [element("th", column, scope="col") for column in columns])
-    body = [
-        element(
-            "tr", element("th", row[0], scope="row"), [element("td", value) for value in row[1:]]
-        )
-        for row in rows
-    ]
+    body = []
+    for first, *others in rows:
+        cells = [element("td", value) for value in others]
+        body.append(element("tr", element("th", first, scope="row"), cells))
     return _scrolling(element("table", element("thead", head), element("tbody", body)))
 
 
 def _scrolling(content: Markup) -> Markup:
-    """What may be wider than the screen scrolls by itself, also from the keyboard."""
+    """Return content in a box of its own that scrolls sideways, also from the keyboard."""
     return element("div", content, class_="scroll", tabindex=0)
 
 
 def _definitions(entries: Iterable[tuple[str, str]], kind: str) -> Markup:
-    return element(
-        "dl", [[element("dt", name), element("dd", value)] for name, value in entries], class_=kind
-    )
+    items = [[element("dt", name), element("dd", value)] for name, value in entries]
+    return element("dl", items, class_=kind)

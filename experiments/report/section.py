@@ -1,10 +1,10 @@
-"""What the report says of one experiment, read from its run folder alone."""
+"""One experiment's section of the report, read from its run folder alone."""
 
 from __future__ import annotations
 
 import ast
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,14 +12,18 @@ from typing import Any
 
 from PIL import Image
 
-from experiments.harness.results import Claim, Outcome, read_outcome, settings_table
+from experiments.harness.registry import module_of, source_of
+from experiments.harness.results import Claim, Results, read_results, settings_table
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder
+
+SYNTHETIC = "SYNTHETIC DATA: a stand-in, not the measurements"
+QUICK = "QUICK RUN: a short look, its numbers mean little"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's file, its title, the note at its foot, and its size in pixels."""
+    """A figure's file, its title, the note at its foot, and its width and height in pixels."""
 
     path: Path
     title: str
@@ -28,10 +32,10 @@ class Figure:
 
     @classmethod
     def read(cls, path: Path) -> Figure:
-        """Reads what `figures.save_figure` wrote into the PNG file.
+        """Return the figure that `figures.save_figure` wrote into a PNG file.
 
         Raises:
-            DataError: if the file is missing or damaged.
+            DataError: If the file is missing or damaged.
         """
         try:
             with Image.open(path) as image:
@@ -44,99 +48,113 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """One experiment's part of the report.
+    """One experiment's section of the report.
 
     Attributes:
-        experiment: its name.
-        question: the first line of its docstring.
-        about: the rest of it.
-        command: how it was run.
-        data: label of the data set; empty where there is none.
-        warnings: what a reader must not overlook, e.g. that the data are synthetic.
-        outcome: table, claims and figures.
-        figures: the figures.
-        facts: when and on what it ran, as (name, value).
-        settings: all of config.json, as (name, value).
+        experiment: Its name.
+        question: The first line of its docstring.
+        explanation: The rest of the docstring.
+        command: The command that made the run.
+        data: Label of the data set; empty for an experiment without one.
+        warnings: What a reader must not overlook, e.g. that the data are synthetic.
+        results: Tables, claims and figures' files.
+        figures: The figures.
+        environment: When and on what it ran, as (name, value).
+        settings: All of config.json, as (name, value).
     """
 
     experiment: str
     question: str
-    about: str
+    explanation: str
     command: str
     data: str
     warnings: list[str]
-    outcome: Outcome
+    results: Results
     figures: list[Figure]
-    facts: list[tuple[str, str]]
+    environment: list[tuple[str, str]]
     settings: list[tuple[str, str]]
 
 
 def section_of(folder: RunFolder) -> Section:
-    """The section of a run.
+    """Return the section about a run.
 
     Raises:
-        DataError: if one of its files is missing or damaged.
+        DataError: If one of its files is missing or damaged.
     """
-    config, outcome = folder.read_config(), read_outcome(folder)
-    experiment, options = folder.path.parent.name, config.get("options", {})
-    data = config.get("data") or {}
-    warnings = ["SYNTHETIC DATA: a stand-in, not the measurements"] if data.get("synthetic") else []
-    warnings += ["QUICK RUN: a short look, its numbers mean little"] if options.get("quick") else []
-    if config.get("status", RunFolder.FINISHED) != RunFolder.FINISHED:
-        warnings.append(f"NOT FINISHED: {config['status']}")
+    record, results = folder.read_config(), read_results(folder)
+    experiment = folder.path.parent.name
+    question, explanation = _docstring(experiment)
     return Section(
-        experiment,
-        *_docstring(experiment),
-        command=command_line(experiment, config),
-        data=data.get("label", ""),
-        warnings=warnings,
-        outcome=outcome,
-        figures=[Figure.read(path) for path in outcome.figures],
-        facts=_facts(folder, config),
-        settings=[tuple(row) for row in settings_table(config).itertuples(index=False)],
+        experiment=experiment,
+        question=question,
+        explanation=explanation,
+        command=command_of(experiment, record),
+        data=(record.get("data") or {}).get("label", ""),
+        warnings=_warnings(record),
+        results=results,
+        figures=[Figure.read(path) for path in results.figures],
+        environment=_environment(folder, record),
+        settings=[tuple(row) for row in settings_table(record).itertuples(index=False)],
     )
 
 
-def command_line(experiment: str, config: Mapping[str, Any]) -> str:
-    """The command that made the run, as one types it."""
-    _, *arguments = config.get("command") or [""]
-    return f"python -m experiments.{experiment} {shlex.join(arguments)}".strip()
+def command_of(experiment: str, record: Mapping[str, Any]) -> str:
+    """Return the command that made a run, as it is typed.
+
+    Args:
+        experiment: The experiment's name.
+        record: The run's config.json.
+    """
+    _, *arguments = record.get("command") or [""]
+    return f"python -m {module_of(experiment)} {shlex.join(arguments)}".strip()
 
 
 def _docstring(experiment: str) -> tuple[str, str]:
-    """The first line of an experiment's docstring and the rest; nothing of one that is not in this checkout."""
-    source = Path(__file__).with_name(f"{experiment}.py")
-    text = (
-        (ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "")
-        if source.is_file()
-        else ""
-    )
-    question, _, about = text.partition("\n")
-    return question, about.strip()
+    """Return the first line of an experiment's docstring, and the rest.
+
+    Both are empty for an experiment that is not in this checkout.
+    """
+    source = source_of(experiment)
+    tree = ast.parse(source.read_text(encoding="utf-8") if source else "")
+    question, _, explanation = (ast.get_docstring(tree) or "").partition("\n")
+    return question, explanation.strip()
 
 
-def _facts(folder: RunFolder, config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """When and on what a run was made."""
+def _warnings(record: Mapping[str, Any]) -> list[str]:
+    warnings = []
+    if (record.get("data") or {}).get("synthetic"):
+        warnings.append(SYNTHETIC)
+    if record.get("options", {}).get("quick"):
+        warnings.append(QUICK)
+    status = record.get("status", RunFolder.FINISHED)
+    if status != RunFolder.FINISHED:
+        warnings.append(f"NOT FINISHED: {status}")
+    return warnings
+
+
+def _environment(folder: RunFolder, record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return when and on what a run was made, as (name, value)."""
     end = datetime.fromtimestamp(folder.modified, timezone.utc)
-    facts = {"run folder": str(folder.path)}
-    if "started" in config:
-        start = datetime.fromisoformat(config["started"])
-        facts["started"] = f"{start:%Y-%m-%d %H:%M} UTC"
-        if config.get("status") == RunFolder.FINISHED:
-            facts["took"] = f"{duration((end - start).total_seconds())}, interruptions included"
+    values = {"run folder": str(folder.path)}
+    if "started" in record:
+        start = datetime.fromisoformat(record["started"])
+        values["started"] = f"{start:%Y-%m-%d %H:%M} UTC"
+        if record.get("status") == RunFolder.FINISHED:
+            seconds = (end - start).total_seconds()
+            values["took"] = f"{duration(seconds)}, interruptions included"
     else:
-        facts["last changed"] = f"{end:%Y-%m-%d %H:%M} UTC"
-    versions = {"Python": config.get("python"), **config.get("versions", {})}
-    facts["versions"] = ", ".join(
+        values["last changed"] = f"{end:%Y-%m-%d %H:%M} UTC"
+    versions = {"Python": record.get("python"), **record.get("versions", {})}
+    values["versions"] = ", ".join(
         f"{name} {version}" for name, version in versions.items() if version
     )
-    facts["commit"] = config.get("commit") or ""
-    facts["machine"] = config.get("machine", "")
-    return [(name, value) for name, value in facts.items() if value]
+    values["commit"] = record.get("commit") or ""
+    values["machine"] = record.get("machine", "")
+    return [(name, value) for name, value in values.items() if value]
 
 
 def duration(seconds: float) -> str:
-    """A time span in its two largest units.
+    """Return a time span in its two largest units.
 
     Example:
         >>> duration(59.6), duration(125), duration(7322)
@@ -148,6 +166,6 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def verdicts(sections: list[Section]) -> list[tuple[Section, Claim]]:
-    """Every claim with its section."""
-    return [(section, claim) for section in sections for claim in section.outcome.claims]
+def all_claims(sections: Iterable[Section]) -> list[Claim]:
+    """Return the claims of all sections."""
+    return [claim for section in sections for claim in section.results.claims]

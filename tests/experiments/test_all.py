@@ -1,23 +1,21 @@
-"""Every experiment in turn: what is skipped, what a failure or a stop signal does, and what the page says of it."""
+"""`experiments.all`: finished runs are skipped; failures and stop signals are shown on the page."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
+import re
 import signal
 import sys
 import threading
 import time
 
 import pytest
-from experiments.minimal_run import write_minimal_run
-from matplotlib.figure import Figure
 
 from experiments import all as every
-from experiments.harness.results import read_outcome
-from experiments.report.command import ORDER
-from overparam_tf import DataError
+from experiments.harness.registry import EXPERIMENTS, Entry
+from experiments.report.command import main as report
+from tests.experiments.loading import load_experiment
 from tests.experiments.refusals import assert_refused
 from tests.experiments.run_folders import make_run
 
@@ -32,21 +30,22 @@ time.sleep(60)
 
 
 @pytest.fixture
-def scripts(tmp_path, monkeypatch):
-    """Stand-ins for the experiments: three that copy a run folder made beforehand; more by {name: command}."""
-    made = {}
+def scripts(tmp_path):
+    """Return the commands of stand-ins for three experiments; each copies a finished run folder."""
+    commands = {}
     for name in ("optimizer_compare", "depth_compare", "plateau"):
         run = make_run(tmp_path / "templates", name, "all").path
-        made[name] = [sys.executable, "-c", COPY, str(run), str(tmp_path / "logs" / name / "all")]
-    monkeypatch.setattr(every, "EXPERIMENTS", tuple(every.Entry(name) for name in made))
-    monkeypatch.setattr(every.Config, "command", lambda self, entry: made[entry.name])
-    return made
+        copy = tmp_path / "logs" / name / "all"
+        commands[name] = [sys.executable, "-c", COPY, str(run), str(copy)]
+    return commands
 
 
-def run(tmp_path, *options):
-    """The exit code and the page."""
+def run(tmp_path, scripts, *options):
+    """Return the exit code and the page."""
+    entries = [Entry(name) for name in scripts]
+    arguments = ["--logdir", str(tmp_path / "logs"), *options]
     try:
-        every.main(["--logdir", str(tmp_path / "logs"), *options])
+        every.main(arguments, entries, lambda _, entry: scripts[entry.name])
         code = 0
     except SystemExit as end:
         code = end.code
@@ -54,35 +53,34 @@ def run(tmp_path, *options):
 
 
 def test_each_runs_once_and_the_page_has_them_all(scripts, tmp_path, capsys):
-    code, page = run(tmp_path)
+    code, page = run(tmp_path, scripts)
     assert code == 0 and all(f'<section id="{name}"' in page for name in scripts)
     for command in scripts.values():
         command[2] = "raise SystemExit(9)"  # none of them runs again
-    assert run(tmp_path)[0] == 0
+    assert run(tmp_path, scripts)[0] == 0
     assert capsys.readouterr().out.count("finished already") == 3
 
 
 def test_a_failure_takes_no_other_down(scripts, tmp_path, capsys):
     scripts["depth_compare"][2] = "raise SystemExit(7)"
-    code, page = run(tmp_path, "--quiet")
+    code, page = run(tmp_path, scripts, "--quiet")
     assert (
         code == 1 and '<section id="plateau"' in page and '<section id="depth_compare"' not in page
     )
     assert "<b>depth_compare</b>: ended with exit code 7" in page
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.startswith("all: depth_compare: ended with exit code 7")
-    assert run(tmp_path, "--only", "plateau")[0] == 0
+    assert run(tmp_path, scripts, "--only", "plateau")[0] == 0
 
 
 @pytest.mark.parametrize(
     "change", [{"status": "interrupted"}, {"options": {"quick": True, "data": "auto"}}]
 )
 def test_only_finished_runs_of_the_same_options_count(change, scripts, tmp_path):
+    plateau = Entry("plateau")
     make_run(tmp_path / "logs", "plateau", "all", **change)
-    assert every.Config(logdir=str(tmp_path / "logs")).finished(entry_of("plateau")) is None
-    assert (
-        every.Config(logdir=str(tmp_path / "templates")).finished(entry_of("plateau")) is not None
-    )
+    assert every.Config(logdir=str(tmp_path / "logs")).finished_run(plateau) is None
+    assert every.Config(logdir=str(tmp_path / "templates")).finished_run(plateau) is not None
 
 
 def test_a_stop_signal_reaches_the_experiment_which_saves(scripts, tmp_path):
@@ -96,13 +94,14 @@ def test_a_stop_signal_reaches_the_experiment_which_saves(scripts, tmp_path):
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    code, page = run(tmp_path)
+    code, page = run(tmp_path, scripts)
     thread.join()
     assert code == 130 and marker.with_suffix(".saved").exists()
     assert "<b>depth_compare</b>: interrupted" in page and '<section id="plateau"' not in page
 
 
 COMMANDS = [
+    ("minimal", "some/folder", "--data some/folder"),
     ("optimizer_compare", "synthetic", "--data synthetic"),
     ("optimizer_compare", "some/folder", "--data some/folder"),
     ("mnist_cnn", "synthetic", "--data synthetic"),
@@ -115,7 +114,7 @@ COMMANDS = [
 
 
 def entry_of(name):
-    (entry,) = [entry for entry in every.EXPERIMENTS if entry.name == name]
+    (entry,) = [entry for entry in EXPERIMENTS if entry.name == name]
     return entry
 
 
@@ -123,21 +122,8 @@ def entry_of(name):
 def test_commands(name, data, options):
     command = every.Config(quick=True, quiet=True, data=data).command(entry_of(name))
     common = "--logdir logs --name all-quick --quick --quiet"
-    assert command == [
-        sys.executable,
-        "-m",
-        f"experiments.{name}",
-        *common.split(),
-        *options.split(),
-    ]
-
-
-def test_minimal_takes_no_options():
-    assert every.Config(quick=True).command(every.MINIMAL) == [
-        sys.executable,
-        "-m",
-        "experiments.minimal",
-    ]
+    module = f"experiments.{'benchmarks.' if name == 'step_cost' else ''}{name}"
+    assert command == [sys.executable, "-m", module, *common.split(), *options.split()]
 
 
 @pytest.mark.parametrize(
@@ -146,49 +132,25 @@ def test_minimal_takes_no_options():
 def test_a_run_on_mnist_counts_whatever_the_gas_sensor_data(data, given, counts, tmp_path):
     make_run(tmp_path, "mnist_cnn", "all", options={"quick": False, "data": given})
     config = every.Config(logdir=str(tmp_path), data=data)
-    assert (config.finished(entry_of("mnist_cnn")) is not None) == counts
+    assert (config.finished_run(entry_of("mnist_cnn")) is not None) == counts
 
 
-def test_the_page_has_the_order_of_the_runs():
-    assert tuple(entry.name for entry in every.EXPERIMENTS) == ORDER
+def test_the_page_has_the_order_of_the_registry(tmp_path):
+    for entry in (*reversed(EXPERIMENTS), Entry("unlisted")):
+        make_run(tmp_path, entry.name)
+    report(["--logdir", str(tmp_path)])
+    page = (tmp_path / "report.html").read_text()
+    names = [entry.name for entry in EXPERIMENTS]
+    assert re.findall(r'<section id="(\w+)"', page) == ["claims", *names, "unlisted"]
 
 
-@pytest.mark.parametrize("entry", every.EXPERIMENTS, ids=lambda entry: entry.name)
-def test_every_entry_is_an_experiment_that_takes_what_it_is_given(entry):
-    module = importlib.import_module(f"experiments.{entry.name}")
-    if entry != every.MINIMAL:
-        options = {field.name for field in dataclasses.fields(module.Config)}
-        assert {"logdir", "name", "quick", "quiet"} <= options and ("data" in options) == (
-            entry.data is not None
-        )
-
-
-PRINTED = """Training on made up (4 x 2): three ways, three learning rates each, 9 steps ...
-Overparameterisation accelerates: 19% closer to the lowest loss than the better of the two.
-Figure: {figure}
-"""
-
-
-def test_minimal_gets_a_run_folder(tmp_path):
-    Figure().savefig(tmp_path / "minimal.png")
-    folder = write_minimal_run(
-        PRINTED.format(figure=tmp_path / "minimal.png"), str(tmp_path), "all"
-    )
-    outcome = read_outcome(folder)
-    assert (
-        outcome.claims[0].held and "19% closer" in outcome.printed and outcome.figures[0].is_file()
-    )
-    assert folder.read_config()["data"] == {"label": "made up (4 x 2)", "synthetic": False}
-    assert every.Config(logdir=str(tmp_path)).finished(every.MINIMAL).path == folder.path
-    with pytest.raises(DataError, match="minimal prints"):
-        write_minimal_run("Killed", str(tmp_path), "all")
-
-
-def test_minimal_is_left_out_where_it_cannot_have_the_data():
-    assert (
-        every.MINIMAL in every.Config().entries()
-        and every.MINIMAL not in every.Config(data="synthetic").entries()
-    )
+@pytest.mark.parametrize("entry", EXPERIMENTS, ids=lambda entry: entry.name)
+def test_every_entry_is_an_experiment_that_takes_the_options_of_its_command(entry):
+    experiment = load_experiment(entry.name)
+    options = {field.name for field in dataclasses.fields(experiment.options_class)}
+    assert experiment.name == entry.name
+    assert {"logdir", "name", "quick", "quiet"} <= options
+    assert ("data" in options) == (entry.data is not None)
 
 
 def test_an_unknown_experiment_is_one_line(tmp_path, capsys):

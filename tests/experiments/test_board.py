@@ -1,4 +1,4 @@
-"""The tree of links, the merged dashboard, and what TensorBoard makes of them."""
+"""The tree of links, the merged dashboard, and TensorBoard's answers from them."""
 
 from __future__ import annotations
 
@@ -64,24 +64,25 @@ def test_one_dashboard_takes_the_place_of_all(logs, tmp_path):
         and len(list((tmp_path / "dashboard").iterdir())) == 1
     )
     assert (tmp_path / "depth_compare" / "run" / "GD" / "lr=0.1").is_dir()
-    hparams, metrics, categories = merge_dashboards([tmp_path / "dashboard"])
-    assert [info.name for info in hparams] == ["depth", "depth_compare", "optimizer_compare"]
-    assert [info.name.tag for info in metrics] == [
+    merged = merge_dashboards([tmp_path / "dashboard"])
+    assert [info.name for info in merged.hparams] == ["depth", "depth_compare", "optimizer_compare"]
+    assert [info.name.tag for info in merged.metrics] == [
         "final_loss",
         "depth_compare_steps",
         "optimizer_compare_steps",
     ]
-    assert [category.title for category in categories] == [
+    assert [category.title for category in merged.categories] == [
         "depth_compare: best rates",
         "optimizer_compare: best rates",
     ]
-    assert all(category.closed for category in categories)
+    assert all(category.closed for category in merged.categories)
 
 
 def test_runs_that_come_later_are_linked_too(logs, tmp_path):
     tree = BoardTree(tmp_path)
     tree.show(Config(logdir=str(logs), experiment=("depth_compare",)).runs())
-    assert not merge_dashboards([tmp_path / "dashboard"])[2][0].closed  # of one experiment alone
+    first, *_ = merge_dashboards([tmp_path / "dashboard"]).categories
+    assert not first.closed  # of one experiment alone
     tree.show(Config(logdir=str(logs)).runs())
     tree.show(Config(logdir=str(logs)).runs())
     assert (tmp_path / "optimizer_compare" / "newer" / "charts").is_dir()

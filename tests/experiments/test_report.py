@@ -16,17 +16,17 @@ from tests.experiments.run_folders import CLAIMS, NASTY, make_run
 
 
 class Page(HTMLParser):
-    """Elements, text and links of a page; fails where a tag is not closed as it was opened."""
+    """Elements, text and links of a page; it fails if a tag is not closed as it was opened."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
-        self.open, self.found, self.text = [], [], ""
+        self.open, self.elements, self.text = [], [], ""
         self.feed(text)
         self.close()
         assert not self.open
 
     def handle_starttag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
+        self.elements.append((tag, dict(attributes)))
         if tag not in VOID:
             self.open.append(tag)
 
@@ -39,7 +39,7 @@ class Page(HTMLParser):
     def all(self, tag, attribute):
         return [
             attributes[attribute]
-            for name, attributes in self.found
+            for name, attributes in self.elements
             if name == tag and attribute in attributes
         ]
 
@@ -57,7 +57,13 @@ def page(tmp_path):
 
 
 def test_nothing_comes_from_elsewhere(page):
-    assert {tag for tag, _ in page.found} & {"script", "link", "iframe", "object", "base"} == set()
+    assert {tag for tag, _ in page.elements} & {
+        "script",
+        "link",
+        "iframe",
+        "object",
+        "base",
+    } == set()
     assert len(page.all("img", "src")) == 2
     assert all(source.startswith("data:image/png;base64,") for source in page.all("img", "src"))
     style = page.text[: page.text.index("}")]
@@ -90,7 +96,7 @@ def test_contents_lead_to_every_section(page):
     assert {link[1:] for link in page.all("a", "href") if link.startswith("#")} == set(ids) - {
         "claims"
     }
-    assert "can depth alone beat optimizers made for acceleration?" in page.text
+    assert "can depth alone beat optimizers that were made for acceleration?" in page.text
     assert "python -m experiments.optimizer_compare --name run" in page.text
 
 

@@ -1,18 +1,18 @@
-"""The paper's experiments, one module per figure: `python -m experiments.NAME`."""
+"""The paper's experiments and those beyond it: `python -m experiments.NAME`."""
 
 import os
 import tempfile
 
-# TensorFlow greets every start with notes on processors and missing GPUs. They would bury progress lines and the
-# one line that an error is to be.
+# TensorFlow prints notes on processors and missing GPUs at every start. They would bury progress
+# lines and the one line of an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _import_tensorflow_quietly() -> None:
-    """Imports TensorFlow; what it says on standard error meanwhile is shown only if that fails.
+    """Import TensorFlow, and show its notes on standard error only if the import fails.
 
-    Some of the notes are written before TensorFlow reads its log level, from C++, so that only holding back the
-    file descriptor helps.
+    Some of the notes are written in C++ before TensorFlow reads its log level, so they are kept
+    back at the file descriptor.
     """
     with tempfile.TemporaryFile() as notes:
         standard_error = os.dup(2)

@@ -2,10 +2,10 @@
 
     python -m experiments.all --quick
 
-Each experiment writes the run `all` (`all-quick`). A finished run is not run again; an interrupted one
-continues from its checkpoints, or starts over if it keeps none. A failure does not keep the other
-experiments from running. LOGDIR/report.html is written after each of them. (`strategy_table` is left
-out: it prints a table and leaves no run folder.)
+Each experiment writes the run `all` (`all-quick`). A finished run is not run again; an interrupted
+one continues from its checkpoints, or starts over if it keeps none. If one fails, the others still
+run. LOGDIR/report.html is written after each of them. (`strategy_table` is left out: it prints a
+table and leaves no run folder.)
 """
 
 from __future__ import annotations

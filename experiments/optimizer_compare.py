@@ -219,7 +219,7 @@ def _pick(losses: dict[str, float | None], names: Sequence[str]) -> dict[str, fl
 
 
 def _crossing(history: History, name: str, other: str) -> Claim:
-    """Return from which step on the best run of `name` stays below that of `other`."""
+    """Return the claim that the best run of `name` passes that of `other`, and at which step."""
     text = f"{name} passes {other}"
     curves = [history.best_curve(variant) for variant in (name, other)]
     if None in curves:

@@ -28,8 +28,8 @@ MOST_TICKED = 500
 # A colour for each variant, whatever its rate: the part of a run's name that follows
 # EXPERIMENT/NAME/ and charts/.
 COLOURS = "^[^/]+/[^/]+/(?:tb/)?(?:charts/)?([^/]+)"
-# The tags of charts are titles with spaces, slashes or hyphens; those of the trials' own scalars are
-# names such as final_loss.
+# The tags of charts are titles with spaces, slashes or hyphens; those of the trials' own scalars
+# are names such as final_loss.
 CHART_TAGS = "^(?!figures/|singular values/)(.*[ /-].*|total|penalty)$"
 
 

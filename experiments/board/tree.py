@@ -1,4 +1,4 @@
-"""A folder of links with which TensorBoard shows the chosen runs, and one dashboard for all of them."""
+"""A folder of links to the event files of chosen runs, and one dashboard for all of them."""
 
 from __future__ import annotations
 

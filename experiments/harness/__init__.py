@@ -1,1 +1,1 @@
-"""What the experiments share: command line, options, sweeps, results, figures."""
+"""The code that the experiments share: command line, options, sweeps, results, figures."""

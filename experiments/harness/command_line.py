@@ -1,4 +1,4 @@
-"""The command line of an experiment: a frozen dataclass of options in, a run folder and figures out."""
+"""The command line of an experiment: from a dataclass of options to a run folder and figures."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ from overparam_tf.runlog import AlreadyFinished, RunFolder, release_locks
 from overparam_tf.stopping import StopSignals
 
 C = TypeVar("C")
-# A default that differs from that of a quick run is told from a value that was given by its type.
+# Stands for "no other default with --quick"; None may be a default itself.
 _SAME = object()
 
 
 @dataclass(frozen=True)
 class _Default:
-    """A default of its own for quick runs; `resolve_defaults` puts one of the two in its place."""
+    """A default that is another one with `--quick`; `resolve_defaults` replaces it by a value.
+
+    Its type tells it from a value that the command line set.
+    """
 
     full: Any
     quick: Any
@@ -41,7 +44,7 @@ def option(default: Any, text: str, *, quick: Any = _SAME) -> Any:
         default: The default.
         text: What `--help` shows.
         quick: The default with `--quick`, where it is another one. The dataclass must then have a
-            field `quick` and call `resolve_defaults` first of all in its `__post_init__`.
+            field `quick` and call `resolve_defaults` at the beginning of its `__post_init__`.
     """
     if quick is not _SAME:
         default = _Default(default, quick)
@@ -49,7 +52,7 @@ def option(default: Any, text: str, *, quick: Any = _SAME) -> Any:
 
 
 def resolve_defaults(options: Any) -> None:
-    """Put numbers in the place of the defaults that depend on the field `quick`.
+    """Replace the defaults that depend on the field `quick` by their values.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def _shown(value: Any) -> str:
 
 
 def _argparse_keywords(kind: Any) -> dict[str, Any]:
-    """Return what `add_argument` is to be given for a field of type `kind`."""
+    """Return the keywords of `add_argument` for a field of type `kind`."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return _argparse_keywords(next(part for part in inner if part is not type(None)))
@@ -135,12 +138,12 @@ def _argparse_keywords(kind: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Experiment(Generic[C]):
-    """An experiment as the command line runs it: `run` trains, `draw` shows what `run` left.
+    """An experiment as the command line runs it: `run` trains, `draw` shows the run folder.
 
     Attributes:
         name: Its name, also that of its folder under the log folder.
-        options_class: Its options, a dataclass on `experiments.harness.options.RunOptions`.
-        run: Trains and returns the run folder; None in a process that only helped another one.
+        options_class: The class of its options, a dataclass based on `options.RunOptions`.
+        run: Trains and returns the run folder; None in a worker that is not the chief.
         draw: Draws figures and prints tables and verdicts, from a run folder alone.
     """
 
@@ -153,8 +156,8 @@ class Experiment(Generic[C]):
         """Run the experiment, or open the run to redraw, then draw.
 
         Bad input, a full disk and the like are one line on standard error and exit code 2, no
-        traceback. After a stop signal whatever was trained is drawn; the exit code is then 130
-        after Ctrl-C and 143 after `kill`.
+        traceback. After a stop signal the part that was trained is drawn; the exit code is then
+        130 after Ctrl-C and 143 after `kill`.
 
         Args:
             arguments: Default `sys.argv[1:]`.
@@ -174,7 +177,7 @@ class Experiment(Generic[C]):
             console.print(f"Run folder: {folder.path}", highlight=False, markup=False)
 
     def _train(self, options: C, console: Console, stop: StopSignals) -> RunFolder | None:
-        """Run, and note in the folder whether the run came to its end."""
+        """Run, and write to the folder whether the run is finished or was interrupted."""
         try:
             folder = self.run(options)
         except AlreadyFinished as finished:
@@ -199,7 +202,7 @@ class Experiment(Generic[C]):
 
 @contextlib.contextmanager
 def exit_codes(name: str) -> Iterator[StopSignals]:
-    """Turn errors and stop signals into what a shell expects of a command.
+    """Open a block in which errors and stop signals end the program as a shell expects it.
 
     An error is one line and exit code 2; a stop signal is exit code 128 + its number.
 

@@ -1,4 +1,4 @@
-"""One look for all figures; each names its data set, and that of a synthetic stand-in is in red."""
+"""The style of all figures; the note at a figure's foot is red if its data are a stand-in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from overparam_tf.runlog import RunFolder
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
 )  # fmt: skip
-# Lines that are no data: floors, targets, a ratio of 1.
+# Reference lines: floors, targets, a ratio of 1.
 GREY = "#888888"
 NOTE_COLOUR, SYNTHETIC_COLOUR = "#555555", "#c00000"
 
@@ -42,7 +42,7 @@ def colour(index: int) -> str:
 def plot_losses(ax: Axes, curve: tuple[np.ndarray, np.ndarray], top: float, **style: Any) -> None:
     """Draw a loss curve as far as it stays below `top`.
 
-    A blow-up by 300 decades would flatten all other curves.
+    A divergence by 300 decades would flatten all other curves.
     """
     steps, losses = curve
     ax.plot(steps, np.where(losses <= top, losses, np.nan), **style)

@@ -1,4 +1,4 @@
-"""Options that the experiments share, and the run folder and data set that they stand for."""
+"""The options that all experiments share, and the run folder and data set that they name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from overparam_tf.runlog import RunFolder, environment, open_run
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where the results go, and how the run is done: options of every experiment."""
+    """Options of every experiment: where its results go, and how it is run."""
 
     logdir: str = option("logs", "results go to LOGDIR/EXPERIMENT/NAME")
     name: str | None = option(None, "name of the run (default: from the settings)")
@@ -33,11 +33,11 @@ class RunOptions:
     def record(
         self, experiment: str, data: Problem | Digits | None = None, **more: Any
     ) -> dict[str, Any]:
-        """Return the content of config.json: what was run, on what, and where.
+        """Return the content of config.json: options, data, versions and machine.
 
         Args:
             experiment: The experiment's name.
-            data: The data set; default None, the experiment has none.
+            data: The data set; default None, for an experiment without data.
             **more: Further entries.
         """
         described = {} if data is None else {"data": data.describe()}
@@ -56,8 +56,8 @@ class RunOptions:
 
         Args:
             record: What `record` returned.
-            default_name: Name of a run that was given none.
-            data: The data set. Its name is part of a made-up name, and a stand-in part of any name.
+            default_name: Beginning of the run's name if `--name` is not set.
+            data: The data set. Its name ends the default name; that of a stand-in ends any name.
         """
         name = self.name
         if data is not None:
@@ -91,7 +91,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class DataOptions(RunOptions):
-    """Which data to train on, and in which precision: options of experiments on a data set."""
+    """Options of experiments on the gas sensor data: the data set, and the precision."""
 
     data: str = option(
         "auto",

@@ -11,12 +11,12 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment by name.
+    """An experiment in the list.
 
     Attributes:
         name: Its name, also that of its folder under the log folder.
-        data: What its `--data` names: gas sensor data, MNIST, or None where it has no such option.
-        group: Whether it is of the paper, goes beyond it, or measures our own speed.
+        data: The data that its `--data` names; None for an experiment without that option.
+        group: Whether it reproduces the paper, goes beyond it, or measures the speed of this code.
     """
 
     name: str

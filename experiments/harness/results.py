@@ -1,4 +1,4 @@
-"""The results of a run: tables, claims with verdicts, figures; on the terminal, on disk, in TensorBoard."""
+"""The results of a run: tables, claims and figures, on the terminal, on disk, in TensorBoard."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESULTS = "report.json"
 
 
 class Verdict(Enum):
-    """What a run says of a claim; the value is the wording in tables."""
+    """A verdict of a run on a claim; the value is the wording in tables."""
 
     HELD = "held"
     DID_NOT_HOLD = "did not hold"
@@ -57,7 +57,7 @@ class Claim:
 
 
 def ordering(text: str, losses: Mapping[str, float | None]) -> Claim:
-    """Return the claim that losses rise in the order given.
+    """Return the claim that losses rise in the order of a mapping.
 
     Args:
         text: The claim.
@@ -74,7 +74,7 @@ def ordering(text: str, losses: Mapping[str, float | None]) -> Claim:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """A table as it is shown: title, heads of the columns, and rows of cells as text."""
+    """A table of text: title, heads of the columns, rows of cells."""
 
     title: str
     columns: list[str]
@@ -82,7 +82,7 @@ class ResultTable:
 
     @classmethod
     def from_frame(cls, title: str, frame: pd.DataFrame) -> ResultTable:
-        """Return a data frame as a table to show."""
+        """Return the table that shows a data frame."""
         rows = [[cell(value) for value in row] for row in frame.itertuples(index=False)]
         return cls(title, [str(column) for column in frame], rows)
 
@@ -95,7 +95,7 @@ class ResultTable:
 
 @dataclass(frozen=True)
 class Results:
-    """A run's results as they are shown.
+    """The results of a run.
 
     Attributes:
         tables: The results.
@@ -115,7 +115,7 @@ def write_results(
     figures: Sequence[Path],
     **remarks: str,
 ) -> None:
-    """Write report.json, and the same into TensorBoard: figures in Images, all else in Text.
+    """Write report.json, and the same into TensorBoard: figures in Images, the rest in Text.
 
     Args:
         folder: The run folder.
@@ -137,7 +137,7 @@ def write_results_file(folder: RunFolder, results: Results) -> None:
     """Write report.json, whole or not at all."""
     content = {
         "tables": [dataclasses.asdict(table) for table in results.tables],
-        # numpy's bool is no bool of JSON's.
+        # json refuses NumPy's bool.
         "claims": [
             {**dataclasses.asdict(claim), "held": None if claim.held is None else bool(claim.held)}
             for claim in results.claims

@@ -26,7 +26,7 @@ class SweepFigures:
     Attributes:
         folder: The run folder; figures go into its `figures/`.
         record: Its config.json.
-        reference: The numbers that the loss is judged by.
+        reference: The numbers to which the losses of the runs are compared.
         history: The runs.
     """
 

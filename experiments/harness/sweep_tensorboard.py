@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a sweep: every run with its hyperparameters, and charts of the variants."""
+"""A sweep in TensorBoard: every run with its hyperparameters, and charts of the variants."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from overparam_tf.sweep import History, Variant
 
 METRICS = {"final_loss": "final loss", "best_loss": "best loss", "excess_loss": "excess loss"}
 HPARAMS = ("variant", "depth", "learning_rate", "loss", "optimizer", "width", "seed", "status")
-# Of a curve for each rate: enough for a chart, a quarter of what the run itself keeps.
+# Points of the curve of a rate: enough for a chart, a quarter of those that the run keeps.
 POINTS_BY_RATE = 250
-# A curve by rate is drawn up to this multiple of the loss of the zero kernel: a divergence would
-# flatten all others.
+# A curve by rate is drawn up to this multiple of the loss of the zero kernel: a divergence beyond
+# it would flatten all others.
 HIGHEST = 2.0
 
 
@@ -27,18 +27,18 @@ def write_trials(
     charts: Mapping[str, Sequence[str]],
     variants: Sequence[Variant],
 ) -> None:
-    """Write a TensorBoard run for each variant, rate and seed, and charts of them in Custom Scalars.
+    """Write a TensorBoard run for each variant, rate and seed, and charts in Custom Scalars.
 
-    The charts: the variants at their `best rates`, their `excess` over the floor, `by depth`,
-    `by rate`, and the distributions of the deep variants' singular values before and after
+    The charts show the variants at their `best rates`, their `excess` over the floor, `by depth`
+    and `by rate`, and the distributions of the deep variants' singular values before and after
     training.
 
     Args:
         folder: The run folder.
         history: The history of the sweeps.
         record: The run's config.json.
-        charts: Title -> names of the variants compared with one another.
-        variants: All that were trained.
+        charts: By title, the names of the variants that are compared with one another.
+        variants: All variants that were trained.
     """
     losses = {entry["label"]: entry for entry in record["losses"]}
     deep = [v for v in variants if v.update == "factors" and v.depth > 1]
@@ -87,7 +87,10 @@ def _best_rates(history: History, charts: Mapping[str, Sequence[str]]) -> Iterat
 def _excess(
     history: History, charts: Mapping[str, Sequence[str]], losses: Mapping[str, Any]
 ) -> Iterator[Line]:
-    """Yield log10 of that loss minus the convex floor: TensorBoard starts with linear axes."""
+    """Yield log10 of the best run's loss minus the convex floor.
+
+    It is the logarithm since TensorBoard's axes are linear at first.
+    """
     for title, names in charts.items():
         for name in names:
             best = history.best(name)
@@ -100,9 +103,9 @@ def _excess(
 
 
 def _by_depth(history: History, charts: Mapping[str, Sequence[str]]) -> Iterator[Line]:
-    """Yield the results of each depth's best rate; the horizontal axis is the depth.
+    """Yield a line over the depths for each optimizer: the result at each depth's best rate.
 
-    There is a line for each optimizer that has several depths and one variant for each of them.
+    An optimizer needs several depths, and one variant for each of them.
     """
     columns = {"excess_loss": "excess loss", "steps_to_target": "steps to target"}
     for title, names in charts.items():
@@ -119,7 +122,7 @@ def _by_depth(history: History, charts: Mapping[str, Sequence[str]]) -> Iterator
 
 
 def _by_rate(history: History, losses: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield, in a chart for each variant, a line for each rate of its first seed."""
+    """Yield a chart for each variant, with a line for each rate at the first seed."""
     for variant in history.variants:
         runs = history.runs[history.runs["variant"] == variant].drop_duplicates("learning_rate")
         if len(runs) < 2:
@@ -136,7 +139,7 @@ def _by_rate(history: History, losses: Mapping[str, Any]) -> Iterator[Line]:
 def _singular_values(
     history: History, variant: Variant, record: dict[str, Any]
 ) -> Iterator[Distribution]:
-    """Yield the singular values of the best run's factors and of their product, before and after."""
+    """Yield the singular values of the best run's factors and product, before and after it."""
     best = history.best(variant.name)
     trained = history.model(variant.name, best["learning_rate"], best["seed"]).layers[0]
     features, outputs = trained.factors[0].shape[0], trained.factors[-1].shape[1]

@@ -1,4 +1,4 @@
-"""A sweep from problem to run folder: losses and targets, the parts of a run, training, tables."""
+"""A sweep from problem to run folder: reference losses, parts of a run, training, tables."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from overparam_tf.sweep import History, Sweep, Variant
 
 # The learning rates that the 2019 team searched.
 RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
-# A run has reached the target when its excess loss over the convex floor is this share of that of
-# the zero kernel.
+# A run has reached the target when this share of the zero kernel's excess loss over the convex
+# floor is left.
 TARGET_EXCESS = 0.1
 
 
 @dataclass(frozen=True)
 class LossReference:
-    """The numbers that a loss on a problem is judged by.
+    """The numbers to which the loss of a run on a problem is compared.
 
     Attributes:
         label: The loss as figures and tables name it, e.g. `"L4, mean(e^4)/4"`.
@@ -74,7 +74,7 @@ class LossReference:
         return {**dataclasses.asdict(self), "target": self.target()}
 
     def target(self, share: float = TARGET_EXCESS) -> float:
-        """Return the loss at which this share of the zero kernel's excess over the floor is left."""
+        """Return the loss at which `share` of the zero kernel's excess over the floor is left."""
         return self.floor + share * (self.at_zero - self.floor)
 
 
@@ -90,9 +90,9 @@ class Part:
     Attributes:
         name: Its name, e.g. `"part 1"`.
         problem: The data it trains on.
-        variants: What it trains.
+        variants: The variants that it trains.
         loss: The loss.
-        reference: The numbers that the loss is judged by.
+        reference: The numbers to which the losses of the runs are compared.
         steps: Number of steps.
     """
 
@@ -116,8 +116,8 @@ def lp_part(problem: Problem, p: int, variants: Sequence[Variant], steps: int) -
 def finer_variants(variants: Sequence[Variant], history: History) -> list[Variant]:
     """Return the variants at ten rates a decade, between the neighbours of each one's best rate.
 
-    Beyond an end of the grid of rates it goes on for half a decade. Rates that were trained already
-    are left out, and variants of which every run diverged.
+    Where the best rate is an end of the grid, the new rates go half a decade beyond it. Rates that
+    were trained already and variants whose runs all diverged are left out.
 
     Args:
         variants: The variants that were trained.
@@ -151,18 +151,18 @@ def run_parts(
     fine: bool = False,
     **more: Any,
 ) -> tuple[RunFolder, History]:
-    """Train part after part, and write config.json, results.csv, curves.npz, weights.npz and TensorBoard.
+    """Train part after part; write config.json, results.csv, curves.npz, weights.npz, TensorBoard.
 
-    Every part keeps checkpoints while it trains; a continued run takes up each where it stood. A
-    stop signal ends the training: the parts up to then are written as they are.
+    Every part keeps checkpoints while it trains, and a continued run goes on from them. After a
+    stop signal the parts that were begun are written as they are.
 
     Args:
         experiment: The experiment's name.
-        default_name: Beginning of the run's name, where it was given none.
+        default_name: Beginning of the run's name if `--name` is not set.
         options: The options.
-        problem: The data set, as config.json is to describe it.
+        problem: The data set that config.json describes.
         parts: The sweeps, all of different variants.
-        chart: Title of TensorBoard's chart of a part's best curves, with `{}` for the part's name.
+        chart: Title of TensorBoard's chart of the best curves; `{}` stands for the part's name.
         fine: Train each part once more with ten rates a decade around each variant's best.
         **more: Further entries of config.json.
 
@@ -191,7 +191,7 @@ def run_parts(
 
 
 def describe_parts(parts: Sequence[Part]) -> dict[str, Any]:
-    """Return the parts for config.json: the names of their variants, and each loss's reference."""
+    """Return the entries of config.json about parts: their variants' names, and the losses."""
     references = {part.reference.label: part.reference.record() for part in parts}
     return {
         "parts": {part.name: [variant.name for variant in part.variants] for part in parts},
@@ -202,7 +202,7 @@ def describe_parts(parts: Sequence[Part]) -> dict[str, Any]:
 def read_run(folder: RunFolder) -> tuple[dict[str, Any], History]:
     """Return the config.json and the history of a run.
 
-    Of an interrupted run, only the parts and losses that were begun are in either.
+    Of an interrupted run, both contain only the parts and losses that were begun.
 
     Raises:
         DataError: If a file is missing or damaged.
@@ -237,7 +237,7 @@ def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> H
 
 
 def best_runs(history: History) -> pd.DataFrame:
-    """Return a row for each variant: its best rate, how its runs ended, and the best run's losses."""
+    """Return a row for each variant: its best rate, that run's losses, how many runs diverged."""
     rows = []
     for variant in history.variants:
         runs = history.runs[history.runs["variant"] == variant]

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: trials in HParams, lines in charts, and the layout of the charts."""
+"""A run in TensorBoard: trials in HParams, lines in charts, distributions, the layout of charts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Trial:
         run: Path of its TensorBoard run, e.g. `"GD, depth 3/lr=0.001, seed=0"`.
         hparams: Its hyperparameters by name.
         outcome: Its metrics by tag; those that are not finite are left out.
-        curve: Steps and losses; default none.
+        curve: Steps and losses; default empty.
         failed: Whether HParams marks it as failed.
     """
 
@@ -37,8 +37,8 @@ class Line:
 
     Attributes:
         name: Its name in the legend.
-        chart: The chart's tag; what stands before the first `/` names its category.
-        curve: The horizontal axis (TensorBoard's `step`, whole numbers), and the values.
+        chart: The chart's tag, `"CATEGORY/TITLE"` or a title alone.
+        curve: Abscissas (TensorBoard's `step`, whole numbers) and values.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Distribution:
-    """How values are distributed at each of a few steps.
+    """The distribution of values at each of a few steps.
 
     Attributes:
         name: The name of its TensorBoard run.
@@ -63,13 +63,13 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Board:
-    """All that one run shows in TensorBoard, but for its report.
+    """The content of one run in TensorBoard, except its report.
 
     Attributes:
-        title: Begins the names of the categories of Custom Scalars: the experiment and its data.
-        metrics: Title by tag of the metrics of HParams.
-        trials: The rows of HParams. The first five hyperparameters are shown at once.
-        lines: The lines of the charts, in the order in which the charts are to stand.
+        title: The experiment and its data; the names of Custom Scalars' categories begin with it.
+        metrics: The metrics of HParams, title by tag.
+        trials: The rows of HParams, which shows their first five hyperparameters at once.
+        lines: The lines of the charts; the charts keep this order.
         distributions: The distributions.
     """
 
@@ -80,7 +80,7 @@ class Board:
     distributions: Sequence[Distribution] = ()
 
     def write(self, folder: RunFolder) -> None:
-        """Write the event files, in place of those of an earlier attempt."""
+        """Write the event files; those of an earlier attempt are removed first."""
         log = TensorBoardLog(folder.tensorboard)
         log.clear()
         if self.trials:

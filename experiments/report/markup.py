@@ -1,4 +1,4 @@
-"""HTML elements as nested function calls; text is escaped, so that its content cannot break a page."""
+"""HTML elements as nested function calls; text is escaped, so that it cannot break a page."""
 
 from __future__ import annotations
 

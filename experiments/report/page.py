@@ -1,4 +1,4 @@
-"""The report as one HTML page for screens, phones and paper; it needs no network and no other file."""
+"""The report as one HTML page for screens, phones and paper, with all figures in it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from experiments.depth_compare import EXPERIMENT, claims_of, speed_up_table
 from overparam_tf import History
 from tests.experiments.refusals import assert_refused
 
-
 main = EXPERIMENT.main
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from overparam_tf.errors import InputError, input_error
 
 T = TypeVar("T")
@@ -111,8 +113,7 @@ def boolean(name: str, value: object) -> bool:
         >>> boolean("use_bias", True)
         True
     """
-    # numpy.bool_ is no subclass of bool. Its name is asked for, so that this module needs no numpy.
-    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+    if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise input_error(f"True or False for {name}", **{name: value})
 
@@ -177,6 +178,55 @@ def file_path(name: str, value: object) -> Path:
         if isinstance(text, str) and "\0" not in text:
             return Path(text)
     raise input_error(f"a path for {name}", **{name: value})
+
+
+def function(name: str, value: object) -> Callable[..., Any]:
+    """Return `value` if it can be called.
+
+    Raises:
+        InputError: If it cannot.
+
+    Example:
+        >>> function("announce", print).__name__
+        'print'
+    """
+    if callable(value):
+        return value
+    raise input_error(f"a function for {name}", **{name: value})
+
+
+def real_matrix(name: str, values: object) -> np.ndarray:
+    """Return `values` as a new float64 matrix of finite numbers, its rows contiguous.
+
+    Args:
+        name: The argument's name, for the message.
+        values: A nested list, an array or a tensor of shape (rows, columns), both at least 1.
+
+    Raises:
+        InputError: If it holds anything but real numbers, has another number of axes or no entry,
+            or if an entry is NaN or infinite.
+
+    Example:
+        >>> real_matrix("x", [[1, 2]]).dtype.name
+        'float64'
+    """
+    try:
+        matrix = np.asarray(values)
+        if matrix.dtype.kind not in "biufOV":  # V: bfloat16, which NumPy has not itself
+            raise ValueError
+        matrix = np.array(matrix, dtype=np.float64, order="C")
+    except (RuntimeError, TypeError, ValueError):
+        raise input_error(f"a matrix of numbers for {name}", **{name: values}) from None
+    if matrix.ndim != 2 or not matrix.size:
+        received = {f"{name}.shape": matrix.shape} if hasattr(values, "shape") else {name: values}
+        raise input_error(f"a matrix of numbers, not empty, for {name}", **received)
+    finite = np.isfinite(matrix)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0].tolist()
+        raise input_error(
+            f"finite numbers for {name}", **{f"{name}[{row}, {column}]": float(matrix[row, column])}
+        )
+    return matrix
 
 
 def list_of(name: str, values: object, check: Callable[[str, object], T]) -> list[T]:

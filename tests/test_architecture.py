@@ -23,7 +23,7 @@ MODULES = {
 # The flow of the design, early to late: a part imports only parts before it.
 ORDER = [
     ("errors", "_version"),
-    ("checks", "atomic_files"),
+    ("checks", "atomic_files", "messages"),
     ("_shapes", "_arrays"),
     ("losses", "initializers", "regularizers"),
     ("dynamics",),

@@ -40,6 +40,7 @@ ACCEPTED = [
     (checks.instance_of, {"kind": (str, int)}, 3, 3),
     (checks.file_path, {}, "logs", pathlib.Path("logs")),
     (checks.file_path, {}, pathlib.Path("logs"), pathlib.Path("logs")),
+    (checks.function, {}, print, print),
     (checks.list_of, {"check": checks.positive_int}, (1, np.int64(2)), [1, 2]),
     (checks.list_of, {"check": checks.real_number}, np.array([1.0, 2.0]), [1.0, 2.0]),
     (checks.resolve, {"get": int, "expected": "digits"}, "12", 12),
@@ -64,6 +65,9 @@ REFUSED = [
     (checks.instance_of, {"kind": (str, int)}, "a str or a int", [None, 3.0]),
     (checks.instance_of, {"kind": str, "expected": "a title"}, "a title", [None, 3]),
     (checks.file_path, {}, "a path", [None, 3, b"logs", "a\0b", ["logs"], NAN, Unreadable()]),
+    (checks.function, {}, "a function", [None, 3, "print", [print], NAN, True]),
+    (checks.real_matrix, {}, "a matrix of numbers", [None, NAN, "3", [3], [], 3j, {}, True]),
+    (checks.real_matrix, {}, "a matrix of numbers", [[[1j]], [["1"]], [[[1.0]]], [[]]]),
     (checks.list_of, {"check": checks.positive_int}, "a list", [None, "12", 3, {1}, NAN, True]),
     (checks.list_of, {"check": checks.positive_int}, "a positive integer", [[None], (1, 0)]),
     (checks.resolve, {"get": int, "expected": "digits"}, "digits", [None, "x", NAN, INFINITE, []]),
@@ -91,6 +95,30 @@ def test_refused_values_are_named_in_one_line(check, options, words, value):
     message = str(caught.value)
     assert message.startswith(f"Expected {words}") and "Received: argument=" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("values", [[[1, 2]], np.ones((1, 2), np.float32), [[True, False]]])
+def test_a_matrix_is_a_new_array_of_float64(values):
+    matrix = checks.real_matrix("x", values)
+    assert matrix.dtype == np.float64 and matrix.shape == (1, 2) and matrix is not values
+    assert matrix.flags.c_contiguous and matrix.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1.0, NAN]], r"Expected finite numbers for x. Received: x\[0, 1\]=nan"),
+        ([[1.0], [-INFINITE]], r"Expected finite numbers for x. Received: x\[1, 0\]=-inf"),
+        (np.ones((2, 1, 1)), r"Received: x.shape=\(2, 1, 1\)"),
+        (np.ones(2), r"Received: x.shape=\(2,\)"),
+        (np.ones((0, 2)), r"Received: x.shape=\(0, 2\)"),
+        ([[1.0], [2.0, 3.0]], "a matrix of numbers for x"),
+        ([[None]], r"x\[0, 0\]=nan"),
+    ],
+)
+def test_a_matrix_of_other_entries_is_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        checks.real_matrix("x", values)
 
 
 def test_long_values_are_cut():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from overparam_tf.atomic_files import TEMPORARY, write_atomically
 from overparam_tf.checkpoints.difference import first_difference
 from overparam_tf.checkpoints.sealed_npz import ABOUT, KINDS, read_sealed, write_sealed
 from overparam_tf.errors import DataError, InputError
+from overparam_tf.messages import print_to_stderr
 
 FORMAT = 1
 
@@ -28,11 +28,6 @@ class Checkpoint:
     step: int
     arrays: dict[str, np.ndarray]
     path: Path
-
-
-def print_to_stderr(line: str) -> None:
-    """The default report."""
-    print(line, file=sys.stderr)
 
 
 class Checkpoints:

@@ -1,13 +1,13 @@
-"""Data to train on: gas sensor data, MNIST, stand-ins for both, generated regression problems, checked downloads."""
+"""Data to train on: measured gas sensor data and MNIST, their stand-ins, generated regressions."""
 
 from overparam_tf.datasets.digits import Digits
 from overparam_tf.datasets.font_digits import synthetic_digits
+from overparam_tf.datasets.gas import load
+from overparam_tf.datasets.gas_stand_in import synthetic_gas
 from overparam_tf.datasets.mnist import load_mnist
 from overparam_tf.datasets.preprocessing import PREPROCESSINGS, preprocess
 from overparam_tf.datasets.problem import Problem
-from overparam_tf.datasets.sources import load
-from overparam_tf.datasets.synthetic import synthetic_gas
-from overparam_tf.datasets.synthetic_regression import measure_regression, synthetic_regression
+from overparam_tf.datasets.regression import measure_regression, synthetic_regression
 
 __all__ = [
     "PREPROCESSINGS",

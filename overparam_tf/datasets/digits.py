@@ -1,4 +1,4 @@
-"""Labelled images of digits, for training and for testing: the value that flows from image files to a network."""
+"""Labelled images of digits for training and for testing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overparam_tf.errors import InputError
+from overparam_tf.checks import boolean, instance_of, whole_number
+from overparam_tf.errors import InputError, input_error
 
 SIDE = 28
 CLASSES = 10
 
 
 class Part(NamedTuple):
-    """Images x, float32 (n, 28, 28, 1) in -0.5 .. 0.5, and labels y, int32 (n,)."""
+    """Images x, float32 (n, 28, 28, 1) from -0.5 to 0.5, and labels y, int32 (n,)."""
 
     x: np.ndarray
     y: np.ndarray
@@ -31,21 +32,23 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Digits:
-    """Grey images of the digits 0 to 9 for training and for testing, with where they come from.
+    """Grey images of the digits 0 to 9 for training and for testing, with their origin.
+
+    All four arrays are stored as read-only copies.
 
     Args:
-        name: short name for folders and tables: "mnist", "mnist-like" (files in its format with other content) or
-            "synthetic-digits".
-        train_x: training images, uint8 of shape (n, 28, 28); all four arrays are stored as read-only copies.
-        train_y: their labels 0 to 9, uint8 of shape (n,).
-        test_x: test images, uint8 of shape (m, 28, 28).
-        test_y: their labels, uint8 of shape (m,).
-        provenance: one line, where the images come from and whom to cite.
-        synthetic: True for generated stand-ins; `label` then says so.
+        name: Short name for folders and tables: "mnist", "mnist-like" (files in its format with
+            other content) or "synthetic-digits".
+        train_x: Training images, uint8 of shape (n, 28, 28).
+        train_y: Their labels 0 to 9, uint8 of shape (n,).
+        test_x: Test images, uint8 of shape (m, 28, 28).
+        test_y: Their labels, uint8 of shape (m,).
+        provenance: The origin of the images and whom to cite, in one line.
+        synthetic: Whether they are a generated stand-in; `label` then says so.
 
     Raises:
-        InputError: an array of another type or shape, no images, images and labels of different number, a label
-            above 9, or an empty name.
+        InputError: If an array is of another type or shape or empty, the numbers of images and
+            labels differ, a label is above 9, or the name is empty.
 
     Example:
         >>> import numpy as np
@@ -67,34 +70,34 @@ class Digits:
     synthetic: bool
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise InputError(f"A set of digits needs a name. Received: name={self.name!r}")
+        if not instance_of("name", self.name, str):
+            raise input_error("a name, not empty, for name", name=self.name)
+        instance_of("provenance", self.provenance, str)
+        boolean("synthetic", self.synthetic)
         for part in ("train", "test"):
             x = _frozen(f"{part}_x", getattr(self, f"{part}_x"), (SIDE, SIDE))
             y = _frozen(f"{part}_y", getattr(self, f"{part}_y"), ())
             if len(x) != len(y):
                 raise InputError(
-                    f"Expected a label for each image of {part}. Received: {len(x)} images, {len(y)} labels"
+                    f"Expected a label for each image of {part}. "
+                    f"Received: {len(x)} images, {len(y)} labels"
                 )
-            if (wrong := np.flatnonzero(y >= CLASSES)).size:
-                raise InputError(
-                    f"The labels {part}_y must be 0 to 9. Received: {y[wrong[0]]} at index {wrong[0]}"
-                )
+            _check_labels(f"{part}_y", y)
             object.__setattr__(self, f"{part}_x", x)
             object.__setattr__(self, f"{part}_y", y)
 
     @property
     def checksum(self) -> str:
-        """SHA-256 (hex) over the shapes and bytes of train_x, train_y, test_x and test_y, in this order."""
+        """Return the SHA-256 (hex) over the shapes and then the bytes of the arrays, in order."""
         arrays = (self.train_x, self.train_y, self.test_x, self.test_y)
         digest = hashlib.sha256(" ".join(str(array.shape) for array in arrays).encode())
         for array in arrays:
-            digest.update(array)
+            digest.update(array.data)
         return digest.hexdigest()
 
     @property
     def label(self) -> str:
-        """What figures and tables show, so that a stand-in is never taken for MNIST."""
+        """Return the title in figures and tables; that of a stand-in says SYNTHETIC."""
         title = self.name.replace("mnist", "MNIST")
         if self.synthetic:
             title = f"SYNTHETIC stand-in {title.removeprefix('synthetic-')}"
@@ -114,28 +117,26 @@ class Digits:
         return f"Digits({self.label})"
 
     def split(self, validation: int = 5000) -> Split:
-        """Scale the pixels and hold out the first training images, as the TensorFlow tutorial of 2018 did.
+        """Scale the pixels and hold out the first training images.
+
+        This is the preparation of the TensorFlow tutorial of 2018,
 
             x = (v - 127.5) / 255     in float32
 
         Args:
-            validation: how many of the training images to hold out, 0 .. n - 1. Default 5000, which leaves 55,000
-                of MNIST's.
+            validation: Number of training images to hold out, 0 to n - 1; default 5000, which
+                leaves 55,000 of MNIST's.
 
         Returns:
             Split(train, validation, test) of parts (x, y): new arrays, rows in order.
 
         Raises:
-            InputError: validation is no integer, negative, or leaves nothing to train on.
+            InputError: If `validation` is no integer, negative, or leaves nothing to train on.
         """
-        n = len(self.train_x)
-        if not isinstance(validation, (int, np.integer)) or not 0 <= validation < n:
-            raise InputError(
-                f"validation must be an integer from 0 to {n - 1}. Received: validation={validation!r}"
-            )
+        count = whole_number("validation", validation, most=len(self.train_x) - 1)
         return Split(
-            _part(self.train_x[validation:], self.train_y[validation:]),
-            _part(self.train_x[:validation], self.train_y[:validation]),
+            _part(self.train_x[count:], self.train_y[count:]),
+            _part(self.train_x[:count], self.train_y[:count]),
             _part(self.test_x, self.test_y),
         )
 
@@ -147,12 +148,25 @@ def _part(images: np.ndarray, labels: np.ndarray) -> Part:
     return Part(x, labels.astype(np.int32))
 
 
-def _frozen(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    expected = f"{name} must be a uint8 array of shape {('n', *shape)}".replace("'", "")
-    if not isinstance(values, np.ndarray) or values.dtype != np.uint8:
-        raise InputError(f"{expected}. Received: {getattr(values, 'dtype', type(values).__name__)}")
+def _frozen(name: str, values: object, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a read-only copy of a uint8 array of shape (n, *shape)."""
+    expected = f"a uint8 array of shape {('n', *shape)} with n >= 1 for {name}".replace("'", "")
+    if not isinstance(values, np.ndarray):
+        raise input_error(expected, **{name: values})
+    if values.dtype != np.uint8:
+        raise InputError(f"Expected {expected}. Received: {name}.dtype={values.dtype}")
     if values.ndim != 1 + len(shape) or values.shape[1:] != shape or not values.size:
-        raise InputError(f"{expected} with n >= 1. Received: {name}.shape={values.shape}")
+        raise input_error(expected, **{f"{name}.shape": values.shape})
     array = np.array(values, order="C")
     array.setflags(write=False)
     return array
+
+
+def _check_labels(name: str, labels: np.ndarray) -> None:
+    wrong = np.flatnonzero(labels >= CLASSES)
+    if wrong.size:
+        first = wrong[0]
+        raise InputError(
+            f"Expected labels from 0 to {CLASSES - 1} for {name}. "
+            f"Received: {labels[first]} at index {first}"
+        )

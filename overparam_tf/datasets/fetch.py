@@ -1,7 +1,7 @@
-"""Bounded downloads, checked zip archives and atomic placement; nothing here knows a data set.
+"""Bounded downloads, checked zip archives and atomic placement, of any data set.
 
-The three steps of a checked download, in order: `download` to a temporary folder, `unzip` beside it,
-`place` under the final name. Whatever fails, the final name never holds a part of the data.
+A checked download takes three steps: `download` to a temporary folder, `unzip` beside it, `place`
+under the final name. Whatever fails, the final name never holds a part of the data.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from overparam_tf.errors import DataError
 
 MAX_BYTES = 64 << 20
 _CHUNK = 1 << 16
-# What zipfile raises on damaged archives (ValueError: names that are no UTF-8).
+# The errors that zipfile raises on damaged archives (ValueError: names that are no UTF-8).
 ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
-_STALL_SECONDS = 10.0  # no connection, or no byte for so long, ends a download
+_STALL_SECONDS = 10.0  # a download ends after this time without a connection or a byte
 
 
 def download(
@@ -37,18 +37,21 @@ def download(
     seconds: float = 60.0,
     schemes: Collection[str] = ("https",),
 ) -> str:
-    """Download url to the file target and return the SHA-256 (hex) of what came.
+    """Download a file and return its SHA-256 (hex).
 
     Args:
-        url: address of the file.
-        target: file to write.
-        max_bytes: larger files are refused, by their announced size and by what really comes.
-        seconds: limit on the whole download, checked between reads; a read waits 10 s at most.
-        schemes: allowed schemes of the address and of every redirect. Tests with a server on
-            this machine allow "http"; nothing else should.
+        url: Address of the file.
+        target: File to write.
+        max_bytes: Larger files are refused, by their announced and by their real size; default 64
+            MiB.
+        seconds: Limit on the whole download, checked between reads; default 60. A read waits 10 s
+            at most.
+        schemes: Allowed schemes of the address and of every redirect; default https alone. Tests
+            with a server on this machine allow "http"; nothing else should.
 
     Raises:
-        DataError: another scheme, no connection, an error status, too large, too slow, or cut short.
+        DataError: If the scheme is another, there is no connection, the server reports an error, or
+            the file is too large, too slow, or cut short.
     """
     _check_scheme(url, schemes)
     request = urllib.request.Request(url, headers={"User-Agent": "overparam_tf"})
@@ -63,9 +66,8 @@ def download(
             announced = reply.length  # None if the server does not say
             if announced is not None and announced > max_bytes:
                 raise DataError(f"{url} has {announced} bytes, more than the allowed {max_bytes}.")
-            while chunk := reply.read1(
-                _CHUNK
-            ):  # read1: at most one wait, so that the deadline is seen
+            # read1 waits at most once, so that the deadline is checked in time.
+            while chunk := reply.read1(_CHUNK):
                 received += len(chunk)
                 if received > max_bytes:
                     raise DataError(f"{url} has more than the allowed {max_bytes} bytes.")
@@ -91,17 +93,19 @@ def download(
 def unzip(
     archive: Path, folder: Path, wanted: Collection[str], *, max_bytes: int = 4 * MAX_BYTES
 ) -> None:
-    """Unpack exactly the wanted files from a zip archive into folder, wherever they lie in the archive.
+    """Unpack exactly the wanted files from a zip archive, from any of its folders.
 
     Args:
-        archive: the zip file.
-        folder: existing folder; gets the files, by their base names, flushed to disk.
-        wanted: base names; every one must be there once. Other members are not unpacked.
-        max_bytes: limit on the unpacked size of all wanted files together, counted while unpacking.
+        archive: The zip file.
+        folder: Existing folder for the files, which are flushed to disk under their base names.
+        wanted: Base names; each must be there once. Other members are not unpacked.
+        max_bytes: Limit on the unpacked size of all wanted files together, counted while unpacking;
+            default 256 MiB.
 
     Raises:
-        DataError: no zip archive, damaged, a member that leaves the folder or is a link, a wanted
-            file missing, twice there, encrypted or neither stored nor deflated, or too large when unpacked.
+        DataError: If the archive is damaged or none, a member leaves the folder or is a link, or a
+            wanted file is missing, there twice, encrypted, neither stored nor deflated, or too
+            large when unpacked.
     """
     try:
         with zipfile.ZipFile(archive) as source:
@@ -121,11 +125,12 @@ def unzip(
 def open_member(source: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     """Open a member that can be read in pieces of bounded size.
 
-    Only stored and deflated ones can: of bzip2 and LZMA, zipfile unpacks every compressed chunk as a whole, and a
-    kilobyte may hold a gigabyte.
+    Only stored and deflated ones can: of bzip2 and LZMA, zipfile unpacks every compressed chunk as
+    a whole, and a kilobyte may hold a gigabyte.
 
     Raises:
-        BadZipFile: packed by another method; and all of ZIP_DAMAGE, as `zipfile.ZipFile.open`.
+        BadZipFile: If it is packed by another method. Like `zipfile.ZipFile.open` it may raise any
+            of ZIP_DAMAGE.
     """
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile(f"{member.filename!r:.100} is neither stored nor deflated")
@@ -136,7 +141,7 @@ def place(folder: Path, target: Path) -> None:
     """Give a finished folder its final name in one step, and flush the renaming to disk.
 
     Raises:
-        DataError: target is there already and not an empty folder, or the renaming is refused.
+        DataError: If `target` exists and is not an empty folder, or the renaming is refused.
     """
     try:
         _flush(folder)
@@ -173,7 +178,8 @@ def _wanted_members(source: zipfile.ZipFile, wanted: Collection[str]) -> dict[st
             if name in members:
                 raise DataError(f"The archive holds {name} twice.")
             members[name] = member
-    if missing := sorted(set(wanted) - set(members)):
+    missing = sorted(set(wanted) - set(members))
+    if missing:
         raise DataError(f"The archive lacks {', '.join(missing)}.")
     return members
 
@@ -188,14 +194,15 @@ def _check_member(member: zipfile.ZipInfo) -> None:
 
 
 def _unpack(source: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, max_bytes: int) -> int:
-    """Write one member to path and return its size; sizes are counted, as announced ones can lie."""
+    """Write one member to a file and return its size, counted, since the announced one can lie."""
     size = 0
     with open_member(source, member) as stream, open(path, "xb") as file:
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
                 raise DataError(
-                    f"The archive unpacks to more than the allowed size, at {member.filename!r:.100}."
+                    "The archive unpacks to more than the allowed size, "
+                    f"at {member.filename!r:.100}."
                 )
             file.write(chunk)
         file.flush()

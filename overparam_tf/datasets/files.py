@@ -1,4 +1,4 @@
-"""Reading a whole file that the user named: whatever is wrong with it is one line."""
+"""Whole files of bounded size; whatever is wrong with one is an error of one line."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from overparam_tf.errors import DataError
 
 
 def read_bounded(path: Path, kind: str, max_bytes: int) -> bytes:
-    """Return the content of a regular file of at most max_bytes.
+    """Return the content of a regular file of at most `max_bytes`.
 
     Args:
-        path: the file.
-        kind: what it should be, with its article, for the message.
-        max_bytes: a larger file is refused unread.
+        path: The file.
+        kind: The kind of file with its article, such as "an idx file", for the message.
+        max_bytes: Largest size in bytes; a larger file is refused unread.
 
     Raises:
-        DataError: no regular file, too large, or not readable.
+        DataError: If the path is no regular file, or the file is too large or cannot be read.
     """
     try:
         if not path.is_file():
-            raise DataError(f"Expected {kind}. Received: {path}, which is no regular file.")
-        if (size := path.stat().st_size) > max_bytes:
-            raise DataError(f"{path} has {size} bytes, {kind} at most {max_bytes}.")
+            raise DataError(f"Expected {kind}. Received: {path}, which is no regular file")
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise DataError(
+                f"Expected {kind} of at most {max_bytes} bytes. Received: {path} of {size} bytes"
+            )
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"Could not read {path}: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""Download of UCI 270 from its publisher, checked against known checksums."""
+"""The download of UCI 270 from its publisher, checked against known checksums."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from overparam_tf.datasets.fetch import download, place, unzip
-from overparam_tf.datasets.gas import batch_files
+from overparam_tf.datasets.gas_files import batch_files
 from overparam_tf.errors import DataError
 
-URL = "https://archive.ics.uci.edu/static/public/270/gas+sensor+array+drift+dataset+at+different+concentrations.zip"
-# As recorded by several unrelated public projects that pin the archive; data/README.md names them.
+URL = (
+    "https://archive.ics.uci.edu/static/public/270/"
+    "gas+sensor+array+drift+dataset+at+different+concentrations.zip"
+)
+# Recorded by several unrelated public projects that pin the archive; data/README.md names them.
 ARCHIVE_SHA256 = "98fe3a30981a222dd4518fbcc3dddd45d5c0ce9b03ef6dc6fe5cf7a04cfbff5e"
-# Of the ethanol lines of each file (see ethanol_sha256); data/README.md says how they were obtained.
+# Of the ethanol lines of each file, see `ethanol_sha256`; data/README.md says where they come from.
 ETHANOL_SHA256 = {
     "batch1.dat": "805e8a6d102ac707c7c5605b73e01344130773c3b6cdb77b91a338b92783316b",
     "batch2.dat": "3dda1bb0fd0158bc880e4efebb1bd79f3386ac61fd60bc61c91094bd1a4fb3ea",
@@ -37,20 +40,21 @@ def download_gas(
     seconds: float = 60.0,
     schemes: Collection[str] = ("https",),
 ) -> None:
-    """Download the ten batch files into the folder target: all of them, checked, or none.
+    """Download the ten batch files into the folder `target`: all of them, checked, or none.
 
-    An archive with the recorded checksum is accepted as it is. Should the publisher pack the same files
-    anew, the ethanol rows decide, and the announced line says that the other five gases went unchecked.
+    An archive with the recorded checksum is accepted as it is. Should the publisher pack the same
+    files again, the ethanol rows decide, and the announced line says that the other five gases went
+    unchecked.
 
     Args:
-        target: folder to make; its parent is made too.
-        announce: called with one line when the files are there.
-        url: address of the archive.
-        seconds: limit on the download.
-        schemes: allowed schemes, see `download`.
+        target: New folder; its parent is made too.
+        announce: Called with one line when the files are there.
+        url: Address of the archive.
+        seconds: Limit on the download in seconds; default 60.
+        schemes: Allowed schemes, see `download`.
 
     Raises:
-        DataError: the download, the archive or its contents are not what was expected; one line that
+        DataError: If the download, the archive or its contents are not what was expected. The line
             names the address and says what to do instead.
     """
     try:
@@ -64,7 +68,7 @@ def download_gas(
             if digest != ARCHIVE_SHA256:
                 check_ethanol(folder)
                 checked = (
-                    f"packed anew, sha256 {digest}: ethanol rows as known, other gases unchecked"
+                    f"packed again, sha256 {digest}: ethanol rows as known, other gases unchecked"
                 )
             _place_once(folder, target)
     except OSError as error:
@@ -77,19 +81,26 @@ def download_gas(
 
 
 def check_ethanol(folder: Path) -> None:
-    """Raise DataError unless every batch file in folder holds the known ethanol rows."""
+    """Check that every batch file in a folder holds the known ethanol rows.
+
+    Raises:
+        DataError: If one does not.
+    """
     for name, expected in ETHANOL_SHA256.items():
-        if (digest := ethanol_sha256(folder / name)) != expected:
+        digest = ethanol_sha256(folder / name)
+        if digest != expected:
             raise DataError(
-                f"Checksum mismatch: expected sha256 {expected} of the ethanol rows of {name}. Received: {digest}."
+                f"Checksum mismatch: Expected sha256 {expected} of the ethanol rows of {name}. "
+                f"Received: {digest}."
             )
 
 
 def ethanol_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's ethanol lines, stripped and sorted.
 
-    The same as `grep '^1;' FILE | sed 's/[[:space:]]*$//' | LC_ALL=C sort | sha256sum`. Sorted, because
-    the published order of the rows of batches 7 and 10 was not known when the checksums were made.
+    It is that of `grep '^1;' FILE | sed 's/[[:space:]]*$//' | LC_ALL=C sort | sha256sum`: sorted,
+    because the published order of the rows of batches 7 and 10 was not known when the checksums
+    were made.
     """
     lines = sorted(
         line.rstrip() for line in path.read_bytes().splitlines() if line.startswith(b"1;")
@@ -101,7 +112,8 @@ def _place_once(folder: Path, target: Path) -> None:
     try:
         place(folder, target)
     except DataError:
-        if not batch_files(target):  # else another process was faster, with files as good as ours
+        # Another process may have been faster, with files as good as these.
+        if not batch_files(target):
             raise
 
 

@@ -1,4 +1,4 @@
-"""Parser of idx files of unsigned bytes, plain or gzipped: the format in which MNIST was published.
+"""Reader of idx files of unsigned bytes, plain or gzipped: the format of the published MNIST.
 
 A file is a header of big-endian numbers and then the values, last index fastest:
 
@@ -20,27 +20,29 @@ import numpy as np
 from overparam_tf.datasets.files import read_bounded
 from overparam_tf.errors import DataError
 
-MAX_BYTES = 256 << 20  # of a file, and of what it unpacks to; the largest published file has 47 MB
+# Of a file, and of what it unpacks to; the largest published file has 47 MB.
+MAX_BYTES = 256 << 20
 _MAGIC = struct.Struct(">HBB")
 _UNSIGNED_BYTE = 8
 _GZIP = b"\x1f\x8b"
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """Read an idx file of unsigned bytes.
+    """Return the values of an idx file of unsigned bytes.
 
-    A gzipped file is known by its content, whatever its name. No more of it is unpacked than its header announces.
+    A gzipped file is known by its content, whatever its name. No more of it is unpacked than its
+    header announces.
 
     Args:
-        path: the file.
-        dimensions: expected number of dimensions, 3 for images, 1 for labels.
+        path: The file.
+        dimensions: Number of dimensions: 3 for images, 1 for labels.
 
     Returns:
         The values, a read-only uint8 array.
 
     Raises:
-        DataError: no regular file, empty or too large, another magic number, truncated, longer than its header
-            announces, or damaged gzip data.
+        DataError: If the file is not regular, empty, too large, truncated or longer than its header
+            announces, if its magic number is another, or if its gzip data are damaged.
 
     Example:
         >>> import tempfile
@@ -51,48 +53,59 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         [7, 2, 1]
     """
     content = read_bounded(path, "an idx file", MAX_BYTES)
-    start = 4 + 4 * dimensions
-    header = _leading(path, content, start)
-    expected = _MAGIC.pack(0, _UNSIGNED_BYTE, dimensions)
-    if header[:4] != expected:
-        kind = f"of an idx file of unsigned bytes in {dimensions} dimension{'s' * (dimensions > 1)}"
-        raise DataError(
-            f"{path}: expected the magic number {expected.hex()} {kind}. Received: {header[:4].hex()}"
-        )
-    if len(header) < start:
-        raise DataError(
-            f"{path} is truncated: expected a header of {start} bytes. Received: {len(header)}"
-        )
-    shape = struct.unpack(f">{dimensions}I", header[4:])
+    shape = _shape(path, content, dimensions)
     size = math.prod(shape)
-    announced = (
-        f"{path}: its header announces {' x '.join(map(str, shape))} = {size} bytes of values"
-    )
+    product = f"{' x '.join(map(str, shape))} = {size} bytes"
     if not 0 < size <= MAX_BYTES:
-        raise DataError(f"{announced}. Allowed: 1 to {MAX_BYTES}")
-    end = start + size
-    values = _leading(path, content, end + 1)
-    if len(values) != end:
         raise DataError(
-            f"{announced}. Received: {'more' if len(values) > end else len(values) - start}"
+            f"Expected 1 to {MAX_BYTES} bytes of values in {path}. "
+            f"Received: a header that announces {product}"
+        )
+    start = _header_size(dimensions)
+    values = _leading(path, content, start + size + 1)  # one more, to see what is too long
+    received = len(values) - start
+    if received != size:
+        raise DataError(
+            f"Expected {product} of values in {path}, as its header announces. "
+            f"Received: {'more' if received > size else received}"
         )
     return np.frombuffer(values, np.uint8, offset=start).reshape(shape)
 
 
 def idx_sha256(array: np.ndarray) -> str:
-    """Return the SHA-256 (hex) of the plain idx file of a uint8 array, which need not come from one."""
-    header = _MAGIC.pack(0, _UNSIGNED_BYTE, array.ndim) + struct.pack(
-        f">{array.ndim}I", *array.shape
-    )
-    digest = hashlib.sha256(header)
-    digest.update(np.ascontiguousarray(array))
+    """Return the SHA-256 (hex) of the plain idx file that a uint8 array would have."""
+    magic = _MAGIC.pack(0, _UNSIGNED_BYTE, array.ndim)
+    digest = hashlib.sha256(magic + struct.pack(f">{array.ndim}I", *array.shape))
+    digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def _leading(path: Path, content: bytes, size: int) -> bytes:
-    """Return the first `size` bytes of a file's content, unpacked if it is gzipped; all of it if there are fewer.
+def _header_size(dimensions: int) -> int:
+    return 4 + 4 * dimensions
 
-    In the latter case the gzip data must be complete, with the right checksum and nothing behind it.
+
+def _shape(path: Path, content: bytes, dimensions: int) -> tuple[int, ...]:
+    """Return the sizes that the header announces."""
+    size = _header_size(dimensions)
+    header = _leading(path, content, size)
+    magic, sizes = header[:4], header[4:]
+    expected = _MAGIC.pack(0, _UNSIGNED_BYTE, dimensions)
+    if magic != expected:
+        kind = f"an idx file of unsigned bytes in {dimensions} dimension{'s' * (dimensions > 1)}"
+        raise DataError(
+            f"Expected the magic number {expected.hex()} of {kind} in {path}. "
+            f"Received: {magic.hex()}"
+        )
+    if len(header) < size:
+        raise DataError(f"Expected a header of {size} bytes in {path}. Received: {len(header)}")
+    return struct.unpack(f">{dimensions}I", sizes)
+
+
+def _leading(path: Path, content: bytes, size: int) -> bytes:
+    """Return the first `size` bytes of a file's content, unpacked if it is gzipped.
+
+    Where the content is shorter all of it is returned; gzip data must then be complete, with the
+    right checksum and nothing behind it.
     """
     if not content.startswith(_GZIP):
         return content[:size]
@@ -100,13 +113,17 @@ def _leading(path: Path, content: bytes, size: int) -> bytes:
     try:
         unpacked = stream.decompress(content, size)
     except zlib.error as error:
-        raise DataError(f"{path}: damaged gzip data: {error}.") from None
+        raise DataError(
+            f"Expected intact gzip data in {path}. Received: damaged gzip data: {error}"
+        ) from None
     if len(unpacked) < size and not stream.eof:
         raise DataError(
-            f"{path}: truncated gzip data: {len(content)} bytes unpack to {len(unpacked)}."
+            f"Expected intact gzip data in {path}. Received: truncated gzip data: "
+            f"{len(content)} bytes unpack to {len(unpacked)}"
         )
     if stream.unused_data:
         raise DataError(
-            f"{path}: expected nothing behind the gzip data. Received: {len(stream.unused_data)} bytes"
+            f"Expected nothing behind the gzip data in {path}. "
+            f"Received: {len(stream.unused_data)} bytes"
         )
     return unpacked

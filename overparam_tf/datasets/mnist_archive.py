@@ -1,4 +1,4 @@
-"""Download of Keras's mnist.npz, checked against known checksums."""
+"""The download of Keras's mnist.npz, checked against known checksums."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from overparam_tf.datasets.mnist_files import NPZ, differences, mnist_files, rea
 from overparam_tf.errors import DataError
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
-# As keras.datasets.mnist has it.
+# Recorded in keras.datasets.mnist.
 NPZ_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 
@@ -23,21 +23,21 @@ def download_mnist(
     seconds: float = 60.0,
     schemes: Collection[str] = ("https",),
 ) -> None:
-    """Download mnist.npz into the folder target: checked, or not at all.
+    """Download mnist.npz into the folder `target`: checked, or not at all.
 
-    A file with the recorded checksum is accepted as it is; one that was packed anew, if its four arrays are those of
-    the published idx files.
+    A file with the recorded checksum is accepted as it is; one that was packed again, if its four
+    arrays are those of the published idx files.
 
     Args:
-        target: folder to make; its parent is made too.
-        announce: called with one line when the file is there.
-        url: address of the file.
-        seconds: limit on the download.
-        schemes: allowed schemes, see `download`.
+        target: New folder; its parent is made too.
+        announce: Called with one line when the file is there.
+        url: Address of the file.
+        seconds: Limit on the download in seconds; default 60.
+        schemes: Allowed schemes, see `download`.
 
     Raises:
-        DataError: the download, the file or its contents are not what was expected; one line that names the address
-            and says what to do instead.
+        DataError: If the download, the file or its contents are not what was expected. The line
+            names the address and says what to do instead.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def download_mnist(
             checked = "checksum as recorded"
             if digest != NPZ_SHA256:
                 _check_content(folder / NPZ, digest)
-                checked = f"packed anew, sha256 {digest}: images and labels as published"
+                checked = f"packed again, sha256 {digest}: images and labels as published"
             _place_once(folder, target)
     except OSError as error:
         raise DataError(
@@ -60,14 +60,18 @@ def download_mnist(
 
 
 def _check_content(file: Path, digest: str) -> None:
-    expected = f"Checksum mismatch: expected sha256 {NPZ_SHA256} of {NPZ}, or the published images and labels in it."
+    expected = (
+        f"Checksum mismatch: Expected sha256 {NPZ_SHA256} of {NPZ}, or the published images and "
+        "labels in it."
+    )
     try:
         arrays = read_mnist([file])
     except DataError:
         raise DataError(
             f"{expected} Received: sha256 {digest}, not in the format of {NPZ}."
         ) from None
-    if different := differences(arrays):
+    different = differences(arrays)
+    if different:
         raise DataError(f"{expected} Received: sha256 {digest}, other {', '.join(different)}.")
 
 
@@ -75,7 +79,8 @@ def _place_once(folder: Path, target: Path) -> None:
     try:
         place(folder, target)
     except DataError:
-        if not mnist_files(target):  # else another process was faster, with a file as good as ours
+        # Another process may have been faster, with a file as good as this.
+        if not mnist_files(target):
             raise
 
 

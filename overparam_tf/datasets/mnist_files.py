@@ -1,4 +1,4 @@
-"""The files of MNIST: the four published idx files or Keras's mnist.npz, and what their content should be."""
+"""The files of MNIST: the four published idx files, or Keras's mnist.npz, and their checksums."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from overparam_tf.datasets.npz import read_npz
 from overparam_tf.errors import DataError
 
 NPZ = "mnist.npz"
-# What each array is called: by its publisher with the number of its dimensions, and in Keras's file.
+# The names of the arrays: the publisher's, with the number of their dimensions, and Keras's.
 IDX_NAMES = {
     "train_x": ("train-images", 3),
     "train_y": ("train-labels", 1),
@@ -21,7 +21,7 @@ IDX_NAMES = {
     "test_y": ("t10k-labels", 1),
 }
 NPZ_NAMES = {"train_x": "x_train", "train_y": "y_train", "test_x": "x_test", "test_y": "y_test"}
-# Of the published idx files, unpacked.
+# Checksums of the published idx files, unpacked.
 SHA256 = {
     "train_x": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train_y": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -31,44 +31,65 @@ SHA256 = {
 
 
 def mnist_files(folder: Path) -> list[Path]:
-    """Return the four idx files of a folder in the order of IDX_NAMES, else its mnist.npz alone, else nothing.
+    """Return the files of MNIST in a folder.
 
-    The idx files may be called `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, with or without `.gz`.
+    An idx file may be called `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, with or
+    without `.gz`.
+
+    Args:
+        folder: The folder; it need not exist.
+
+    Returns:
+        The four idx files in the order of IDX_NAMES, else mnist.npz alone, else an empty list.
 
     Raises:
-        DataError: some of the four are there, but not all, and there is no mnist.npz.
+        DataError: If some of the four are there, but not all, and there is no mnist.npz.
     """
-    found = {array: _first_file(folder, _idx_names(array)) for array in IDX_NAMES}
-    if all(found.values()):
-        return list(found.values())
-    if npz := _first_file(folder, [NPZ]):
+    idx_files, missing = [], []
+    for array in IDX_NAMES:
+        names = _idx_names(array)
+        file = _first_file(folder, names)
+        if file is None:
+            missing.append(names[0])
+        else:
+            idx_files.append(file)
+    if not missing:
+        return idx_files
+    npz = _first_file(folder, [NPZ])
+    if npz is not None:
         return [npz]
-    if any(found.values()):
-        missing = [_idx_names(array)[0] for array, file in found.items() if not file]
+    if idx_files:
         raise DataError(
-            f"Expected the four idx files of MNIST, gzipped or not, in {folder}. Missing: {missing[0]}"
+            f"Expected the four idx files of MNIST, gzipped or not, in {folder}. "
+            f"Missing: {missing[0]}"
         )
     return []
 
 
 def read_mnist(files: Sequence[Path]) -> dict[str, np.ndarray]:
-    """Read what `mnist_files` found: uint8 arrays train_x, train_y, test_x and test_y.
+    """Return the arrays in the files that `mnist_files` found.
+
+    Args:
+        files: The four idx files in the order of IDX_NAMES, or one npz file.
+
+    Returns:
+        The uint8 arrays train_x, train_y, test_x and test_y, by these names.
 
     Raises:
-        DataError: a file is not in its format.
+        DataError: If a file is not in its format.
     """
     if len(files) == 1:
         arrays = read_npz(files[0], NPZ_NAMES.values())
         return {array: arrays[name] for array, name in NPZ_NAMES.items()}
     return {
-        array: read_idx(file, IDX_NAMES[array][1])
-        for array, file in zip(IDX_NAMES, files, strict=True)
+        array: read_idx(file, dimensions)
+        for (array, (_, dimensions)), file in zip(IDX_NAMES.items(), files, strict=True)
     }
 
 
 def differences(arrays: dict[str, np.ndarray]) -> list[str]:
-    """Return which of the four arrays are not those of the published MNIST, none if all are."""
-    return [name for name, known in SHA256.items() if idx_sha256(arrays[name]) != known]
+    """Return the names of the arrays that differ from those of the published MNIST."""
+    return [name for name, sha256 in SHA256.items() if idx_sha256(arrays[name]) != sha256]
 
 
 def _idx_names(array: str) -> list[str]:
@@ -77,5 +98,5 @@ def _idx_names(array: str) -> list[str]:
 
 
 def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
-    # os.path, as Path.is_file raises an error where a folder may not be searched
+    # os.path.isfile, as Path.is_file raises an error where a folder may not be searched.
     return next((folder / name for name in names if os.path.isfile(folder / name)), None)

@@ -1,4 +1,4 @@
-"""Reader of npz files of unsigned bytes, such as Keras's mnist.npz: no pickle, and bounded memory."""
+"""Reader of npz files of unsigned bytes, such as Keras's mnist.npz, in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,33 +18,35 @@ from overparam_tf.errors import DataError
 
 MAX_BYTES = 256 << 20  # of a file, and of an array
 _MAGIC = b"\x93NUMPY\x01\x00"  # two bytes with the length of the header follow
-# As NumPy writes it. L: how Python 2 wrote some integers.
+# A header as NumPy writes it. Python 2 wrote some integers with an L.
 _HEADER = re.compile(
-    rb"\{'descr': '\|u1', 'fortran_order': False, 'shape': \((\d{1,10}L?(?:, \d{1,10}L?){0,7}),?\), \} *\n?"
+    rb"\{'descr': '\|u1', 'fortran_order': False, "
+    rb"'shape': \((\d{1,10}L?(?:, \d{1,10}L?){0,7}),?\), \} *\n?"
 )
 
 
 def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
-    """Read the named uint8 arrays of an npz file.
+    """Return the named uint8 arrays of an npz file.
 
-    NumPy's own reader allocates whatever a header announces. Here an array that is announced larger than 256 MiB
-    is refused, and no more is unpacked than was announced.
+    NumPy's own reader allocates whatever a header announces. Here an array that is announced larger
+    than 256 MiB is refused, and no more is unpacked than was announced.
 
     Args:
-        path: the file.
-        names: the arrays to read; others are ignored.
+        path: The file.
+        names: Names of the arrays; others are ignored.
 
     Returns:
         The arrays by name, read-only.
 
     Raises:
-        DataError: no regular file, no zip archive or a damaged one, an array that is missing, of another type than
-            uint8 (pickled objects among them), not in C order, empty or too large, or not as long as announced.
+        DataError: If the file is not regular, no zip archive or a damaged one, or if an array is
+            missing, of another type than uint8 (pickled objects among them), not in C order, empty,
+            too large, or not as long as announced.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = Path(folder, "some.npz")
+        ...     file = Path(folder, "labels.npz")
         ...     np.savez_compressed(file, labels=np.array([7, 2, 1], np.uint8))
         ...     read_npz(file, ["labels"])["labels"].tolist()
         [7, 2, 1]
@@ -53,11 +55,15 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as source:
             members = {member.filename.removesuffix(".npy"): member for member in source.infolist()}
-            if missing := [name for name in names if name not in members]:
+            missing = [name for name in names if name not in members]
+            if missing:
                 raise DataError(
-                    f"{path}: expected the arrays {', '.join(names)}. Missing: {', '.join(missing)}"
+                    f"Expected the arrays {', '.join(names)} in {path}. "
+                    f"Missing: {', '.join(missing)}"
                 )
-            return {name: _read_member(source, members[name], f"{path}, {name}") for name in names}
+            return {
+                name: _read_member(source, members[name], f"{name} of {path}") for name in names
+            }
     except DataError:
         raise
     except ZIP_DAMAGE as error:
@@ -68,14 +74,18 @@ def _read_member(source: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -
     with open_member(source, member) as stream:
         shape = _read_header(stream, where)
         size = math.prod(shape)
-        announced = (
-            f"{where}: its header announces {' x '.join(map(str, shape))} = {size} bytes of values"
-        )
+        product = f"{' x '.join(map(str, shape))} = {size} bytes"
         if not 0 < size <= MAX_BYTES:
-            raise DataError(f"{announced}. Allowed: 1 to {MAX_BYTES}")
+            raise DataError(
+                f"Expected 1 to {MAX_BYTES} bytes of values for {where}. "
+                f"Received: a header that announces {product}"
+            )
         values = stream.read(size + 1)
     if len(values) != size:
-        raise DataError(f"{announced}. Received: {'more' if len(values) > size else len(values)}")
+        raise DataError(
+            f"Expected {product} of values for {where}, as its header announces. "
+            f"Received: {'more' if len(values) > size else len(values)}"
+        )
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 
@@ -84,11 +94,14 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[int, ...]:
     magic, length = stream.read(len(_MAGIC)), stream.read(2)
     if magic != _MAGIC:
         raise DataError(
-            f"{where}: expected an array in NumPy's format 1.0, {_MAGIC.hex()}. Received: {magic.hex()}"
+            f"Expected an array in NumPy's format 1.0, {_MAGIC.hex()}, for {where}. "
+            f"Received: {magic.hex()}"
         )
     header = stream.read(int.from_bytes(length, "little"))
-    if not (match := _HEADER.fullmatch(header)):
+    match = _HEADER.fullmatch(header)
+    if not match:
         raise DataError(
-            f"{where}: expected an array of uint8 in C order. Received the header {header[:90]}"
+            f"Expected an array of uint8 in C order for {where}. "
+            f"Received: the header {header[:90]!r}"
         )
     return tuple(int(size.rstrip(b"L")) for size in match[1].split(b", "))

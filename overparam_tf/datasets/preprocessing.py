@@ -1,10 +1,10 @@
-"""Column-wise scaling of features and targets: zscore, minmax or none."""
+"""Column-wise scaling of features and targets: z-scores, a range from 0 to 1, or none."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from overparam_tf.errors import InputError
+from overparam_tf.checks import one_of, real_matrix
 
 PREPROCESSINGS = ("zscore", "minmax", "none")
 
@@ -19,15 +19,16 @@ def preprocess(x: np.ndarray, y: np.ndarray, how: str = "zscore") -> tuple[np.nd
     A constant column carries no information to scale: zscore and minmax turn it into zeros.
 
     Args:
-        x: features, shape (n, d).
-        y: targets, shape (n, k).
+        x: Features, shape (n, d).
+        y: Targets, shape (n, k).
         how: "zscore" (default), "minmax" or "none".
 
     Returns:
         New float64 arrays of the same shapes.
 
     Raises:
-        InputError: how is none of the three, or x or y has no rows or is not 2-D.
+        InputError: If `how` is none of the three, or x or y is no matrix of finite numbers or is
+            empty.
 
     Example:
         >>> import numpy as np
@@ -35,32 +36,20 @@ def preprocess(x: np.ndarray, y: np.ndarray, how: str = "zscore") -> tuple[np.nd
         >>> x.tolist(), y.tolist()
         ([[-1.0, 0.0], [1.0, 0.0]], [[-1.0], [1.0]])
     """
-    check_preprocessing(how)
-    return _scale(np.asarray(x, np.float64), "x", how), _scale(np.asarray(y, np.float64), "y", how)
+    one_of("how", how, PREPROCESSINGS)
+    return _scaled(real_matrix("x", x), how), _scaled(real_matrix("y", y), how)
 
 
-def check_preprocessing(how: str) -> None:
-    """Raise InputError unless how names a preprocessing."""
-    if how not in PREPROCESSINGS:
-        raise InputError(
-            f"preprocessing must be one of {', '.join(PREPROCESSINGS)}. Received: {how!r}"
-        )
-
-
-def _scale(values: np.ndarray, name: str, how: str) -> np.ndarray:
-    if values.ndim != 2 or not values.size:
-        raise InputError(
-            f"{name} must be a non-empty 2-D array. Received: {name}.shape={values.shape}"
-        )
+def _scaled(values: np.ndarray, how: str) -> np.ndarray:
     if how == "none":
-        return values.copy()
+        return values
     low, high = values.min(axis=0), values.max(axis=0)
-    # Compared exactly, not by std == 0: the rounded mean of a constant column may differ from its value.
+    # Compared exactly, not by std == 0: the rounded mean of a constant column may differ from it.
     constant = low == high
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # overflow leaves inf or nan, which Problem refuses
-        shift, scale = (
-            (low, high - low) if how == "minmax" else (values.mean(axis=0), values.std(axis=0))
-        )
+    # Overflow leaves infinity or NaN, which Problem refuses.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if how == "minmax":
+            shift, scale = low, high - low
+        else:
+            shift, scale = values.mean(axis=0), values.std(axis=0)
         return (values - np.where(constant, low, shift)) / np.where(constant, 1.0, scale)

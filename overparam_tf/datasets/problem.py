@@ -1,4 +1,4 @@
-"""One regression problem, ready to train on: the value that flows from the data files to the sweep."""
+"""One regression problem, ready to train on."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from typing import Any
 
 import numpy as np
 
-from overparam_tf.datasets.preprocessing import check_preprocessing
-from overparam_tf.errors import InputError
+from overparam_tf.checks import boolean, instance_of, one_of, real_matrix
+from overparam_tf.datasets.preprocessing import PREPROCESSINGS
+from overparam_tf.errors import input_error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """Features x and targets y of a regression problem, with where they come from.
+    """Features x and targets y of a regression problem, with their origin.
 
     Args:
-        name: short name for folders and tables, such as "gas-ethanol".
-        x: features, shape (n, d); stored as a read-only float64 copy.
-        y: targets, shape (n, k); stored as a read-only float64 copy.
-        provenance: one line, where the numbers come from and whom to cite.
-        preprocessing: what was done to the columns: "zscore", "minmax" or "none".
-        synthetic: True for generated stand-ins; `label` then says so.
+        name: Short name for folders and tables, such as "gas-ethanol".
+        x: Features, shape (n, d); stored as a read-only float64 copy.
+        y: Targets, shape (n, k); stored as a read-only float64 copy.
+        provenance: The origin of the numbers and whom to cite, in one line.
+        preprocessing: The scaling of the columns: "zscore", "minmax" or "none".
+        synthetic: Whether the numbers are a generated stand-in; `label` then says so.
 
     Raises:
-        InputError: x or y is not a non-empty 2-D array of finite numbers, their rows differ in number,
-            the name is empty, or the preprocessing is unknown.
+        InputError: If x or y is no matrix of finite numbers or is empty, their rows differ in
+            number, the name is empty, or the preprocessing is unknown.
 
     Example:
         >>> import numpy as np
-        >>> problem = Problem("toy", np.eye(2), np.ones((2, 1)), "written by hand", "none", synthetic=False)
+        >>> x, y = np.eye(2), np.ones((2, 1))
+        >>> problem = Problem("toy", x, y, "written by hand", "none", synthetic=False)
         >>> problem
         Problem(toy (2 x 2, none))
         >>> problem.x.flags.writeable
@@ -45,34 +47,39 @@ class Problem:
     synthetic: bool
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise InputError(f"A problem needs a name. Received: name={self.name!r}")
-        check_preprocessing(self.preprocessing)
+        if not instance_of("name", self.name, str):
+            raise input_error("a name, not empty, for name", name=self.name)
+        instance_of("provenance", self.provenance, str)
+        one_of("preprocessing", self.preprocessing, PREPROCESSINGS)
+        boolean("synthetic", self.synthetic)
         for field in ("x", "y"):
-            object.__setattr__(self, field, _frozen(field, getattr(self, field)))
+            matrix = real_matrix(field, getattr(self, field))
+            matrix.setflags(write=False)
+            object.__setattr__(self, field, matrix)
         if len(self.x) != len(self.y):
-            raise InputError(
-                f"x and y must have the same number of rows. Received: x.shape={self.x.shape}, y.shape={self.y.shape}"
+            raise input_error(
+                "the same number of rows in x and y",
+                **{"x.shape": self.x.shape, "y.shape": self.y.shape},
             )
 
     @property
     def rows(self) -> int:
-        """Number of examples, n."""
+        """Return the number of examples, n."""
         return self.x.shape[0]
 
     @property
     def features(self) -> int:
-        """Number of input columns, d."""
+        """Return the number of input columns, d."""
         return self.x.shape[1]
 
     @property
     def outputs(self) -> int:
-        """Number of target columns, k."""
+        """Return the number of target columns, k."""
         return self.y.shape[1]
 
     @property
     def checksum(self) -> str:
-        """SHA-256 (hex) over the shapes and the little-endian float64 bytes of x and y, rows in order."""
+        """Return the SHA-256 (hex) over the shapes and little-endian float64 bytes of x and y."""
         digest = hashlib.sha256(f"{self.x.shape} {self.y.shape}".encode())
         for values in (self.x, self.y):
             digest.update(values.astype("<f8").tobytes())
@@ -80,7 +87,7 @@ class Problem:
 
     @property
     def label(self) -> str:
-        """What figures and tables show, so that a stand-in is never taken for measured data."""
+        """Return the title in figures and tables; that of a stand-in says SYNTHETIC."""
         stand_in = "SYNTHETIC stand-in " if self.synthetic else ""
         return f"{stand_in}{self.name} ({self.rows} x {self.features}, {self.preprocessing})"
 
@@ -101,29 +108,32 @@ class Problem:
         return f"Problem({self.label})"
 
     def compressed(self) -> Problem:
-        r"""Replace the n rows by m = d + k rows with the same mean squared error, exactly.
+        r"""Return a problem of m = d + k rows with the same mean squared error, exactly.
 
-        With the QR factorisation `[X y] = Q R` (R of shape (m, m), Q^T Q = I), any kernel K (d, k) has
+        With the QR factorisation `[X y] = Q R` (R of shape (m, m), Q^T Q = I), any kernel K (d, k)
+        has
 
             [X y] [K; -I] = Q (R [K; -I]),   so   ||X K - y||^2 = ||R [K; -I]||^2.
 
-        The rows of `sqrt(m/n) R` are the new x (first d columns) and y (last k): the mean of e^2 over
-        m rows then equals the mean over n rows, and so does its gradient in K.
+        The rows of `sqrt(m/n) R` are the new x (first d columns) and y (last k): the mean of e^2
+        over m rows then equals the mean over n rows, and so does its gradient in K.
 
-        Holds for p = 2 only, and only for models without a bias: a bias adds the same number to every
-        row, and the new rows are mixtures of the old ones. (For z-scored columns the optimal bias is 0.)
+        This holds for p = 2 only, and only for models without a bias: a bias adds the same number
+        to every row, and the new rows are mixtures of the old ones. (For z-scored columns the
+        optimal bias is 0.)
 
         Returns:
-            A Problem named NAME-compressed; this same problem when it has no more than d + k rows.
+            A Problem named NAME-compressed; this same problem if it has no more than d + k rows.
 
         Example:
             >>> import numpy as np
             >>> rng = np.random.default_rng(0)
-            >>> x, y, kernel = (rng.standard_normal(shape) for shape in ((50, 3), (50, 1), (3, 1)))
+            >>> x, y = rng.standard_normal((50, 3)), rng.standard_normal((50, 1))
             >>> problem = Problem("toy", x, y, "random", "none", synthetic=True)
             >>> small = problem.compressed()
             >>> small.x.shape
             (4, 3)
+            >>> kernel = np.ones((3, 1))
             >>> mse = [np.mean((p.x @ kernel - p.y) ** 2) for p in (problem, small)]
             >>> bool(np.isclose(*mse, rtol=1e-12))
             True
@@ -135,24 +145,3 @@ class Problem:
         return replace(
             self, name=f"{self.name}-compressed", x=r[:, : self.features], y=r[:, self.features :]
         )
-
-
-def _frozen(name: str, values: np.ndarray) -> np.ndarray:
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        raise InputError(
-            f"{name} must be an array of numbers. Received: {type(values).__name__}"
-        ) from None
-    if array.ndim != 2 or not array.size:
-        raise InputError(
-            f"{name} must be a non-empty 2-D array. Received: {name}.shape={array.shape}"
-        )
-    finite = np.isfinite(array)
-    if not finite.all():
-        row, column = np.argwhere(~finite)[0]
-        raise InputError(
-            f"{name} must be finite. Received: {array[row, column]} in row {row}, column {column}"
-        )
-    array.setflags(write=False)
-    return array

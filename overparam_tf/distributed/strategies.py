@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from overparam_tf.errors import InputError
+from overparam_tf.messages import print_to_stderr
 
 KINDS = ("auto", "cpu", "gpu", "mirrored", "multiworker")
 
 
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def get_strategy(
-    kind: str = "auto", report: Callable[[str], None] = _to_stderr
+    kind: str = "auto", report: Callable[[str], None] = print_to_stderr
 ) -> tf.distribute.Strategy:
     """Return the strategy for the devices at hand, and say in one line which they are.
 

@@ -1,5 +1,7 @@
 """A web server on this machine that serves files, redirects, and misbehaves on request."""
 
+from __future__ import annotations
+
 import os
 import threading
 import time
@@ -10,7 +12,7 @@ import pytest
 
 
 class Site:
-    """What the server answers: path -> bytes, or a function of the request handler."""
+    """The answers of the server, by path: bytes, or a function of the request handler."""
 
     def __init__(self, url):
         self.url, self.pages = url, {}
@@ -101,7 +103,10 @@ def site(monkeypatch):
 
 @pytest.fixture
 def real_data():
-    """Folder of the real batch files; skipped without the variable, an error if it names no data."""
+    """Return the folder of the real batch files.
+
+    Skip the test where the variable is not set, fail where its folder holds no data.
+    """
     named = os.environ.get("OVERPARAM_TF_DATA")
     if not named:
         pytest.skip("OVERPARAM_TF_DATA is not set")

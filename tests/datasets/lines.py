@@ -20,7 +20,11 @@ def write_batch(folder: Path, number=1, lines=None, end="\n"):
 
 
 def write_batches(folder: Path, rows=3, seed=0):
-    """Write ten small files, one row of every gas and `rows` of ethanol each; return ethanol's x and y."""
+    """Write ten small files, each with `rows` rows of ethanol and one of every other gas.
+
+    Returns:
+        Ethanol's x and y.
+    """
     rng = np.random.default_rng(seed)
     x = np.round(rng.standard_normal((10 * rows, 128)) * 100, 6)
     y = np.round(rng.uniform(1, 600, 10 * rows), 6)

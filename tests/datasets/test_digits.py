@@ -52,25 +52,29 @@ IMAGES, LABELS = small_arrays()["train_x"], small_arrays()["train_y"]
         ),
         (
             {"train_x": IMAGES[:, :27]},
-            r"train_x must be .* shape \(n, 28, 28\) .* train_x.shape=\(20, 27, 28\)",
+            r"a uint8 array of shape \(n, 28, 28\) .* for train_x. "
+            r"Received: train_x.shape=\(20, 27, 28\)",
         ),
         ({"train_x": IMAGES[..., None]}, r"Received: train_x.shape=\(20, 28, 28, 1\)"),
         (
             {"train_y": LABELS[:, None]},
-            r"train_y must be a uint8 array of shape \(n,\).* train_y.shape=\(20, 1\)",
+            r"a uint8 array of shape \(n,\) .* for train_y. Received: train_y.shape=\(20, 1\)",
         ),
         ({"test_y": np.array(7, np.uint8)}, r"Received: test_y.shape=\(\)"),
         (
             {"test_x": IMAGES[:0], "test_y": LABELS[:0]},
-            r"with n >= 1. Received: test_x.shape=\(0, 28, 28\)",
+            r"with n >= 1 for test_x. Received: test_x.shape=\(0, 28, 28\)",
         ),
-        ({"train_x": IMAGES / 255}, r"train_x must be a uint8 array .* Received: float64"),
-        ({"train_y": LABELS.tolist()}, r"train_y must be a uint8 array .* Received: list"),
+        (
+            {"train_x": IMAGES / 255},
+            r"a uint8 array .* for train_x. Received: train_x.dtype=float64",
+        ),
+        ({"train_y": LABELS.tolist()}, r"a uint8 array .* for train_y. Received: train_y=\[\d"),
         (
             {"train_y": np.arange(20, dtype=np.uint8)},
-            r"labels train_y must be 0 to 9. Received: 10 at index 10",
+            r"Expected labels from 0 to 9 for train_y. Received: 10 at index 10",
         ),
-        ({"name": ""}, r"A set of digits needs a name"),
+        ({"name": ""}, r"Expected a name, not empty, for name. Received: name=''"),
     ],
 )
 def test_bad_input_is_one_clear_line(changes, message):
@@ -105,7 +109,7 @@ def test_split_holds_out_the_first_images_and_scales():
 @pytest.mark.parametrize("validation", [-1, 20, 2.0, None])
 def test_a_bad_split_is_refused(validation):
     with pytest.raises(
-        InputError, match=f"integer from 0 to 19. Received: validation={validation}"
+        InputError, match=f"integer from 0 to 19 for validation. Received: validation={validation}"
     ):
         digits().split(validation)
 

@@ -75,7 +75,7 @@ def test_only_https_is_downloaded_by_default(tmp_path, url):
 
 
 def test_an_https_download_is_not_redirected_to_http():
-    """No https server here, so the redirect handler is asked directly."""
+    """There is no https server here, so that the redirect handler is asked directly."""
     handler = _CheckedRedirects(("https",))
     with pytest.raises(DataError, match="Only https addresses"):
         handler.redirect_request(None, io.BytesIO(), 302, "Found", {}, "http://127.0.0.1/data.zip")
@@ -163,7 +163,7 @@ def test_unzip_refuses_what_is_no_good_zip(tmp_path, spoil):
 
 
 def test_unzip_takes_no_packing_whose_pieces_have_no_bound(tmp_path):
-    """Zipfile would unpack this kilobyte of bzip2 to 40 MB at once."""
+    """`zipfile` would unpack this kilobyte of bzip2 to 40 MB at once."""
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("a.dat", bytes(40 << 20))
     with pytest.raises(

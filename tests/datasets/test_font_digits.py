@@ -10,7 +10,7 @@ from overparam_tf.errors import DataError, InputError
 
 
 def linear_error(train_x, train_y, test_x, test_y):
-    """Test error of least squares on the pixels and a constant, one column of 0 and 1 for each digit."""
+    """Return the test error of least squares from pixels, and a constant, to a 0 or 1 per digit."""
     x, z = (
         np.hstack([images.reshape(len(images), -1) / 255, np.ones((len(images), 1))])
         for images in (train_x, test_x)
@@ -21,7 +21,7 @@ def linear_error(train_x, train_y, test_x, test_y):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_is_about_as_hard_as_mnist_and_as_bright(seed):
-    """Of MNIST: linear error 0.140, mean 33.3, standard deviation 78.6, share of blank pixels 0.81."""
+    """MNIST: linear error 0.140, mean 33.3, standard deviation 78.6, share of blank pixels 0.81."""
     digits = synthetic_digits(12_000, 2000, seed)
     assert 0.1 < linear_error(*digits) < 0.2
     x = digits[0]
@@ -29,7 +29,7 @@ def test_it_is_about_as_hard_as_mnist_and_as_bright(seed):
 
 
 def test_the_linear_error_of_the_real_digits(mnist):
-    """The figure that the stand-in is compared with."""
+    """The stand-in is compared with this figure."""
     error = linear_error(mnist.train_x, mnist.train_y, mnist.test_x, mnist.test_y)
     assert 0.139 < error < 0.141
 
@@ -60,7 +60,7 @@ def test_sizes_and_balance(train, test):
 @pytest.mark.parametrize("font", ["DejaVuSerif-BoldItalic.ttf", "cmr10.ttf"])
 @pytest.mark.parametrize("digit", "0348")
 def test_inside_of_a_glyph_is_where_agg_fills_it(font, digit):
-    """An independent rasteriser, on the grid of the distance field."""
+    """Agg is an independent rasteriser; it draws on the grid of the distance field."""
     segments = font_digits._outlines(font, digit)
     inside = font_digits._distance_fields()[10 * font_digits.FONTS.index(font) + int(digit)] > 0
     figure = Figure(figsize=(1, 1), dpi=64, facecolor="black")
@@ -71,9 +71,11 @@ def test_inside_of_a_glyph_is_where_agg_fills_it(font, digit):
         ylim=(-1.6 - half_step, 1.6 + half_step),
     )
     axes.axis("off")
-    starts_anew = np.append(True, (segments[1:, 0] != segments[:-1, 1]).any(axis=1))
+    is_new_outline = np.append(True, (segments[1:, 0] != segments[:-1, 1]).any(axis=1))
     codes = [
-        code for new in starts_anew for code in (Path.MOVETO if new else Path.LINETO, Path.LINETO)
+        code
+        for new in is_new_outline
+        for code in (Path.MOVETO if new else Path.LINETO, Path.LINETO)
     ]
     axes.add_patch(PathPatch(Path(segments.reshape(-1, 2), codes), facecolor="white", linewidth=0))
     canvas = FigureCanvasAgg(figure)
@@ -96,10 +98,10 @@ def test_the_distance_to_a_square_with_a_hole():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 10), r"train must be an integer of at least 1. Received: train=0"),
-        ((10, 2.0), r"test must be an integer of at least 1. Received: test=2.0"),
-        ((10, 10, -1), r"seed must be an integer of at least 0. Received: seed=-1"),
-        ((10, 10, None), r"seed must be an integer of at least 0. Received: seed=None"),
+        ((0, 10), r"a positive integer for train. Received: train=0"),
+        ((10, 2.0), r"a positive integer for test. Received: test=2.0"),
+        ((10, 10, -1), r"an integer >= 0 for seed. Received: seed=-1"),
+        ((10, 10, None), r"an integer >= 0 for seed. Received: seed=None"),
     ],
 )
 def test_bad_input(arguments, message):

@@ -1,4 +1,4 @@
-"""Damaged files by the ten thousand: a reader returns what is in the file or raises DataError, in bounded memory."""
+"""Ten thousand damaged files: a reader returns their content or raises DataError."""
 
 import gzip
 import io
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from overparam_tf.datasets.fetch import unzip
-from overparam_tf.datasets.gas import read_gas
+from overparam_tf.datasets.gas_files import read_gas
 from overparam_tf.datasets.idx import read_idx
 from overparam_tf.datasets.npz import read_npz
 from overparam_tf.errors import DataError
@@ -23,7 +23,8 @@ from tests.datasets.lines import line
 CASES = 10_000
 ARRAY = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
 
-# What an edit may put in: extremes of the numbers in a header, and what resembles a number or a separator.
+# Pieces that an edit may insert: extremes of the numbers in a header, and text that resembles a
+# number or a separator.
 BINARY = [
     b"\0",
     b"\xff",
@@ -77,7 +78,7 @@ def edited(content, rng, pieces):
 
 
 def read_idx_file(path):
-    """Read a file of three dimensions; what comes back must be its content and nothing else."""
+    """Read a file of three dimensions; the values must be its content and nothing else."""
     values = read_idx(path, 3)
     content = path.read_bytes()
     assert idx_bytes(values) == (
@@ -110,7 +111,7 @@ def unzip_file(path):
 
 
 def accepted(reader, path, content):
-    """Whether the reader takes this content; if not, it says so in one line."""
+    """Return whether the reader takes this content; if not, its error must be one line."""
     path.unlink(missing_ok=True)  # rewriting a file is a hundred times slower on some file systems
     path.write_bytes(content)
     try:
@@ -154,7 +155,7 @@ def test_an_edited_file_is_read_rightly_or_refused(tmp_path, kind):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 def test_a_packed_edit_is_read_rightly_or_refused(tmp_path, pack):
-    """Behind the right checksum of gzip, too."""
+    """A packed edit has the right checksum of gzip."""
     rng = np.random.default_rng(1999)
     for _ in range(1000):
         accepted(read_idx_file, tmp_path / "file", pack(edited(idx_bytes(ARRAY), rng, BINARY)))
@@ -207,7 +208,10 @@ def test_arbitrary_bytes(tmp_path, kind, content):
 
 
 def peak_memory(reader, path, content):
-    """Most bytes held at once by Python and NumPy, touched or not, while the reader refuses this content."""
+    """Return the most bytes that Python and NumPy hold while a reader refuses this content.
+
+    Bytes count whether they are touched or not.
+    """
     path.write_bytes(content)
     tracemalloc.start()
     try:

@@ -1,166 +1,161 @@
+import ast
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from overparam_tf.datasets.gas import GASES, batch_files, read_gas
-from overparam_tf.errors import DataError
-from tests.datasets.lines import line, write_batch, write_batches
-
-GOOD = line()
-
-
-def test_rows_come_back_in_file_order_of_numbers_not_of_names(tmp_path):
-    x, y = write_batches(tmp_path)
-    read = read_gas(batch_files(tmp_path))
-    np.testing.assert_array_equal(read[0], x)
-    np.testing.assert_array_equal(read[1], y)
+import overparam_tf.datasets
+from overparam_tf.datasets import gas, load
+from overparam_tf.errors import DataError, InputError
+from tests.datasets.lines import write_batch, write_batches
 
 
-@pytest.mark.parametrize(("gas", "number"), GASES.items())
-def test_each_gas_has_its_class(tmp_path, gas, number):
-    path = write_batch(tmp_path, 1, [line(n, ppm=str(100 + n)) for n in range(1, 7)])
-    assert read_gas([path], gas)[1].tolist() == [[100.0 + number]]
+@pytest.fixture(autouse=True)
+def no_variable_and_no_network(request, monkeypatch):
+    def refuse(target, announce):
+        raise DataError("Could not download https://publisher: no network.")
+
+    if "real_data" not in request.fixturenames:
+        monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
+    monkeypatch.setattr(gas, "GAS", replace(gas.GAS, download=refuse))
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_line_ends_do_not_matter(tmp_path, end):
-    path = write_batch(tmp_path, 1, [GOOD, GOOD.rstrip()], end)
-    assert read_gas([path])[0].shape == (2, 128)
+def raw(name, **options):
+    return load(name, preprocessing="none", **options)
 
 
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (GOOD.replace("1;", "", 1), r"Expected CLASS;CONCENTRATION first. Received: '10.000000'"),
-        ("", r"Expected CLASS;CONCENTRATION first. Received: ''"),
-        (
-            GOOD.replace("1;", "one;", 1),
-            r"Expected CLASS;CONCENTRATION first. Received: 'one;10.000000'",
-        ),
-        (line(ppm="nan"), r"the concentration must be finite. Received: nan"),
-        (line(ppm="inf"), r"the concentration must be finite. Received: inf"),
-        (line(0), r"the class must be 1 to 6. Received: 0"),
-        (line(7), r"the class must be 1 to 6. Received: 7"),
-        (line("0" * 999 + "7"), r"the class must be 1 to 6. Received: 0{40}\.\.\."),
-        (line(ppm="9" * 999), r"the concentration must be finite. Received: 9{40}\.\.\."),
-        (line("1.5"), r"the class must be 1 to 6. Received: 1.5"),
-        (GOOD.rsplit(" ", 2)[0], r"Expected 128 features. Received: 127"),
-        (GOOD + "129:1.0", r"Expected 128 features. Received: 129"),
-        ("1;10.0", r"Expected 128 features. Received: 0"),
-        (GOOD.replace(" 5:", " 6:"), r"Expected feature 5 as 5:VALUE. Received: '6:0.625000'"),
-        (GOOD.replace(" 5:", " 5="), r"Expected feature 5 as 5:VALUE. Received: '5=0.625000'"),
-        (GOOD.replace(" 5:", " 5;"), r"Expected feature 5 as 5:VALUE"),
-        (GOOD.replace("5:0.625000", "5:"), r"Expected feature 5 as 5:VALUE. Received: '5:'"),
-        (
-            GOOD.replace("5:0.625000", "5:1.2.3"),
-            r"Expected feature 5 as 5:VALUE. Received: '5:1.2.3'",
-        ),
-        (
-            GOOD.replace("5:0.625000", "5:0x1p3"),
-            r"Expected feature 5 as 5:VALUE. Received: '5:0x1p3'",
-        ),
-        (
-            GOOD.replace("5:0.625000", "5:nan"),
-            r"the value of feature 5 must be finite. Received: 'nan'",
-        ),
-        (
-            GOOD.replace("5:0.625000", "5:-inf"),
-            r"the value of feature 5 must be finite. Received: '-inf'",
-        ),
-        (
-            GOOD.replace("5:0.625000", "5:1e999"),
-            r"the value of feature 5 must be finite. Received: '1e999'",
-        ),
-        (GOOD.replace(" ", "\t"), r"Expected `CLASS;CONCENTRATION 1:v ... 128:v`"),
-        (GOOD.replace("5:0.625000", "5:1_0"), r"Expected `CLASS;CONCENTRATION 1:v ... 128:v`"),
-        (GOOD.replace("1;", "1; ", 1), r"Expected CLASS;CONCENTRATION first. Received: '[14];'"),
-        (GOOD + "9" * 20_000, r"Expected at most 16384 bytes. Received: 2\d{4} bytes"),
-        (GOOD.replace("5:0", "5:é"), r"Expected plain text. Received: byte 0xc3"),
-        (GOOD.replace("5:0", "5:\0"), r"Expected plain text. Received: byte 0x00"),
-    ],
-)
-@pytest.mark.parametrize("gas", [1, 4], ids=["own", "other-gas"])
-def test_a_bad_line_is_named_with_file_and_number(tmp_path, bad, message, gas):
-    bad = bad.replace("1;", f"{gas};", 1) if bad.startswith("1;") else bad
-    path = write_batch(tmp_path, 3, [GOOD, bad, GOOD])
-    with pytest.raises(DataError, match=rf"batch3.dat, line 2: {message}") as caught:
-        read_gas([path])
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+@pytest.mark.parametrize("inside", ["", "gas_sensor"])
+@pytest.mark.parametrize("way", ["path", "variable", "data_dir"])
+def test_every_place_is_found_with_and_without_the_subfolder(tmp_path, monkeypatch, way, inside):
+    x, y = write_batches(tmp_path / inside)
+    if way == "variable":
+        monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path))
+    place = {"data_dir": tmp_path} if way == "data_dir" else {"data_dir": tmp_path / "none"}
+    problem = raw(tmp_path if way == "path" else "auto", **place)
+    np.testing.assert_array_equal(problem.x, x)
+    np.testing.assert_array_equal(problem.y, y)
+    assert (problem.name, problem.synthetic) == ("gas-ethanol", False)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", r"batch1.dat is empty"),
-        (b"\n \n", r"batch1.dat is empty"),
-        (b"\x89PNG\r\n\x1a\n\0\0", r"batch1.dat, line 1: expected plain text. Received: byte 0x89"),
-        ("1;10".encode("utf-16"), r"line 1: expected plain text. Received: byte 0xff"),
-        ("\ufeff1;10".encode(), r"line 1: expected plain text. Received: byte 0xef"),
-        (line(2).encode(), r"No rows of ethanol in .*batch1.dat: the gases there are ethylene"),
-    ],
-)
-def test_a_bad_file_is_named(tmp_path, content, message):
-    path = tmp_path / "batch1.dat"
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        read_gas([path])
+def test_the_order_is_path_then_variable_then_data_folder(tmp_path, monkeypatch):
+    values = {
+        place: write_batches(tmp_path / place, seed=seed)[0] for seed, place in enumerate("abc")
+    }
+    monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path / "b"))
+    assert (raw(tmp_path / "a", data_dir=tmp_path / "c").x == values["a"]).all()
+    assert (raw("gas", data_dir=tmp_path / "c").x == values["b"]).all()
+    monkeypatch.setenv("OVERPARAM_TF_DATA", "")
+    assert (raw("gas", data_dir=tmp_path / "c").x == values["c"]).all()
 
 
-def test_a_file_of_short_lines_is_refused_at_the_first(tmp_path):
-    """A table with a row for each of its 40 million lines would take 80 GB."""
-    (tmp_path / "batch1.dat").write_bytes(b"\n" * 40_000_000 + b"1")
-    with pytest.raises(DataError, match=r"batch1.dat, line 1: expected CLASS;CONCENTRATION first"):
-        read_gas([tmp_path / "batch1.dat"])
+def test_one_file_is_enough_and_the_rest_is_noted(tmp_path):
+    notes = []
+    problem = raw(str(write_batch(tmp_path, 2)), announce=notes.append)
+    assert problem.rows == 1 and "batch2.dat: UCI 270" in problem.provenance
+    assert len(notes) == 1 and "batch1.dat, batch3.dat" in notes[0]
 
 
-def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr("overparam_tf.datasets.gas._MAX_FILE_BYTES", 1000)
-    with pytest.raises(DataError, match="bytes, a batch file at most 1000"):
-        read_gas([write_batch(tmp_path)])
+def test_a_complete_folder_is_loaded_without_a_word(tmp_path):
+    notes = []
+    write_batches(tmp_path)
+    raw(tmp_path, announce=notes.append)
+    assert notes == []
 
 
-@pytest.mark.parametrize(
-    "make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "folder"]
-)
-def test_what_is_no_file_is_refused(tmp_path, make):
-    make(tmp_path / "batch1.dat")
-    with pytest.raises(DataError, match="no regular file"):
-        read_gas([tmp_path / "batch1.dat"])
+def test_auto_falls_back_to_the_stand_in_with_one_loud_line(tmp_path, capsys):
+    problem = load(data_dir=tmp_path)
+    assert problem.label == "SYNTHETIC stand-in synthetic-gas (2565 x 128, zscore)"
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1
+    assert "WARNING" in printed.err and "SYNTHETIC" in printed.err and "no network" in printed.err
 
 
-def test_an_unknown_gas_is_refused(tmp_path):
+def test_auto_without_download_says_where_to_put_the_files(tmp_path):
+    notes = []
+    assert load(data_dir=tmp_path, download=False, announce=notes.append).synthetic
+    assert len(notes) == 1 and str(tmp_path / "gas_sensor") in notes[0]
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_gas_is_real_data_or_an_error(tmp_path, download):
+    with pytest.raises(DataError, match="no network" if download else "no download was asked for"):
+        load("gas", data_dir=tmp_path, download=download)
+
+
+@pytest.mark.parametrize("name", ["auto", "gas"])
+def test_a_variable_that_names_no_data_is_an_error_even_for_auto(tmp_path, monkeypatch, name):
+    write_batches(tmp_path / "data")
+    monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(
-        DataError, match=r"gas must be one of ethanol, .*toluene. Received: 'radon'"
+        DataError, match=r"Expected OVERPARAM_TF_DATA to name a folder .* Received: .*nowhere"
     ):
-        read_gas([write_batch(tmp_path)], "radon")
+        load(name, data_dir=tmp_path / "data")
 
 
-def test_only_batch_files_are_taken(tmp_path):
-    for name in (
-        "batch2.dat",
-        "batch10.dat",
-        "batch02.dat",
-        "batch1.dat.bak",
-        "abatch1.dat",
-        "batch1.txt",
+def test_bad_files_are_an_error_even_for_auto(tmp_path):
+    write_batch(tmp_path, 1, ["1;nonsense"])
+    with pytest.raises(
+        DataError, match=r"Expected CLASS;CONCENTRATION first in .*batch1.dat, line 1"
     ):
-        (tmp_path / name).write_text("")
-    assert [path.name for path in batch_files(tmp_path)] == ["batch2.dat", "batch10.dat"]
+        load("auto", data_dir=tmp_path)
 
 
-def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):
-    def refuse(folder):
-        raise PermissionError(13, "Permission denied")
+@pytest.mark.parametrize(
+    ("name", "options", "error", "message"),
+    [
+        ("nowhere", {}, DataError, "Expected auto, gas, synthetic, or .* nowhere, which does not"),
+        (".", {}, DataError, r"Expected auto, .* a folder with batch1.dat, .* Received: \.$"),
+        (
+            "notes.txt",
+            {},
+            DataError,
+            "Expected auto, .* a folder with batch1.dat, .* Received: notes.txt$",
+        ),
+        ("auto", {"gas": "radon"}, DataError, "one of .* for gas. Received: gas='radon'"),
+        ("synthetic", {"gas": "radon"}, DataError, "one of .* for gas. Received: gas='radon'"),
+        (
+            "auto",
+            {"preprocessing": "raw"},
+            InputError,
+            "one of .* for preprocessing. Received: preprocessing='raw'",
+        ),
+        ("synthetic", {"seed": -1}, InputError, "Expected an integer >= 0 for seed"),
+    ],
+)
+def test_bad_input_is_one_clear_line(tmp_path, monkeypatch, name, options, error, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(error, match=message) as caught:
+        load(name, **options)
+    assert "\n" not in str(caught.value)
 
-    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
-    with pytest.raises(DataError, match=r"Could not read .*: Permission denied"):
-        batch_files(tmp_path)
+
+def test_the_seed_reaches_the_stand_in_and_its_provenance():
+    assert load("synthetic", seed=3).checksum != load("synthetic").checksum
+    assert "seed 3" in load("synthetic", seed=3).provenance
 
 
-def test_the_real_ethanol_rows_have_the_published_statistics(real_data):
-    x, y = read_gas(batch_files(real_data))
-    assert x.shape == (2565, 128)
-    np.testing.assert_allclose(
-        [y.mean(), y.std(ddof=1)], [114.95029239766082, 86.63749164182786], rtol=1e-14
-    )
-    counts = [len(read_gas([path])[0]) for path in batch_files(real_data)]
-    assert counts == [90, 164, 365, 64, 28, 514, 649, 30, 61, 600]
+def test_real_data_has_the_known_conditioning_and_starting_loss(real_data):
+    problem = load("gas")
+    assert problem.label == "gas-ethanol (2565 x 128, zscore)"
+    np.testing.assert_allclose(np.linalg.cond(problem.x) ** 2, 5.038e9, rtol=1e-3)
+    np.testing.assert_allclose(np.mean(problem.y**4) / 4, 1.3925, rtol=1e-4)
+
+
+def test_the_package_needs_numpy_the_standard_library_and_fonts_only():
+    package = Path(overparam_tf.datasets.__file__).parent
+    # What it needs of the library, besides itself.
+    shared = ("errors", "checks", "messages")
+    ours = ("overparam_tf.datasets", *(f"overparam_tf.{name}" for name in shared))
+    allowed = sys.stdlib_module_names | {"numpy", "__future__"}
+    for file in [*package.glob("*.py"), *(package.parent / f"{name}.py" for name in shared)]:
+        fonts = {"matplotlib"} if file.name == "font_digits.py" else set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.split(".")[0] in allowed | fonts or name.startswith(ours), (
+                    f"{file.name} imports {name}"
+                )

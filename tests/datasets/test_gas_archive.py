@@ -1,9 +1,10 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from overparam_tf.datasets import gas_archive, load
+from overparam_tf.datasets import gas, gas_archive, load
 from overparam_tf.datasets.gas_archive import download_gas, ethanol_sha256
 from overparam_tf.errors import DataError
 from tests.datasets.lines import line, write_batch, write_batches, write_zip
@@ -11,7 +12,7 @@ from tests.datasets.lines import line, write_batch, write_batches, write_zip
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Ten small files that count as the published ones, and their archive."""
+    """Return ten small files that count as the published ones, and their archive."""
     folder = tmp_path / "published"
     write_batches(folder)
     archive = write_zip(tmp_path / "good.zip", folder)
@@ -121,7 +122,7 @@ def test_load_downloads_into_the_data_folder(site, published, tmp_path, monkeypa
     monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
     url = site.serve(published[1].read_bytes())
     fetch_here = lambda target, announce: download_gas(target, announce, url=url, schemes=("http",))  # noqa: E731
-    monkeypatch.setattr("overparam_tf.datasets.sources.download_gas", fetch_here)
+    monkeypatch.setattr(gas, "GAS", replace(gas.GAS, download=fetch_here))
     problem = load(
         "gas", data_dir=tmp_path / "data", preprocessing="none", announce=lambda line: None
     )

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from overparam_tf.datasets import load_mnist, mnist_files, synthetic_digits
+from overparam_tf.datasets import load_mnist, mnist, mnist_files, synthetic_digits
 from overparam_tf.datasets.mnist_files import NPZ_NAMES, read_mnist
 from overparam_tf.errors import DataError, InputError
 from tests.datasets.digit_files import idx_bytes, small_arrays, write_idx, write_npz
@@ -22,10 +24,8 @@ def no_variable_no_network_and_few_digits(monkeypatch):
         raise DataError("Could not download https://publisher: no network.")
 
     monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
-    monkeypatch.setattr("overparam_tf.datasets.mnist.download_mnist", refuse)
-    monkeypatch.setattr(
-        "overparam_tf.datasets.mnist.synthetic_digits", lambda seed: synthetic_digits(20, 10, seed)
-    )
+    monkeypatch.setattr(mnist, "MNIST", replace(mnist.MNIST, download=refuse))
+    monkeypatch.setattr(mnist, "synthetic_digits", lambda seed: synthetic_digits(20, 10, seed))
 
 
 def quiet(name="auto", **options):
@@ -129,7 +129,8 @@ def test_a_variable_that_names_no_data_is_an_error_even_for_auto(tmp_path, monke
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("OVERPARAM_TF_DATA", str(tmp_path / "empty"))
     with pytest.raises(
-        DataError, match=r"OVERPARAM_TF_DATA must name a folder .* Received: .*empty. Correct it"
+        DataError,
+        match=r"Expected OVERPARAM_TF_DATA to name a folder .* Received: .*empty. Correct it",
     ):
         load_mnist(name, data_dir=tmp_path / "data")
 
@@ -150,11 +151,11 @@ LABELS = small_arrays()["train_y"]
         ),
         (
             rewrite("train-images-idx3-ubyte", idx_bytes(LABELS)),
-            r"train-images-idx3-ubyte: expected the magic number",
+            r"Expected the magic number .* in .*train-images-idx3-ubyte",
         ),
         (
             rewrite("train-labels-idx1-ubyte", b"PK"),
-            r"train-labels-idx1-ubyte: expected the magic number",
+            r"Expected the magic number .* in .*train-labels-idx1-ubyte",
         ),
         (
             rewrite("train-labels-idx1-ubyte", idx_bytes(LABELS[:7])),
@@ -162,11 +163,11 @@ LABELS = small_arrays()["train_y"]
         ),
         (
             rewrite("train-labels-idx1-ubyte", idx_bytes(LABELS + 10)),
-            r"files in .*: The labels train_y must be 0 to 9",
+            r"files in .*: Expected labels from 0 to 9 for train_y",
         ),
         (
             rewrite("train-images-idx3-ubyte", idx_bytes(np.zeros((20, 28, 27), np.uint8))),
-            r"files in .*: train_x must be .* Received: train_x.shape=\(20, 28, 27\)",
+            r"files in .*: .* for train_x. Received: train_x.shape=\(20, 28, 27\)",
         ),
     ],
 )
@@ -184,7 +185,7 @@ def test_an_npz_file_without_one_array_is_named(tmp_path):
     del arrays["test_x"]
     write_npz(tmp_path, arrays)
     with pytest.raises(
-        DataError, match=r"mnist.npz: expected the arrays x_train, .* Missing: x_test"
+        DataError, match=r"Expected the arrays x_train, .* in .*mnist.npz. Missing: x_test"
     ):
         load_mnist(tmp_path)
 
@@ -212,7 +213,7 @@ def test_an_npz_file_without_one_array_is_named(tmp_path):
             "synthetic",
             {"seed": -1},
             InputError,
-            "seed must be an integer of at least 0. Received: seed=-1",
+            "Expected an integer >= 0 for seed. Received: seed=-1",
         ),
     ],
     ids=range(7),

@@ -1,9 +1,10 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from overparam_tf.datasets import load_mnist, mnist_archive, mnist_files
+from overparam_tf.datasets import load_mnist, mnist, mnist_archive, mnist_files
 from overparam_tf.datasets.mnist_archive import download_mnist
 from overparam_tf.errors import DataError
 from tests.datasets.digit_files import KEYS, small_arrays, write_idx, write_npz
@@ -11,7 +12,7 @@ from tests.datasets.digit_files import KEYS, small_arrays, write_idx, write_npz
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """A small mnist.npz that counts as Keras's one."""
+    """Return a small mnist.npz that counts as Keras's one."""
     arrays = write_npz(tmp_path / "published", small_arrays())
     content = (tmp_path / "published" / "mnist.npz").read_bytes()
     monkeypatch.setattr(mnist_archive, "NPZ_SHA256", hashlib.sha256(content).hexdigest())
@@ -104,7 +105,7 @@ def test_a_data_folder_that_is_a_file_is_an_error(site, published, tmp_path):
 def test_load_mnist_downloads_into_the_data_folder(site, published, tmp_path, monkeypatch):
     monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
     fetch_here = lambda target, announce: fetch(site, published, target, announce)  # noqa: E731
-    monkeypatch.setattr("overparam_tf.datasets.mnist.download_mnist", fetch_here)
+    monkeypatch.setattr(mnist, "MNIST", replace(mnist.MNIST, download=fetch_here))
     digits = load_mnist("mnist", data_dir=tmp_path / "data", announce=lambda line: None)
     again = load_mnist("mnist", data_dir=tmp_path / "data", download=False)
     assert digits.name == "mnist" and digits.checksum == again.checksum

@@ -36,31 +36,40 @@ def test_integers_of_python_2_are_read(tmp_path):
     np.testing.assert_array_equal(read_npz(pack(tmp_path / "a.npz", content), ["x"])["x"], VALUES)
 
 
+def for_x(message):
+    """Return the pattern of a message about the array x of a.npz."""
+    expected, _, received = message.partition(". Received")
+    return rf"^{expected}.* for x of .*a.npz.*\. Received{received}"
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [
         (
             VALUES.astype(np.int64),
-            r"a.npz, x: expected an array of uint8 in C order. Received the header .*<i8",
+            r"Expected an array of uint8 in C order. Received: the header .*<i8",
         ),
         (
             np.array([{"a": 1}], object),
-            r"Expected an array of uint8 in C order. Received the header .*\|O",
+            r"Expected an array of uint8 in C order. Received: the header .*\|O",
         ),
         (
             np.asfortranarray(VALUES),
-            r"Expected an array of uint8 in C order. Received the header .*True",
+            r"Expected an array of uint8 in C order. Received: the header .*True",
         ),
         (
             np.array(7, np.uint8),
-            r"Expected an array of uint8 in C order. Received the header .*'shape': \(\)",
+            r"Expected an array of uint8 in C order. Received: the header .*'shape': \(\)",
         ),
-        (VALUES[:0], r"announces 0 x 3 x 4 = 0 bytes of values. Allowed: 1 to"),
+        (
+            VALUES[:0],
+            r"Expected 1 to \d+ bytes of values. Received: .* announces 0 x 3 x 4 = 0 bytes",
+        ),
     ],
 )
 def test_other_arrays_are_refused(tmp_path, array, message):
     np.savez(tmp_path / "a.npz", x=array)
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(DataError, match=for_x(message)) as caught:
         read_npz(tmp_path / "a.npz", ["x"])
     assert "\n" not in str(caught.value)
 
@@ -69,31 +78,34 @@ def test_other_arrays_are_refused(tmp_path, array, message):
     ("content", "message"),
     [
         (b"", r"Expected an array in NumPy's format 1.0, 934e554d50590100. Received: $"),
-        (npy(VALUES)[:4], r"Received: 934e554d$"),
+        (npy(VALUES)[:4], r"Expected an array in NumPy's format 1.0. Received: 934e554d$"),
         (npy(VALUES)[:40], r"Expected an array of uint8 in C order"),
-        (npy(VALUES)[:6] + b"\2" + npy(VALUES)[7:], r"Received: 934e554d50590200"),
+        (
+            npy(VALUES)[:6] + b"\2" + npy(VALUES)[7:],
+            r"Expected an array in NumPy's format 1.0. Received: 934e554d50590200",
+        ),
         (
             npy(VALUES)[:8] + b"\xff\xff" + npy(VALUES)[10:],
             r"Expected an array of uint8 in C order",
         ),
         (
             npy(VALUES)[:-1],
-            r"a.npz, x: its header announces 2 x 3 x 4 = 24 bytes of values. Received: 23",
+            r"Expected 2 x 3 x 4 = 24 bytes of values. Received: 23",
         ),
         (
             npy(VALUES) + b"\0",
-            r"its header announces 2 x 3 x 4 = 24 bytes of values. Received: more",
+            r"Expected 2 x 3 x 4 = 24 bytes of values. Received: more",
         ),
         (npy(VALUES).replace(b"(2, 3, 4)", b"(-2, -3, 4)"), r"Expected an array of uint8"),
         (
             npy(VALUES).replace(b"(2, 3, 4)", b"(9999999999,)"),
-            r"9999999999 bytes of values. Allowed",
+            r"Expected 1 to \d+ bytes of values. Received: .* 9999999999 bytes",
         ),
         (npy(VALUES).replace(b"(2, 3, 4)", b"(" * 500), r"Expected an array of uint8"),
     ],
 )
 def test_a_damaged_array_is_named(tmp_path, content, message):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=for_x(message)):
         read_npz(pack(tmp_path / "a.npz", content), ["x"])
 
 
@@ -108,7 +120,7 @@ def test_a_damaged_array_is_named(tmp_path, content, message):
         (lambda path: path.write_bytes(path.read_bytes()[:-5]), r"is no npz file or a damaged one"),
         (
             lambda path: pack(path, npy(VALUES), name="z.npy"),
-            r"a.npz: expected the arrays x. Missing: x",
+            r"Expected the arrays x in .*a.npz. Missing: x",
         ),
         (
             lambda path: pack(path, npy(VALUES), zipfile.ZIP_BZIP2),
@@ -129,5 +141,7 @@ def test_a_bad_archive_is_named(tmp_path, spoil, message):
 
 def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):
     monkeypatch.setattr(npz, "MAX_BYTES", 39)
-    with pytest.raises(DataError, match=r"a.npz has \d+ bytes, an npz file at most 39"):
+    with pytest.raises(
+        DataError, match=r"an npz file of at most 39 bytes. Received: .*a.npz of \d+ bytes"
+    ):
         read_npz(pack(tmp_path / "a.npz", npy(VALUES)), ["x"])

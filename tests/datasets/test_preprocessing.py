@@ -46,17 +46,17 @@ def test_one_row_becomes_zeros(how):
 @pytest.mark.parametrize("how", ["zscore", "minmax"])
 def test_overflow_is_refused_by_the_problem_not_hidden(how):
     x, y = preprocess([[1.7e308], [-1.7e308], [1e308]], [[1.0], [2.0], [3.0]], how)
-    with pytest.raises(InputError, match="x must be finite"):
+    with pytest.raises(InputError, match="finite numbers for x"):
         Problem("huge", x, y, "made for a test", how, False)
 
 
 @pytest.mark.parametrize(
     ("x", "how", "message"),
     [
-        (np.ones((2, 2)), "whiten", "preprocessing must be one of"),
-        (np.ones((2, 2)), None, "preprocessing must be one of"),
-        (np.ones(2), "zscore", r"x must be a non-empty 2-D array. Received: x.shape=\(2,\)"),
-        (np.ones((0, 2)), "zscore", r"x must be a non-empty 2-D array"),
+        (np.ones((2, 2)), "whiten", "one of 'zscore', 'minmax', 'none' for how"),
+        (np.ones((2, 2)), None, "one of 'zscore', 'minmax', 'none' for how"),
+        (np.ones(2), "zscore", r"a matrix of numbers, not empty, for x. Received: x.shape=\(2,\)"),
+        (np.ones((0, 2)), "zscore", r"a matrix of numbers, not empty, for x"),
     ],
 )
 def test_bad_input(x, how, message):

@@ -32,26 +32,26 @@ def test_arrays_are_private_read_only_float64_copies():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"x": np.ones(40)}, r"x must be a non-empty 2-D array. Received: x.shape=\(40,\)"),
-        ({"y": np.ones((40, 1, 1))}, r"y must be a non-empty 2-D array"),
-        ({"x": np.ones((0, 5)), "y": np.ones((0, 2))}, r"x must be a non-empty 2-D array"),
-        ({"x": np.ones((40, 0))}, r"x must be a non-empty 2-D array"),
+        ({"x": np.ones(40)}, r"a matrix of numbers, not empty, for x. Received: x.shape=\(40,\)"),
+        ({"y": np.ones((40, 1, 1))}, r"a matrix of numbers, not empty, for y"),
+        ({"x": np.ones((0, 5)), "y": np.ones((0, 2))}, r"a matrix of numbers, not empty, for x"),
+        ({"x": np.ones((40, 0))}, r"a matrix of numbers, not empty, for x"),
         (
             {"x": np.ones((39, 5))},
-            r"same number of rows. Received: x.shape=\(39, 5\), y.shape=\(40, 2\)",
+            r"same number of rows in x and y. Received: x.shape=\(39, 5\), y.shape=\(40, 2\)",
         ),
-        ({"x": np.full((40, 5), np.nan)}, r"x must be finite. Received: nan in row 0, column 0"),
+        ({"x": np.full((40, 5), np.nan)}, r"finite numbers for x. Received: x\[0, 0\]=nan"),
         (
             {"y": [[1.0, 2.0]] * 39 + [[1.0, -np.inf]]},
-            r"y must be finite. Received: -inf in row 39",
+            r"finite numbers for y. Received: y\[39, 1\]=-inf",
         ),
-        ({"x": [["a", "b"]]}, r"x must be an array of numbers. Received: list"),
-        ({"x": None, "y": [[1.0], [2.0, 3.0]]}, r"y must be an array of numbers"),
+        ({"x": [["a", "b"]]}, r"a matrix of numbers for x. Received: x=\[\["),
+        ({"x": None, "y": [[1.0], [2.0, 3.0]]}, r"a matrix of numbers for y"),
         (
             {"preprocessing": "whiten"},
-            r"preprocessing must be one of zscore, .* Received: 'whiten'",
+            r"one of 'zscore', .* for preprocessing. Received: preprocessing='whiten'",
         ),
-        ({"name": ""}, r"A problem needs a name"),
+        ({"name": ""}, r"Expected a name, not empty, for name. Received: name=''"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments, message):

@@ -16,19 +16,19 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("told", CASES)
+@pytest.mark.parametrize("numbers", CASES)
 @pytest.mark.parametrize("rows", [128, 101])
-def test_condition_kurtosis_and_explained_are_as_told(told, rows):
-    x, y = synthetic_regression(rows, 12, **told)
+def test_condition_kurtosis_and_explained_are_those_asked_for(numbers, rows):
+    x, y = synthetic_regression(rows, 12, **numbers)
     assert x.shape == (rows, 12) and y.shape == (rows, 1)
     np.testing.assert_allclose(
-        [y.mean(), np.mean(y**2), np.mean(y**4)], [0, 1, told["kurtosis"]], atol=1e-9
+        [y.mean(), np.mean(y**2), np.mean(y**4)], [0, 1, numbers["kurtosis"]], atol=1e-9
     )
-    assert np.linalg.cond(x) ** 2 == pytest.approx(told["condition"], rel=1e-6)
+    assert np.linalg.cond(x) ** 2 == pytest.approx(numbers["condition"], rel=1e-6)
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-12)
     assert np.sum(x**2) / rows == pytest.approx(12)
     residual = y - x @ np.linalg.lstsq(x, y, rcond=1e-14)[0]
-    assert np.mean(residual**2) == pytest.approx(1 - told["explained"], abs=1e-6)
+    assert np.mean(residual**2) == pytest.approx(1 - numbers["explained"], abs=1e-6)
 
 
 @pytest.mark.parametrize("features", [2, 5, 16])
@@ -70,20 +70,20 @@ def test_measured_data_are_measured_alike(ethanol):
     ("arguments", "message"),
     [
         ({"rows": 17}, "rows >= features \\+ 2. Received: rows=17, features=16"),
-        ({"features": 1}, "features >= 2"),
-        ({"rows": 25.5}, "rows must be a non-negative integer. Received: rows=25.5"),
+        ({"features": 1}, "an integer >= 2 for features. Received: features=1"),
+        ({"rows": 25.5}, "an integer >= 0 for rows. Received: rows=25.5"),
         (
             {"condition": 0.9},
-            "condition must be a number from 1 to 1e\\+12. Received: condition=0.9",
+            ">= 1 and <= 1e\\+12 for condition. Received: condition=0.9",
         ),
-        ({"kurtosis": 1.0}, "kurtosis must be a number from"),
-        ({"kurtosis": 120}, "kurtosis must be a number from"),
-        ({"alignment": 1.1}, "alignment must be a number from 0 to 1"),
+        ({"kurtosis": 1.0}, ">= 1.00392 and <= 115.2 for kurtosis. Received: kurtosis=1.0"),
+        ({"kurtosis": 120}, ">= 1.00392 and <= 115.2 for kurtosis. Received: kurtosis=120"),
+        ({"alignment": 1.1}, ">= 0 and <= 1 for alignment. Received: alignment=1.1"),
         (
             {"explained": float("nan")},
-            "explained must be a number from 0 to 1. Received: explained=nan",
+            ">= 0 and <= 1 for explained. Received: explained=nan",
         ),
-        ({"seed": -1}, "seed must be a non-negative integer. Received: seed=-1"),
+        ({"seed": -1}, "an integer >= 0 for seed. Received: seed=-1"),
     ],
 )
 def test_bad_input(arguments, message):

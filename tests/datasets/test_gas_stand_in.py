@@ -6,7 +6,7 @@ from overparam_tf.errors import InputError
 
 
 def l4_floor(x, y):
-    """Minimum of mean e^4 / 4 by damped Newton steps in float64."""
+    """Return the minimum of mean e^4 / 4, by damped Newton steps in float64."""
     kernel = np.linalg.lstsq(x, y, rcond=None)[0]
     for _ in range(20):
         error = x @ kernel - y
@@ -20,7 +20,7 @@ def l4_floor(x, y):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_is_as_hard_as_the_measured_problem(seed):
-    """Of the real ethanol data: cond 5.04e9, E z^4 5.570 (so 1.3925 at kernel 0), least squares R^2 0.900."""
+    """Ethanol data: cond 5.04e9, E z^4 5.570 (so 1.3925 at kernel 0), least squares R^2 0.900."""
     p = load("synthetic", seed=seed)
     assert (p.rows, p.features, p.outputs) == (2565, 128, 1)
     assert 5e8 < np.linalg.cond(p.x) ** 2 < 5e10
@@ -31,13 +31,13 @@ def test_it_is_as_hard_as_the_measured_problem(seed):
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_convex_floor_of_the_l4_loss_is_near_the_measured_one(seed):
-    """Of the real ethanol data: 0.05535."""
+    """That of the real ethanol data is 0.05535."""
     p = load("synthetic", seed=seed)
     assert 0.04 < l4_floor(p.x, p.y) < 0.08
 
 
 def test_principal_scores_have_the_documented_spectrum_and_alignment():
-    """Raw columns are centred, and x^T x / n has exactly the eigenvalues of the docstring."""
+    """The columns are centred, and x^T x / n has exactly the eigenvalues of the docstring."""
     x, _ = synthetic_gas(500, 20, seed=4)
     t = np.arange(20) / 19
     measured = np.linalg.svd(x, compute_uv=False) ** 2 / 500
@@ -61,9 +61,9 @@ def test_sizes(rows, features):
     ("arguments", "message"),
     [
         ((129, 128), "rows >= features \\+ 2. Received: rows=129, features=128"),
-        ((10, 1), "features >= 2"),
-        ((10, 2, -1), "seed must be a non-negative integer. Received: seed=-1"),
-        ((10, 2, None), "seed must be a non-negative integer. Received: seed=None"),
+        ((10, 1), "an integer >= 2 for features. Received: features=1"),
+        ((10, 2, -1), "an integer >= 0 for seed. Received: seed=-1"),
+        ((10, 2, None), "an integer >= 0 for seed. Received: seed=None"),
     ],
 )
 def test_bad_input(arguments, message):

@@ -1,4 +1,4 @@
-"""Run the experiment from the command line."""
+"""Run the benchmark from the command line."""
 
 from experiments.benchmarks.step_cost.experiment import EXPERIMENT
 

@@ -1,4 +1,4 @@
-"""The goals of the sweep's speed, each a ratio measured round by round, and the agreement of all losses."""
+"""The goals of the sweep's speed, as ratios taken round by round, and other claims of the run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from experiments.benchmarks.step_cost.contest import COMPARED_STEPS
 from experiments.benchmarks.step_cost.contestants import (
-    COMPARED_STEPS,
     FIT,
     FUSED,
     MANY,
@@ -24,18 +24,29 @@ from experiments.benchmarks.step_cost.contestants import (
     sweep_label,
 )
 from experiments.benchmarks.step_cost.scaling import COMPRESSED, fit_exponent
+from experiments.benchmarks.step_cost.status import is_measured
 from experiments.harness.results import Claim
 
 SETTING = ["optimizer", "depth"]
 START_UP_SECONDS = 15
+# Largest relative deviation of losses that agree, and least relative distance from the start.
 TOLERANCE, LEAST_MOVE = 1e-4, 1e-2
-# Costs of compressed problems may differ by this factor over all numbers of rows and count as the same.
+# Costs of compressed problems may differ by this factor over all numbers of rows.
 SAME = 1.2
+# Largest share of a processor that a waiting worker may take.
+IDLE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The cost of a run-step of the first of each pair over that of the second: at most, or at least, a bound."""
+    """A bound on the cost of a run-step of one contestant over that of another.
+
+    Attributes:
+        text: The goal.
+        pairs: Labels of the contestants compared, the numerator first.
+        most: The largest ratio allowed; default no limit.
+        least: The least ratio allowed; default 0.
+    """
 
     text: str
     pairs: tuple[tuple[str, str], ...]
@@ -46,7 +57,7 @@ class Goal:
 GOALS = (
     Goal(
         f"{MANY} runs or more cost at most 1.15 times the two BLAS products alone",
-        tuple((sweep_label(n), products_label(n)) for n in RUNS if n >= MANY),
+        tuple((sweep_label(runs), products_label(runs)) for runs in RUNS if runs >= MANY),
         most=1.15,
     ),
     Goal("one run costs at most what JAX scan costs", ((ONE, SCAN),), most=1.0),
@@ -70,52 +81,78 @@ GOALS = (
 )
 
 
-def ratios(rounds: pd.DataFrame, top: str, bottom: str, column: str = "ms") -> pd.DataFrame:
-    """Cost of `top` over that of `bottom` in the same round: median, min and max for each optimizer and depth."""
-    costs = [
-        rounds[rounds["contestant"] == name].set_index([*SETTING, "round"])[column]
-        for name in (top, bottom)
-    ]
-    quotient = (costs[0] / costs[1]).dropna()
+def ratios(rounds: pd.DataFrame, top: str, bottom: str) -> pd.DataFrame:
+    """Return the cost of one contestant over that of another in the same round.
+
+    Args:
+        rounds: The content of rounds.csv.
+        top: Label of the numerator.
+        bottom: Label of the denominator.
+
+    Returns:
+        Columns optimizer, depth, median, min and max; a row for each setting.
+    """
+
+    def costs(label: str) -> pd.Series:
+        rows = rounds[rounds["contestant"] == label]
+        return rows.set_index([*SETTING, "round"])["ms"]
+
+    quotient = (costs(top) / costs(bottom)).dropna()
     return quotient.groupby(level=SETTING, sort=False).agg(["median", "min", "max"]).reset_index()
 
 
 def goal_claim(goal: Goal, rounds: pd.DataFrame) -> Claim:
-    """Whether the goal is met by the median ratio in every setting and for every pair."""
-    measured, numbers = [], []
+    """Return whether the median ratio meets the goal in every setting and for every pair.
+
+    Args:
+        goal: The goal.
+        rounds: The content of rounds.csv.
+    """
+    medians, numbers = [], []
     for top, bottom in goal.pairs:
+        *_, runs = top.split(", ")
         for row in ratios(rounds, top, bottom).to_dict("records"):
-            measured.append(row["median"])
-            where = (
-                f"{row['optimizer']}, depth {row['depth']}"
-                if len(goal.pairs) == 1
-                else f"{top.split(', ')[-1]}"
-            )
-            numbers.append(f"{where}: {row['median']:.3g} ({row['min']:.3g} to {row['max']:.3g})")
-    held = all(goal.least <= ratio <= goal.most for ratio in measured) if measured else None
-    return Claim(goal.text, held, "; ".join(numbers) or "not both measured")
+            medians.append(row["median"])
+            setting = f"{row['optimizer']}, depth {row['depth']}"
+            label = setting if len(goal.pairs) == 1 else runs
+            numbers.append(f"{label}: {row['median']:.3g} ({row['min']:.3g} to {row['max']:.3g})")
+    if not medians:
+        return Claim(goal.text, None, "not both measured")
+    held = all(goal.least <= ratio <= goal.most for ratio in medians)
+    return Claim(goal.text, held, "; ".join(numbers))
 
 
 def loss_claim(results: pd.DataFrame) -> Claim:
-    """Whether all contestants have come to the same loss, and far enough from the start for that to say something."""
+    """Return whether all contestants reached the same loss, far enough from the start.
+
+    Args:
+        results: The content of results.csv.
+    """
     text = f"after {COMPARED_STEPS} steps all losses agree to {TOLERANCE:g}"
     trained = results.dropna(subset="loss")
     groups = trained.groupby([*SETTING, "p"])["loss"]
     compared = trained[groups.transform("count") > 1]
     if compared.empty:
         return Claim(text, None, "fewer than two trained")
-    deviation = (compared["loss"] / groups.transform("median")[compared.index] - 1).abs()
+    medians = groups.transform("median")[compared.index]
+    deviation = (compared["loss"] / medians - 1).abs()
     move = (compared["loss"] / compared["start_loss"] - 1).abs()
     worst = compared.loc[deviation.idxmax()]
     numbers = (
-        f"{len(compared)} losses, largest deviation {deviation.max():.1e} ({worst['contestant']}, "
-        f"{worst['optimizer']}, depth {worst['depth']}); each at least {move.min():.1%} from the start's"
+        f"{len(compared)} losses, largest deviation {deviation.max():.1e} "
+        f"({worst['contestant']}, {worst['optimizer']}, depth {worst['depth']}); "
+        f"each at least {move.min():.1%} from the start's"
     )
-    return Claim(text, bool((deviation <= TOLERANCE).all() and (move >= LEAST_MOVE).all()), numbers)
+    held = (deviation <= TOLERANCE).all() and (move >= LEAST_MOVE).all()
+    return Claim(text, bool(held), numbers)
 
 
 def start_up_claim(seconds: list[float]) -> Claim:
-    """Whether optimizer_compare is ready soon."""
+    """Return whether optimizer_compare is ready soon.
+
+    Args:
+        seconds: Those of each start; empty if it was not measured.
+    """
     text = f"optimizer_compare takes at most {START_UP_SECONDS} s to import, trace and compile"
     if not seconds:
         return Claim(text, None, "not measured")
@@ -124,23 +161,32 @@ def start_up_claim(seconds: list[float]) -> Claim:
 
 
 def rows_claim(scaling: pd.DataFrame) -> Claim:
-    """Whether the cost on compressed data is the same for any number of rows."""
+    """Return whether the cost on compressed data is the same for any number of rows.
+
+    Args:
+        scaling: The content of scaling.csv.
+    """
     text = "p = 2 on compressed data: the cost does not depend on the number of rows"
-    cells = scaling[(scaling["axis"] == COMPRESSED) & (scaling["status"] == "measured")]
-    if len(cells) < 2:
+    points = scaling[(scaling["axis"] == COMPRESSED) & is_measured(scaling)]
+    if len(points) < 2:
         return Claim(text, None, "fewer than two measured")
-    costs = "; ".join(
-        f"{size:,} rows: {ms:.3g} ms" for size, ms in zip(cells["size"], cells["ms"], strict=True)
-    )
-    held = bool(cells["ms"].max() <= SAME * cells["ms"].min())
-    return Claim(text, held, f"{costs}; exponent {fit_exponent(cells['size'], cells['ms']):.2f}")
+    pairs = zip(points["size"], points["ms"], strict=True)
+    costs = "; ".join(f"{size:,} rows: {ms:.3g} ms" for size, ms in pairs)
+    held = bool(points["ms"].max() <= SAME * points["ms"].min())
+    exponent = fit_exponent(points["size"], points["ms"])
+    return Claim(text, held, f"{costs}; exponent {exponent:.2f}")
 
 
 def idle_claim(rounds: pd.DataFrame) -> Claim:
-    """Whether those whose turn it was not left the processors alone."""
+    """Return whether workers left the processors to others between their turns.
+
+    Args:
+        rounds: The content of rounds.csv.
+    """
     text = "workers that wait take less than 1 % of a processor each"
     if rounds.empty:
         return Claim(text, None, "nothing measured")
     idle = rounds.groupby("worker")[["idle_seconds", "idle_processor_seconds"]].sum()
     share = idle["idle_processor_seconds"] / idle["idle_seconds"]
-    return Claim(text, bool(share.max() < 0.01), f"{share.max():.2%} at most ({share.idxmax()})")
+    numbers = f"{share.max():.2%} at most ({share.idxmax()})"
+    return Claim(text, bool(share.max() < IDLE_SHARE), numbers)

@@ -1,138 +1,211 @@
-"""The contest: every way to take a step, side by side, in short bursts in turn so that drift hits all alike."""
+"""The contest: every way to take a step, in short bursts in turn, so that drift hits all alike."""
 
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.benchmarks.step_cost.contestants import COMPARED_STEPS, Cell
-from experiments.benchmarks.step_cost.workers import Worker, WorkerError, peer_command
+from experiments.benchmarks.step_cost.contestants import CONTESTANTS, RATES, Contestant, Setting
+from experiments.benchmarks.step_cost.status import BLEW_UP, MEASURED, Status
+from experiments.benchmarks.step_cost.worker_process import Launcher, Worker, WorkerError
 from overparam_tf.datasets import Problem
 
-# Thread pools spin for a while after their last work, BLAS's for about 30 ms. A burst of another worker waits so long.
-PAUSE = 0.05
+# Losses are compared after so many steps from the same start at the same rate.
+COMPARED_STEPS = 100
+IDLE_COLUMNS = ("idle_seconds", "idle_processor_seconds")
+
+
+@dataclass
+class Measurement:
+    """A contestant in one setting, and what is known of it so far.
+
+    Attributes:
+        contestant: The contestant.
+        setting: The setting.
+        status: Whether it can be measured, and otherwise why not.
+        preparation: Its worker's reply when it was prepared: `seconds`, `start_loss` and `loss`.
+        steps: Number of steps of a burst.
+    """
+
+    contestant: Contestant
+    setting: Setting
+    status: Status = MEASURED
+    preparation: dict[str, Any] = field(default_factory=dict)
+    steps: int = 1
+
+    @property
+    def name(self) -> str:
+        """Return its name in the worker."""
+        return f"{self.contestant.label}/{self.setting.optimizer}/{self.setting.depth}"
+
+    def task(self, data: str) -> dict[str, Any]:
+        """Return the arguments of `peers.task.make_task`.
+
+        Args:
+            data: Path of the data.
+        """
+        return {
+            "data": data,
+            "optimizer": self.setting.optimizer,
+            "depth": self.setting.depth,
+            "rate": RATES[self.setting.optimizer],
+            "runs": self.contestant.runs,
+            **self.contestant.task,
+        }
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns that identify it in a table."""
+        return {
+            "contestant": self.contestant.label,
+            "kind": self.contestant.kind,
+            "worker": self.contestant.worker,
+            "optimizer": self.setting.optimizer,
+            "depth": self.setting.depth,
+            "p": self.contestant.task.get("p", 4),
+            "runs": self.contestant.runs,
+        }
+
+
+def measurements_of(settings: Sequence[Setting]) -> list[Measurement]:
+    """Return all contestants in the first setting, those that are `everywhere` in the others."""
+    first, *_ = settings
+    return [
+        Measurement(contestant, setting)
+        for setting in settings
+        for contestant in CONTESTANTS
+        if contestant.everywhere or setting == first
+    ]
 
 
 class Contest:
-    """Runs the cells, each in its worker, all workers alive at once and all but one idle.
+    """Measures contestants, each in its worker, all workers alive at once and all but one idle.
 
     Args:
-        cells: what to measure; their `status`, `facts` and `steps` are filled in.
-        problem: the data.
-        seconds: length of a burst.
-        timeout: seconds that a worker may take to answer.
+        measurements: What to measure; `status`, `preparation` and `steps` are filled in.
+        problem: The data.
+        seconds: Length of a burst.
+        launcher: How workers are started.
 
     Attributes:
-        workers: per worker, its versions, the seconds it took to come up, and its memory.
-        rounds: a row a burst.
+        workers: By worker, its versions, the seconds that it took to start, and its memory.
+        rounds: A row for each burst.
     """
 
-    def __init__(self, cells: Sequence[Cell], problem: Problem, seconds: float, timeout: float):
-        self.cells, self._problem, self._seconds, self._timeout = cells, problem, seconds, timeout
-        self._alive: dict[str, Worker] = {}
-        self._latest: Worker | None = None
+    def __init__(
+        self,
+        measurements: Sequence[Measurement],
+        problem: Problem,
+        seconds: float,
+        launcher: Launcher,
+    ):
+        self.measurements = measurements
         self.workers: dict[str, dict[str, Any]] = {}
         self.rounds: list[dict[str, Any]] = []
+        self._problem, self._seconds, self._launcher = problem, seconds, launcher
+        names = (measurement.contestant.worker for measurement in measurements)
+        self._names = list(dict.fromkeys(names))
+        self._alive: dict[str, Worker] = {}
+        self._latest: Worker | None = None
 
-    def run(self, rounds: int) -> Iterator[str]:
-        """Starts, prepares, measures; yields a word on each piece of work before it is done."""
+    def pieces(self, rounds: int) -> int:
+        """Return the number of pieces of work that `run` reports."""
+        return len(self._names) + (1 + rounds) * len(self.measurements)
+
+    def run(self, rounds: int, report: Callable[[str], None]) -> None:
+        """Start the workers, prepare, and measure.
+
+        Args:
+            rounds: Bursts of each contestant.
+            report: Called with a description of each piece of work before it begins.
+        """
         with tempfile.TemporaryDirectory() as folder:
             data = str(write_data(Path(folder, "data.npz"), self._problem))
             try:
-                for name in dict.fromkeys(cell.contestant.worker for cell in self.cells):
-                    yield f"starting {name}"
+                for name in self._names:
+                    report(f"starting {name}")
                     self._start(name)
-                for cell in self.cells:
-                    yield f"preparing {cell.name}"
-                    self._prepare(cell, data)
+                for measurement in self.measurements:
+                    report(f"preparing {measurement.name}")
+                    self._attempt(self._prepare, measurement, data)
                 for number in range(rounds):
-                    for cell in self.cells:
-                        yield f"round {number + 1}, {cell.name}"
-                        self._measure(cell, number)
+                    for measurement in self.measurements:
+                        report(f"round {number + 1}, {measurement.name}")
+                        self._attempt(self._measure, measurement, number)
                 for name, worker in self._alive.items():
-                    self.workers[name] |= self._ask(None, worker, "memory")
+                    self.workers[name] |= _memory(worker)
             finally:
                 for worker in self._alive.values():
                     worker.close()
 
     def _start(self, name: str) -> None:
         try:
-            worker = Worker(peer_command(name), self._timeout)
+            worker = self._launcher.start(name)
         except WorkerError as error:
             self.workers[name] = {"error": str(error)}
-            for cell in self._cells_of(name):
-                cell.status = status_of(str(error))
+            for measurement in self._measurements_in(name):
+                measurement.status = Status.from_error(error)
             return
         self._alive[name] = worker
         self.workers[name] = {"start_seconds": worker.start_seconds, **worker.hello}
 
-    def _cells_of(self, name: str) -> Iterable[Cell]:
-        return (cell for cell in self.cells if cell.contestant.worker == name)
+    def _measurements_in(self, worker: str) -> Iterable[Measurement]:
+        return (each for each in self.measurements if each.contestant.worker == worker)
 
-    def _ask(self, cell: Cell | None, worker: Worker, do: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return worker.ask(do, **arguments)
-        except WorkerError as error:
-            if cell is not None:
-                cell.status = status_of(str(error))
-            return {}
-
-    def _prepare(self, cell: Cell, data: str) -> None:
-        """Compiles, compares losses, and finds how many steps fill a burst."""
-        if cell.status != "measured":
-            return
-        worker = self._alive[cell.contestant.worker]
-        arguments = {
-            "entry": cell.contestant.entry,
-            "task": cell.task(data),
-            "steps": COMPARED_STEPS,
-        }
-        cell.facts = self._ask(cell, worker, "prepare", name=cell.name, **arguments)
-        if cell.status == "measured":
+    def _attempt(
+        self, act: Callable[..., None], measurement: Measurement, argument: object
+    ) -> None:
+        """Do the next thing to a measurement, unless one before has failed."""
+        if measurement.status == MEASURED:
             try:
-                cell.steps = worker.steps_of_burst(cell.name, self._seconds)
+                act(measurement, argument)
             except WorkerError as error:
-                cell.status = status_of(str(error))
+                measurement.status = Status.from_error(error)
 
-    def _measure(self, cell: Cell, number: int) -> None:
-        if cell.status != "measured":
-            return
-        worker = self._alive[cell.contestant.worker]
+    def _prepare(self, measurement: Measurement, data: str) -> None:
+        """Compile, compare losses, and find how many steps fill a burst."""
+        worker = self._alive[measurement.contestant.worker]
+        measurement.preparation = worker.ask(
+            "prepare",
+            name=measurement.name,
+            entry=measurement.contestant.entry,
+            task=measurement.task(data),
+            steps=COMPARED_STEPS,
+        )
+        measurement.steps = worker.steps_of_burst(measurement.name, self._seconds)
+
+    def _measure(self, measurement: Measurement, number: int) -> None:
+        """Take one burst of steps, in the round of this number."""
+        worker = self._alive[measurement.contestant.worker]
         if worker is not self._latest:
-            time.sleep(PAUSE)
+            self._launcher.rest()
         self._latest = worker
-        burst = self._ask(cell, worker, "burst", name=cell.name, steps=cell.steps)
-        if not burst:
-            return
+        burst = worker.ask("burst", name=measurement.name, steps=measurement.steps)
         if not burst["finite"]:
-            cell.status = "blew up"
-        each = 1e3 / (burst["steps"] * cell.contestant.runs)
-        costs = {"ms": burst["seconds"] * each, "processor_ms": burst["processor_seconds"] * each}
-        idle = {name: burst[name] for name in ("idle_seconds", "idle_processor_seconds")}
-        self.rounds.append({**cell.row(), "round": number, **costs, **idle})
+            measurement.status = BLEW_UP
+        run_steps = burst["steps"] * measurement.contestant.runs
+        row = {
+            **measurement.row(),
+            "round": number,
+            "ms": 1e3 * burst["seconds"] / run_steps,
+            "processor_ms": 1e3 * burst["processor_seconds"] / run_steps,
+        }
+        self.rounds.append(row | {name: burst[name] for name in IDLE_COLUMNS})
 
 
-def status_of(error: str) -> str:
-    """A worker's last words as a status: what is not installed is missing, all else has failed.
-
-    Example:
-        >>> status_of("ModuleNotFoundError: No module named 'jax'"), status_of("no answer within 9 s")
-        ('missing: jax', 'failed: no answer within 9 s')
-    """
-    missing = "ModuleNotFoundError: No module named "
-    return (
-        f"missing: {error[len(missing) :].strip(chr(39))}"
-        if error.startswith(missing)
-        else f"failed: {error}"
-    )
+def _memory(worker: Worker) -> dict[str, Any]:
+    """Return the memory of a worker, or nothing if it has ended."""
+    try:
+        return worker.ask("memory")
+    except WorkerError:
+        return {}
 
 
 def write_data(path: Path, problem: Problem) -> Path:
-    """The data that all workers read, in the precision that they train in."""
+    """Write the data that all workers read, in the precision that they train in."""
     np.savez(path, x=problem.x.astype(np.float32), y=problem.y.astype(np.float32))
     return path

@@ -1,13 +1,11 @@
-"""Who takes part in the contest of `experiments.step_cost`, in which settings."""
+"""Who takes part in the contest, and in which settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-# Losses are compared after so many steps from the same start at the same rate.
-COMPARED_STEPS = 100
 # The highest rates used; none blows up, at any depth, in the steps of a long contest.
 RATES = {"sgd": 5e-4, "adagrad": 1e-2, "adadelta": 2e-2, "adam": 1e-3}
 RUNS = (1, 10, 30, 100, 300)
@@ -16,14 +14,21 @@ MANY = 30
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to take steps: a label, the worker and the entry of it, and what its task has of its own.
+    """One way to take steps.
 
-    `kind` is `"ours"`, `"peer"` or `"limit"`. Those that are not `everywhere` are measured in one setting alone:
-    gradient descent at depth 1.
+    Attributes:
+        label: Its name in tables and figures.
+        kind: Whether it is our sweep, a peer, or a limit of the machine.
+        worker: The module of `peers` that it runs in.
+        entry: Its name there.
+        runs: Number of runs that it trains side by side.
+        everywhere: Whether it is measured in every setting, or in the first one alone: gradient
+            descent at depth 1.
+        task: What its task has in addition; see `peers.task.make_task`.
     """
 
     label: str
-    kind: str
+    kind: Literal["ours", "peer", "limit"]
     worker: str
     entry: str
     runs: int = 1
@@ -31,13 +36,20 @@ class Contestant:
     task: dict[str, Any] = field(default_factory=dict)
 
 
+class Setting(NamedTuple):
+    """An optimizer and a depth."""
+
+    optimizer: str
+    depth: int
+
+
 def sweep_label(runs: int) -> str:
-    """The label of our sweep."""
+    """Return the label of our sweep of so many runs."""
     return f"sweep, {runs} run{'s' * (runs > 1)}"
 
 
 def products_label(runs: int) -> str:
-    """The label of the limit for so many runs."""
+    """Return the label of the limit for so many runs."""
     return f"two BLAS products, {runs} run{'s' * (runs > 1)}"
 
 
@@ -47,78 +59,51 @@ FIT, FIT_REPEATED = "Keras fit, a batch an epoch", "Keras fit, 50 steps an execu
 TORCH, SCAN, VMAP_SCAN = "PyTorch loop", "JAX scan", f"JAX vmap(scan), {MANY} runs"
 FUSED = "numba fused pass, one core"
 
+
+def _sweep(label: str, runs: int, everywhere: bool = False, **task: Any) -> Contestant:
+    return Contestant(label, "ours", "with_sweep", "sweep", runs, everywhere, task)
+
+
+def _peer(label: str, worker: str, entry: str, runs: int = 1) -> Contestant:
+    return Contestant(label, "peer", worker, entry, runs, everywhere=True)
+
+
+def _products(runs: int) -> Contestant:
+    return Contestant(products_label(runs), "limit", "with_numpy", "products", runs)
+
+
 CONTESTANTS = (
-    *(Contestant(sweep_label(n), "ours", "with_sweep", "sweep", n, n in (1, MANY)) for n in RUNS),
-    Contestant(SWEEP_P2, "ours", "with_sweep", "sweep", MANY, task={"p": 2}),
-    Contestant(
-        SWEEP_COMPRESSED, "ours", "with_sweep", "sweep", MANY, task={"p": 2, "compressed": True}
-    ),
-    Contestant(FIT, "peer", "with_keras", "fit", everywhere=True),
-    Contestant(FIT_REPEATED, "peer", "with_keras", "fit_repeated", everywhere=True),
-    Contestant("Keras train_on_batch", "peer", "with_keras", "train_on_batch", everywhere=True),
-    Contestant("tf.function, a call a step", "peer", "with_keras", "tf_function", everywhere=True),
-    Contestant(TORCH, "peer", "with_torch", "loop", everywhere=True),
-    Contestant(SCAN, "peer", "with_jax", "scan", everywhere=True),
-    Contestant(VMAP_SCAN, "peer", "with_jax", "vmap_scan", MANY, everywhere=True),
-    Contestant("NumPy loop", "peer", "with_numpy", "loop", everywhere=True),
+    *(_sweep(sweep_label(runs), runs, runs in (1, MANY)) for runs in RUNS),
+    _sweep(SWEEP_P2, MANY, p=2),
+    _sweep(SWEEP_COMPRESSED, MANY, p=2, compressed=True),
+    _peer(FIT, "with_keras", "fit"),
+    _peer(FIT_REPEATED, "with_keras", "fit_repeated"),
+    _peer("Keras train_on_batch", "with_keras", "train_on_batch"),
+    _peer("tf.function, a call a step", "with_keras", "tf_function"),
+    _peer(TORCH, "with_torch", "loop"),
+    _peer(SCAN, "with_jax", "scan"),
+    _peer(VMAP_SCAN, "with_jax", "vmap_scan", MANY),
+    _peer("NumPy loop", "with_numpy", "loop"),
     Contestant(FUSED, "limit", "with_numba", "fused"),
-    *(Contestant(products_label(n), "limit", "with_numpy", "products", n) for n in RUNS),
+    *(_products(runs) for runs in RUNS),
 )
 
 
-@dataclass
-class Cell:
-    """A contestant in one setting, and what is known of it so far. `status`: why it is not measured, if it is not."""
+def settings_of(depths: Sequence[int]) -> list[Setting]:
+    """Return the settings of `experiments.optimizer_compare`.
 
-    contestant: Contestant
-    optimizer: str
-    depth: int
-    status: str = "measured"
-    facts: dict[str, Any] = field(default_factory=dict)
-    steps: int = 1
+    Depth is for gradient descent and Adam; every optimizer is measured at depth 1. Gradient descent
+    at depth 1 is the first setting.
 
-    @property
-    def name(self) -> str:
-        """What its worker calls it."""
-        return f"{self.contestant.label}/{self.optimizer}/{self.depth}"
-
-    def task(self, data: str) -> dict[str, Any]:
-        """The arguments of `peers.task.make_task`."""
-        setting = {"optimizer": self.optimizer, "depth": self.depth, "rate": RATES[self.optimizer]}
-        return {"data": data, **setting, "runs": self.contestant.runs, **self.contestant.task}
-
-    def row(self) -> dict[str, Any]:
-        """What identifies it in a table."""
-        who = self.contestant
-        return {
-            "contestant": who.label,
-            "kind": who.kind,
-            "worker": who.worker,
-            "optimizer": self.optimizer,
-            "depth": self.depth,
-            "p": who.task.get("p", 4),
-            "runs": who.runs,
-        }
-
-
-def settings_of(depths: Sequence[int]) -> list[tuple[str, int]]:
-    """Optimizers and depths, those of `experiments.optimizer_compare`: depth is for gradient descent and Adam."""
+    Args:
+        depths: The depths, in the order in which they are measured.
+    """
     deeper = [depth for depth in depths if depth > 1]
-    adam = [("adam", depth) for depth in (1, *deeper)]
     return [
-        ("sgd", 1),
-        *(("sgd", depth) for depth in deeper),
-        ("adagrad", 1),
-        ("adadelta", 1),
-        *adam,
-    ]
-
-
-def cells_of(settings: Sequence[tuple[str, int]]) -> list[Cell]:
-    """Every contestant in the first setting, those that are `everywhere` in the others too."""
-    return [
-        Cell(contestant, optimizer, depth)
-        for optimizer, depth in settings
-        for contestant in CONTESTANTS
-        if contestant.everywhere or (optimizer, depth) == settings[0]
+        Setting("sgd", 1),
+        *(Setting("sgd", depth) for depth in deeper),
+        Setting("adagrad", 1),
+        Setting("adadelta", 1),
+        Setting("adam", 1),
+        *(Setting("adam", depth) for depth in deeper),
     ]

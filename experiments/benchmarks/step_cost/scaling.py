@@ -1,18 +1,17 @@
-"""How the cost of a step of our sweep, and its memory, grow with the sizes of the problem: one size at a time."""
+"""How time and memory of a step of our sweep grow with one size of the problem at a time."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
-from experiments.benchmarks.step_cost.contest import PAUSE, status_of
-from experiments.benchmarks.step_cost.workers import Worker, WorkerError, peer_command
+from experiments.benchmarks.step_cost.status import BLEW_UP, MEASURED, Status
+from experiments.benchmarks.step_cost.worker_process import Launcher, Worker, WorkerError
 
 BASE = {
     "runs": 10,
@@ -24,119 +23,139 @@ BASE = {
     "p": 4,
     "compressed": False,
 }
+# The sizes of `BASE` that the data have; all others are the task's.
+DATA_SIZES = ("rows", "features", "outputs")
 RATE = 1e-4
 BURSTS = 5
+
+AxisName = Literal["runs", "rows", "compressed_rows", "features", "outputs", "depth", "width"]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A size to vary and its values; `task` is what else differs from `BASE`."""
+    """A size to vary.
+
+    Attributes:
+        name: Its name in tables and figures.
+        size: The key of `BASE` that varies.
+        values: Its values, increasing.
+        task: What else differs from `BASE`.
+    """
 
     name: str
     size: str
     values: tuple[int, ...]
-    task: tuple[tuple[str, Any], ...] = ()
+    task: dict[str, Any] = field(default_factory=dict)
 
 
-AXES = (
-    Axis("runs", "runs", (1, 10, 100, 1000)),
-    Axis("rows", "rows", (1000, 10_000, 100_000, 1_000_000)),
-    Axis(
-        "rows, p = 2, compressed", "rows", (1000, 10_000, 100_000), (("p", 2), ("compressed", True))
+AXES: dict[AxisName, Axis] = {
+    "runs": Axis("runs", "runs", (1, 10, 100, 1000)),
+    "rows": Axis("rows", "rows", (1000, 10_000, 100_000, 1_000_000)),
+    "compressed_rows": Axis(
+        "rows, p = 2, compressed", "rows", (1000, 10_000, 100_000), {"p": 2, "compressed": True}
     ),
-    Axis("features", "features", (16, 64, 256, 1024)),
-    Axis("outputs", "outputs", (1, 2, 8, 32)),
-    Axis("depth", "depth", (1, 2, 4, 8, 16)),
-    Axis("width", "width", (1, 4, 16, 64, 256)),
-)
-COMPRESSED = AXES[2].name
-QUICK_AXES = (Axis(COMPRESSED, "rows", (1000, 10_000), AXES[2].task),)
+    "features": Axis("features", "features", (16, 64, 256, 1024)),
+    "outputs": Axis("outputs", "outputs", (1, 2, 8, 32)),
+    "depth": Axis("depth", "depth", (1, 2, 4, 8, 16)),
+    "width": Axis("width", "width", (1, 4, 16, 64, 256)),
+}
+COMPRESSED = AXES["compressed_rows"].name
 
 
-def measure(axis: Axis, seconds: float, timeout: float) -> list[dict[str, Any]]:
-    """A row a cell, each in a worker of its own, since a process gives little memory back.
+def measure(
+    axis: Axis, seconds: float, launcher: Launcher, count: int | None = None
+) -> list[dict[str, Any]]:
+    """Return a row for each value of an axis.
 
-    The cells take turns: a machine is now slower, now faster by a fifth, and all of them have to see that.
+    Each value has a worker of its own, since a process gives little memory back. The workers take
+    turns: a machine is slower now and faster then by a fifth, and all of them have to see that.
 
     Args:
-        axis: what to vary.
-        seconds: length of a burst; the cost is the median of five.
-        timeout: seconds that a worker may take to start, to prepare, and for a burst; then the cell has failed.
+        axis: The size to vary.
+        seconds: Length of a burst; the time is the median of five.
+        launcher: How workers are started. A worker that takes longer than its timeout to start, to
+            prepare or for a burst has failed.
+        count: Number of values, the smallest first; default None, all.
 
     Returns:
-        The axis, the sizes, `status`, `ms` per step of all runs, `peak_bytes`, and `growth_bytes`: the peak over
-        what the imports alone take.
+        Rows of the axis, the sizes, `status`, `ms` a step of all runs together, `peak_bytes`, and
+        `growth_bytes`: the peak over what the imports alone take.
     """
-    cells = [_Cell({**BASE, **dict(axis.task), axis.size: value}) for value in axis.values]
+    values = axis.values[:count]
+    points = [_Point({**BASE, **axis.task, axis.size: value}) for value in values]
     try:
-        # Imports take seconds and disturb nobody yet: as many at a time as there are cores.
+        # Imports take seconds and disturb no measurement yet: as many at a time as there are cores.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(lambda cell: cell.attempt(cell.start, timeout), cells))
-        for cell in cells:
-            cell.attempt(cell.prepare, seconds)
-        for cell in cells * BURSTS:
-            cell.attempt(cell.burst)
-        for cell in cells:
-            cell.attempt(cell.finish)
+            list(pool.map(lambda point: point.attempt(point.start, launcher), points))
+        for point in points:
+            point.attempt(point.prepare, seconds)
+        for _ in range(BURSTS):
+            for point in points:
+                point.attempt(point.burst, launcher)
+        for point in points:
+            point.attempt(point.finish)
     finally:
-        for cell in cells:
-            cell.close()
-    return [
-        {"axis": axis.name, "size": value, **cell.sizes, "status": cell.status, **cell.cost}
-        for value, cell in zip(axis.values, cells, strict=True)
-    ]
+        for point in points:
+            point.close()
+    rows = []
+    for value, point in zip(values, points, strict=True):
+        place = {"axis": axis.name, "size": value, **point.sizes}
+        rows.append({**place, "status": str(point.status), **point.cost})
+    return rows
 
 
-class _Cell:
+class _Point:
     """Our sweep at one size, in a worker of its own.
 
     Attributes:
-        sizes: those of the problem.
-        status: `"measured"`, or why it is not.
-        cost: what `measure` says of it, once it is finished.
+        sizes: Those of the problem, keys as in `BASE`.
+        status: Whether it can be measured, and otherwise why not.
+        cost: Time and memory, once it is finished.
     """
 
     def __init__(self, sizes: dict[str, Any]):
-        self.sizes, self.status, self.cost = sizes, "measured", {}
+        self.sizes = sizes
+        self.status = MEASURED
+        self.cost: dict[str, Any] = {}
         self._worker: Worker | None = None
-        self._steps, self._bursts = 1, []
+        self._steps = 1
+        self._bursts: list[dict[str, Any]] = []
 
     def attempt(self, act: Callable[..., None], *arguments: Any) -> None:
         """Do the next thing, unless one before has failed."""
-        if self.status == "measured":
+        if self.status == MEASURED:
             try:
                 act(*arguments)
             except WorkerError as error:
-                self.status = status_of(str(error))
+                self.status = Status.from_error(error)
 
-    def start(self, timeout: float) -> None:
+    def start(self, launcher: Launcher) -> None:
         """Start the worker."""
-        self._worker = Worker(peer_command("with_sweep"), timeout)
+        self._worker = launcher.start("with_sweep")
 
     def prepare(self, seconds: float) -> None:
-        """Make the data, compile, and find out how many steps take so many seconds."""
-        data = {name: self.sizes[name] for name in ("rows", "features", "outputs")}
-        task = {
-            "data": data,
-            "rate": RATE,
-            **{name: value for name, value in self.sizes.items() if name not in data},
-        }
-        self._worker.ask("prepare", name="cell", entry="sweep", task=task, steps=2)
-        self._steps = self._worker.steps_of_burst("cell", seconds)
+        """Make the data, compile, and find how many steps fill a burst of so many seconds."""
+        data = {name: self.sizes[name] for name in DATA_SIZES}
+        settings = {name: value for name, value in self.sizes.items() if name not in data}
+        task = {"data": data, "rate": RATE, **settings}
+        self._worker.ask("prepare", name="point", entry="sweep", task=task, steps=2)
+        self._steps = self._worker.steps_of_burst("point", seconds)
 
-    def burst(self) -> None:
-        """Measure once, when the threads of the worker before have come to rest."""
-        time.sleep(PAUSE)
-        self._bursts.append(self._worker.ask("burst", name="cell", steps=self._steps))
+    def burst(self, launcher: Launcher) -> None:
+        """Measure one burst, when the threads of the worker before have stopped spinning."""
+        launcher.rest()
+        self._bursts.append(self._worker.ask("burst", name="point", steps=self._steps))
 
     def finish(self) -> None:
-        """Tell what it cost."""
-        if not self._bursts[-1]["finite"]:
-            raise WorkerError("blew up")
+        """Sum up time and memory."""
+        *_, last = self._bursts
+        if not last["finite"]:
+            self.status = BLEW_UP
+            return
         peak = self._worker.ask("memory")["peak_bytes"]
         growth = None if peak is None else peak - self._worker.hello["peak_bytes"]
-        ms = float(np.median([1e3 * burst["seconds"] / burst["steps"] for burst in self._bursts]))
-        self.cost = {"ms": ms, "peak_bytes": peak, "growth_bytes": growth}
+        ms = [1e3 * burst["seconds"] / burst["steps"] for burst in self._bursts]
+        self.cost = {"ms": float(np.median(ms)), "peak_bytes": peak, "growth_bytes": growth}
 
     def close(self) -> None:
         """End the worker."""
@@ -145,17 +164,26 @@ class _Cell:
 
 
 def fit_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """The exponent c of cost = a size^c, by least squares in the logarithms over the three largest sizes.
+    """Return the exponent c of cost = a size^c, by least squares in the logarithms.
 
-    Small sizes show what a step costs anyway, not how the cost grows. NaN for fewer than two sizes.
+    Only the three largest sizes count: small ones show the fixed cost of a step, not its growth.
+
+    Args:
+        sizes: The sizes.
+        costs: The cost of each; those that are not finite or not positive are left out.
+
+    Returns:
+        The exponent; NaN for fewer than two sizes.
 
     Example:
         >>> round(fit_exponent([1, 10, 100, 1000], [50, 3e2, 3e4, 3e6]), 12)
         2.0
     """
-    pairs = sorted((s, c) for s, c in zip(sizes, costs, strict=True) if np.isfinite(c) and c > 0)[
-        -3:
-    ]
-    if len(pairs) < 2:
+    pairs = zip(sizes, costs, strict=True)
+    known = sorted((size, cost) for size, cost in pairs if np.isfinite(cost) and cost > 0)
+    largest = known[-3:]
+    if len(largest) < 2:
         return float("nan")
-    return float(np.polyfit(*np.log(np.array(pairs, float).T), 1)[0])
+    log_sizes, log_costs = np.log(np.array(largest, float)).T
+    exponent, _ = np.polyfit(log_sizes, log_costs, 1)
+    return float(exponent)

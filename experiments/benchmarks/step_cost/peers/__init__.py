@@ -1,6 +1,7 @@
-"""Contestants of `experiments.step_cost`: one way each to take full-batch steps of the paper's problem.
+"""The contestants of `step_cost`: each one way to take full-batch steps of the paper's problem.
 
-Each module is a worker, a process of its own that `experiments.step_cost_workers` starts and talks to. It is started as
-`python -m peers.with_NAME` from the folder `experiments`, with relative imports only: by way of the package
-`experiments` every worker would load TensorFlow, and its memory and start-up would count for PyTorch's or JAX's.
+Each module `with_*` is a worker, a process of its own that `step_cost.worker_process` starts and
+talks to. It is run as `python -m peers.with_*` from the folder above, with relative imports only:
+to import the package `experiments` loads TensorFlow, and its memory and start-up would count for
+PyTorch or JAX.
 """

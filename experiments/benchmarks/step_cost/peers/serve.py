@@ -1,4 +1,4 @@
-"""The worker's side of the conversation: a request a line on standard input, a reply a line on standard output."""
+"""The worker's side of the conversation: requests on standard input, replies on standard output."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ from .task import Task, make_task
 
 
 class Trainer(Protocol):
-    """A contestant at work on one task. Attribute `stride`: it takes steps in multiples of this many (default 1)."""
+    """A contestant that trains on one task.
+
+    With an attribute `stride` it takes steps only in multiples of that; default 1.
+    """
 
     def advance(self, steps: int) -> None:
-        """Takes `steps` steps, and returns when they are done."""
+        """Take `steps` steps, and return when they are done."""
 
     def kernel(self) -> np.ndarray | None:
-        """The end-to-end kernel (d, k) of the last run; None if it does not train (a limit)."""
+        """Return the end-to-end kernel (d, k) of the last run; None if it does not train."""
 
 
 class Server:
-    """Answers requests, one at a time; idle, and blocked on its standard input, between them.
+    """Answers requests one at a time, and waits on its standard input between them.
 
     Args:
-        entries: the contestants that this worker knows, by name: each makes a `Trainer` of a `Task`.
+        entries: The contestants of this worker by name: each makes a `Trainer` of a `Task`.
     """
 
     def __init__(self, entries: Mapping[str, type]):
@@ -38,57 +41,72 @@ class Server:
         self._idle_since = _clocks()
 
     def prepare(self, name: str, entry: str, task: dict[str, Any], steps: int) -> dict[str, Any]:
-        """Builds, compiles, and takes `steps` steps from the start; replies with the losses before and after."""
+        """Build, compile, and take some steps from the start.
+
+        Args:
+            name: The name for later requests.
+            entry: The contestant.
+            task: Arguments of `make_task`.
+            steps: Number of steps.
+
+        Returns:
+            The seconds that it took, and the losses before and after.
+        """
         began = time.perf_counter()
-        given = make_task(**task)
-        trainer = self._entries[entry](given)
-        self._trainers[name] = trainer, given
-        first = _loss(trainer, given)
+        made_task = make_task(**task)
+        trainer = self._entries[entry](made_task)
+        self._trainers[name] = trainer, made_task
+        start_loss = _loss(trainer, made_task)
         trainer.advance(steps)
-        return {
-            "seconds": time.perf_counter() - began,
-            "start_loss": first,
-            "loss": _loss(trainer, given),
-        }
+        seconds = time.perf_counter() - began
+        return {"seconds": seconds, "start_loss": start_loss, "loss": _loss(trainer, made_task)}
 
     def burst(self, name: str, steps: int) -> dict[str, Any]:
-        """Times some steps (rounded up to the trainer's stride), by the clock and in processor time.
+        """Time some steps, rounded up to the trainer's stride.
 
-        Replies also with the time since the last reply and the processor time that this worker took in it, though it
-        should have been idle, and with False for `finite` if the run has blown up: NaN is no measurement.
+        Args:
+            name: The name under which the contestant was prepared.
+            steps: Number of steps.
+
+        Returns:
+            The steps taken, their seconds and processor seconds; the seconds since the last reply,
+            and the processor seconds that this worker used meanwhile, although it should have been
+            idle; and `finite`, False if the run has blown up: NaN is no measurement.
         """
         trainer, _ = self._trainers[name]
         stride = getattr(trainer, "stride", 1)
         steps = -(-steps // stride) * stride
         began = _clocks()
         trainer.advance(steps)
-        (waited, spun), (seconds, processor) = began - self._idle_since, _clocks() - began
+        seconds, processor_seconds = _clocks() - began
+        idle_seconds, idle_processor_seconds = began - self._idle_since
         kernel = trainer.kernel()
         return {
             "steps": steps,
             "seconds": seconds,
-            "processor_seconds": processor,
-            "idle_seconds": waited,
-            "idle_processor_seconds": spun,
+            "processor_seconds": processor_seconds,
+            "idle_seconds": idle_seconds,
+            "idle_processor_seconds": idle_processor_seconds,
             "finite": kernel is None or bool(np.isfinite(kernel).all()),
         }
 
     def memory(self) -> dict[str, Any]:
-        """The largest resident set so far, in bytes."""
+        """Return the largest resident set so far, in bytes."""
         return {"peak_bytes": peak_bytes()}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The reply to one request, `{"do": METHOD, ...}`; an exception becomes `{"error": ...}`."""
+        """Return the reply to `{"do": METHOD, ...}`; an exception becomes `{"error": ...}`."""
         try:
             reply = getattr(self, request.pop("do"))(**request)
         except Exception as error:
-            reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+            first_line, *_ = f"{type(error).__name__}: {error}".splitlines()
+            reply = {"error": first_line}
         self._idle_since = _clocks()
         return reply
 
 
 def _clocks() -> np.ndarray:
-    """Seconds on the clock, and of processor time of all threads."""
+    """Return seconds on the clock, and processor seconds of all threads."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
@@ -98,18 +116,29 @@ def _loss(trainer: Trainer, task: Task) -> float | None:
 
 
 def peak_bytes() -> int | None:
-    """The largest resident set of this process so far; None where the system does not tell."""
+    """Return the largest resident set of this process so far; None where it is not known."""
     # Not getrusage: on Linux its maximum is inherited from the process that started this one.
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            kilobytes, _ = value.split()
+            return int(kilobytes) * 1024
+    return None
 
 
 def serve(entries: Mapping[str, type], versions: Mapping[str, str]) -> None:
-    """Says that the imports are done, then answers until standard input ends."""
-    # Libraries may print. What they print goes to standard error, the conversation to a copy of standard output.
+    """Report that the imports are done, then answer until standard input ends.
+
+    Args:
+        entries: See `Server`.
+        versions: Version by library, for the report.
+    """
+    # Libraries may print: the conversation has a copy of standard output, and whatever they print
+    # goes to standard error.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     server = Server(entries)

@@ -1,6 +1,6 @@
-"""What `experiments.optimizer_compare` does before its second step: import, trace, compile, a step of each part.
+"""The first things that `optimizer_compare` does: import, trace, compile, one step of each part.
 
-`experiments.step_cost` times this program from its start to its end.
+`step_cost` times this program from its start to its end.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from .task import make_task
 
 
 def main(data: str) -> None:
-    """Starts both parts, at the defaults, on the data of an npz file."""
-    task, config = make_task(data), Config()
+    """Take a step of both parts, at the defaults.
+
+    Args:
+        data: Path of an npz file with x and y.
+    """
+    task, options = make_task(data), Config()
     problem = Problem("start-up", task.x, task.y, "given", "none", synthetic=True)
-    for variants, _ in config.parts().values():
-        Sweep(problem, variants, config.lp_loss, config.dtype).run(1)
+    for variants, _ in options.parts().values():
+        Sweep(problem, variants, options.lp_loss, options.dtype).run(1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    (data,) = sys.argv[1:]
+    main(data)

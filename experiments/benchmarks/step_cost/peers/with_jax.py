@@ -16,15 +16,14 @@ from .task import Task
 STEPS_PER_SCAN = 100
 
 
-def optax_optimizer(task: Task, rate) -> optax.GradientTransformation:
-    """The task's optimizer from optax; the rate may be traced."""
+def optax_optimizer(task: Task, rate: float | jax.Array) -> optax.GradientTransformation:
+    """Return the task's optimizer from optax; the rate may be traced."""
     settings = task.hyperparameters
     if task.optimizer == "sgd":
         return optax.sgd(rate)
     if task.optimizer == "adagrad":
-        return optax.adagrad(
-            rate, initial_accumulator_value=settings["accumulator"], eps=settings["epsilon"]
-        )
+        accumulator, epsilon = settings["accumulator"], settings["epsilon"]
+        return optax.adagrad(rate, initial_accumulator_value=accumulator, eps=epsilon)
     if task.optimizer == "adadelta":
         return optax.adadelta(rate, rho=settings["rho"], eps=settings["epsilon"])
     return optax.adam(rate, b1=settings["beta_1"], b2=settings["beta_2"], eps=settings["epsilon"])
@@ -59,21 +58,23 @@ class Scan:
 
         if self.vectorized:
             scan, begin = jax.vmap(scan), jax.vmap(begin)
-        self._rate = jnp.asarray(task.rates if self.vectorized else task.rates[-1], jnp.float32)
-        self._scan, self._state = jax.jit(scan), jax.jit(begin)(self._rate)
+        rates = task.rates if self.vectorized else task.shared_rate
+        self._rates = jnp.asarray(rates, jnp.float32)
+        self._scan = jax.jit(scan)
+        self._state = jax.jit(begin)(self._rates)
 
     def advance(self, steps: int) -> None:
-        """A compiled scan for every hundred steps."""
+        """Call the compiled scan once for every hundred steps."""
         for _ in range(steps // STEPS_PER_SCAN):
-            self._state, losses = self._scan(self._rate, *self._state)
+            self._state, losses = self._scan(self._rates, *self._state)
         losses.block_until_ready()
 
     def kernel(self) -> np.ndarray:
-        """The product of the last run's factors."""
-        factors = [
-            np.asarray(factor[-1] if self.vectorized else factor) for factor in self._state[0]
-        ]
-        return functools.reduce(np.matmul, factors)
+        """Return the product of the last run's factors."""
+        factors, _ = self._state
+        if self.vectorized:
+            factors = [factor[-1] for factor in factors]
+        return functools.reduce(np.matmul, map(np.asarray, factors))
 
 
 class VectorizedScan(Scan):

@@ -11,13 +11,14 @@ import tensorflow as tf
 from .serve import serve
 from .task import Task
 
-RENAMED = {"accumulator": "initial_accumulator_value"}
+# Keras's name by that of `peers.task.HYPERPARAMETERS`, where they differ.
+KERAS_NAMES = {"accumulator": "initial_accumulator_value"}
 STEPS_PER_EXECUTION = 50
 
 
 def keras_optimizer(task: Task, rate: float) -> keras.optimizers.Optimizer:
-    """The task's optimizer from Keras."""
-    settings = {RENAMED.get(name, name): value for name, value in task.hyperparameters.items()}
+    """Return the task's optimizer from Keras."""
+    settings = {KERAS_NAMES.get(name, name): value for name, value in task.hyperparameters.items()}
     return keras.optimizers.get(
         {"class_name": task.optimizer, "config": {"learning_rate": rate, **settings}}
     )
@@ -33,14 +34,14 @@ class KerasTrainer:
         layers = [keras.layers.Dense(factor.shape[1], use_bias=False) for factor in task.factors]
         self._model = keras.Sequential([keras.Input((task.x.shape[1],)), *layers])
         self._model.set_weights(task.factors)
-        self._optimizer = keras_optimizer(task, float(task.rates[-1]))
+        self._optimizer = keras_optimizer(task, task.shared_rate)
         self._loss = lambda y, predicted: keras.ops.mean((predicted - y) ** task.p) / task.p
         self._model.compile(
             self._optimizer, self._loss, steps_per_execution=self.steps_per_execution
         )
 
     def kernel(self) -> np.ndarray:
-        """The product of the layers' kernels."""
+        """Return the product of the layers' kernels."""
         return functools.reduce(np.matmul, self._model.get_weights())
 
 
@@ -48,7 +49,7 @@ class Fit(KerasTrainer):
     """`fit` with the data set as one batch: a step is an epoch."""
 
     def advance(self, steps: int) -> None:
-        """An epoch a step."""
+        """Take each step as an epoch."""
         self._model.fit(
             self._x, self._y, batch_size=len(self._x), epochs=steps, shuffle=False, verbose=0
         )
@@ -60,7 +61,7 @@ class FitRepeated(KerasTrainer):
     steps_per_execution = stride = STEPS_PER_EXECUTION
 
     def advance(self, steps: int) -> None:
-        """All of them one `fit`."""
+        """Take all steps in one `fit`."""
         batches = tf.data.Dataset.from_tensors((self._x, self._y)).repeat()
         epochs = steps // STEPS_PER_EXECUTION
         self._model.fit(
@@ -72,7 +73,7 @@ class TrainOnBatch(KerasTrainer):
     """`train_on_batch` in a Python loop."""
 
     def advance(self, steps: int) -> None:
-        """A call a step."""
+        """Make a call for each step."""
         for _ in range(steps):
             self._model.train_on_batch(self._x, self._y)
 
@@ -89,13 +90,12 @@ class CompiledStep(KerasTrainer):
         variables = self._model.trainable_variables
         with tf.GradientTape() as tape:
             loss = self._loss(self._y, self._model(self._x))
-        self._optimizer.apply(
-            tape.gradient(loss, [variable.value for variable in variables]), variables
-        )
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self._optimizer.apply(gradients, variables)
         return loss
 
     def advance(self, steps: int) -> None:
-        """A call a step; the last loss is waited for."""
+        """Make a call for each step, and wait for the last loss."""
         for _ in range(steps):
             loss = self._step()
         loss.numpy()

@@ -1,4 +1,4 @@
-"""A limit: one core, one pass over the data a step, as a C programmer would write it, compiled by numba."""
+"""A limit: one core, one pass over the data a step, as one writes it in C, compiled by numba."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from .task import Task
 
 @numba.njit(fastmath=True)
 def descend(x, y, kernel, rate, p, steps):
-    """Gradient descent on one output: each row is read once a step, for its residual and at once for its gradient."""
+    """Take steps of gradient descent on one output, in place.
+
+    Each row is read once a step: its residual is followed at once by its part of the gradient.
+
+    Args:
+        x: Features, (n, d).
+        y: Targets, (n,).
+        kernel: The kernel, (d,).
+        rate: The learning rate.
+        p: Exponent of the loss.
+        steps: Number of steps.
+    """
     rows, features = x.shape
     gradient = np.empty(features, np.float32)
     for _ in range(steps):
@@ -35,14 +46,14 @@ class FusedPass:
     def __init__(self, task: Task):
         (factor,) = task.factors
         self._x, self._y, self._kernel = task.x, task.y[:, 0].copy(), factor[:, 0].copy()
-        self._rate, self._p = np.float32(task.rates[-1]), task.p
+        self._rate, self._p = np.float32(task.shared_rate), task.p
 
     def advance(self, steps: int) -> None:
-        """All in one call."""
+        """Take all steps in one call."""
         descend(self._x, self._y, self._kernel, self._rate, self._p, steps)
 
     def kernel(self) -> np.ndarray:
-        """The kernel as a column."""
+        """Return the kernel as a column."""
         return self._kernel[:, None]
 
 

@@ -1,4 +1,4 @@
-"""NumPy: a loop with gradients by hand, and a limit: the two matrix products of a step and nothing else."""
+"""NumPy: a loop with gradients by hand; and a limit, the two matrix products of a step alone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .task import Task
 
 
 class Loop:
-    """Gradients by the chain rule on the end-to-end kernel, the optimizers' formulas written out."""
+    """Gradients by the chain rule on the end-to-end kernel, formulas of the optimizers by hand."""
 
     def __init__(self, task: Task):
-        self._task, self._rate = task, np.float32(task.rates[-1])
+        self._task, self._rate = task, np.float32(task.shared_rate)
         self._factors = [factor.copy() for factor in task.factors]
         first = task.hyperparameters.get("accumulator", 0.0)
         self._slots = [
@@ -23,7 +23,7 @@ class Loop:
         self._steps = 0
 
     def advance(self, steps: int) -> None:
-        """A pass over the data, then every factor's step."""
+        """Take each step: a pass over the data, then the update of every factor."""
         x, y, p = self._task.x, self._task.y, self._task.p
         update = getattr(self, f"_{self._task.optimizer}")
         for _ in range(steps):
@@ -35,7 +35,7 @@ class Loop:
                 factor -= update(gradient, *slots)
 
     def _factor_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
-        """(F_1 .. F_(j-1))^T G (F_(j+1) .. F_N)^T for every j."""
+        """Return (F_1 .. F_(j-1))^T G (F_(j+1) .. F_N)^T for every j."""
         gradients = []
         for j in range(len(self._factors)):
             carried = functools.reduce(lambda g, factor: factor.T @ g, self._factors[:j], gradient)
@@ -44,31 +44,28 @@ class Loop:
         return gradients
 
     def kernel(self) -> np.ndarray:
-        """The product of the factors."""
+        """Return the product of the factors."""
         return functools.reduce(np.matmul, self._factors)
 
     def _sgd(self, gradient: np.ndarray, *slots: np.ndarray) -> np.ndarray:
         return self._rate * gradient
 
     def _adagrad(self, gradient: np.ndarray, squares: np.ndarray, _: np.ndarray) -> np.ndarray:
+        epsilon = np.float32(self._task.hyperparameters["epsilon"])
         squares += gradient**2
-        return (
-            self._rate
-            * gradient
-            / np.sqrt(squares + np.float32(self._task.hyperparameters["epsilon"]))
-        )
+        return self._rate * gradient / np.sqrt(squares + epsilon)
 
     def _adadelta(self, gradient: np.ndarray, squares: np.ndarray, moves: np.ndarray) -> np.ndarray:
-        rho, epsilon = (np.float32(self._task.hyperparameters[name]) for name in ("rho", "epsilon"))
+        settings = self._task.hyperparameters
+        rho, epsilon = np.float32(settings["rho"]), np.float32(settings["epsilon"])
         squares += (1 - rho) * (gradient**2 - squares)
         move = gradient * np.sqrt(moves + epsilon) / np.sqrt(squares + epsilon)
         moves += (1 - rho) * (move**2 - moves)
         return self._rate * move
 
     def _adam(self, gradient: np.ndarray, squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        beta_1, beta_2, epsilon = (
-            self._task.hyperparameters[name] for name in ("beta_1", "beta_2", "epsilon")
-        )
+        settings = self._task.hyperparameters
+        beta_1, beta_2, epsilon = settings["beta_1"], settings["beta_2"], settings["epsilon"]
         mean += np.float32(1 - beta_1) * (gradient - mean)
         squares += np.float32(1 - beta_2) * (gradient**2 - squares)
         rate = self._rate * np.sqrt(1 - beta_2**self._steps) / (1 - beta_1**self._steps)
@@ -76,7 +73,7 @@ class Loop:
 
 
 class Products:
-    """The limit: (R, d) @ (d, n) and (R, n) @ (n, d) by BLAS, in the orders of the sweep's."""
+    """The limit: (R, d) @ (d, n) and (R, n) @ (n, d) by BLAS, with the shapes of the sweep."""
 
     def __init__(self, task: Task):
         runs, (rows, features), outputs = len(task.rates), task.x.shape, task.y.shape[1]
@@ -86,13 +83,13 @@ class Products:
         self._gradients = np.empty((runs * outputs, features), np.float32)
 
     def advance(self, steps: int) -> None:
-        """Both products, into memory that is there already."""
+        """Take both products for each step, into memory that is allocated already."""
         for _ in range(steps):
             np.matmul(self._kernels, self._x_transposed, out=self._residuals)
             np.matmul(self._residuals, self._x, out=self._gradients)
 
     def kernel(self) -> None:
-        """It does not train."""
+        """Return None: it does not train."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Our sweep: its engine, without what `Sweep.run` adds once per run (tables, curves)."""
+"""Our sweep: its engine alone, without the tables and curves that `Sweep.run` adds once a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from .with_keras import keras_optimizer
 
 
 class SweepTrainer:
-    """All runs in lock step in one compiled loop; option `compressed` replaces the rows by d + k, for p = 2."""
+    """All runs side by side in one compiled loop.
+
+    The option `compressed` replaces the rows by d + k with the same loss, for p = 2.
+    """
 
     def __init__(self, task: Task):
         problem = Problem("step-cost", task.x, task.y, "given", "none", synthetic=True)
@@ -35,13 +38,13 @@ class SweepTrainer:
         self._last = len(task.rates) - 1
 
     def advance(self, steps: int) -> None:
-        """In calls of at most `MAX_STEPS_PER_CALL` steps, as in a sweep."""
+        """Take the steps in calls of at most `MAX_STEPS_PER_CALL`, as a sweep does."""
         while steps > 0:
             self._engine.advance(min(steps, MAX_STEPS_PER_CALL))
             steps -= MAX_STEPS_PER_CALL
 
     def kernel(self) -> np.ndarray:
-        """The product of the last run's factors."""
+        """Return the product of the last run's factors."""
         return functools.reduce(np.matmul, self._engine.stacks[0].weights(self._last))
 
 

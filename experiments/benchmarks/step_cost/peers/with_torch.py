@@ -1,8 +1,9 @@
-"""PyTorch as the course team of 2019 used it: a stack of `Linear` layers and the loop of every tutorial."""
+"""PyTorch as the team of 2019 used it: a stack of `Linear` layers and the usual loop."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -11,9 +12,9 @@ from .serve import serve
 from .task import Task
 
 
-def torch_optimizer(task: Task, parameters) -> torch.optim.Optimizer:
-    """The task's optimizer from PyTorch."""
-    rate, settings = float(task.rates[-1]), task.hyperparameters
+def torch_optimizer(task: Task, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the task's optimizer from PyTorch."""
+    rate, settings = task.shared_rate, task.hyperparameters
     if task.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate)
     if task.optimizer == "adagrad":
@@ -30,20 +31,19 @@ def torch_optimizer(task: Task, parameters) -> torch.optim.Optimizer:
 
 
 class Loop:
-    """zero_grad, forward, backward, step; data and model as tensors."""
+    """Iterations of zero_grad, forward, backward and step; data and model are tensors."""
 
     def __init__(self, task: Task):
         self._x, self._y, self._p = torch.from_numpy(task.x), torch.from_numpy(task.y), task.p
-        self._model = torch.nn.Sequential(
-            *(torch.nn.Linear(*f.shape, bias=False) for f in task.factors)
-        )
+        layers = [torch.nn.Linear(*factor.shape, bias=False) for factor in task.factors]
+        self._model = torch.nn.Sequential(*layers)
         with torch.no_grad():
             for parameter, factor in zip(self._model.parameters(), task.factors, strict=True):
                 parameter.copy_(torch.from_numpy(factor.T))
         self._optimizer = torch_optimizer(task, self._model.parameters())
 
     def advance(self, steps: int) -> None:
-        """An iteration a step."""
+        """Take each step as an iteration."""
         for _ in range(steps):
             self._optimizer.zero_grad()
             loss = ((self._model(self._x) - self._y) ** self._p).mean() / self._p
@@ -51,8 +51,9 @@ class Loop:
             self._optimizer.step()
 
     def kernel(self) -> np.ndarray:
-        """The product of the layers' transposed weights."""
-        return functools.reduce(np.matmul, [p.detach().numpy().T for p in self._model.parameters()])
+        """Return the product of the layers' transposed weights."""
+        weights = [parameter.detach().numpy().T for parameter in self._model.parameters()]
+        return functools.reduce(np.matmul, weights)
 
 
 if __name__ == "__main__":

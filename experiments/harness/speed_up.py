@@ -18,6 +18,10 @@ class Bound(str, Enum):
     AT_MOST = "at most"
     UNKNOWN = "unknown"
 
+    def __str__(self) -> str:
+        # As StrEnum of Python 3.11; pandas compares a column of text with this.
+        return self.value
+
     @property
     def mark(self) -> str:
         """Return what stands before the number: `""`, `">"`, `"<"`, or `"?"` in its place."""

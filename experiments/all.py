@@ -23,7 +23,7 @@ from experiments.harness.registry import EXPERIMENTS, Entry
 from experiments.harness.results import RESULTS
 from experiments.report.command import REPORT, write_page
 from overparam_tf.errors import DataError, InputError
-from overparam_tf.runlog import RunFolder
+from overparam_tf.runlog import RunFolder, RunStatus
 from overparam_tf.stopping import StopSignals, deferred
 
 SECONDS_BETWEEN_LOOKS = 0.1
@@ -94,7 +94,7 @@ class Config:
             (run.name == self.name or run.name.startswith(f"{self.name}-"))
             and options.get("quick") == self.quick
             and options.get("data") == self.data_of(entry)
-            and record.get("status") == RunFolder.FINISHED
+            and record.get("status") == RunStatus.FINISHED
             and (run.path / RESULTS).is_file()
         )
 

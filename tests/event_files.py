@@ -1,4 +1,4 @@
-"""Event files read back the way TensorBoard reads them."""
+"""Event files, read back as TensorBoard reads them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import tensorflow as tf
 
 
 def events(folder):
-    """{tag: [(step, value)]} of all event files directly in `folder`."""
-    found = {}
+    """Return the values of all event files directly in a folder: {tag: [(step, value), ...]}."""
+    values = {}
     for path in sorted(folder.glob("events.*")):
         for record in tf.data.TFRecordDataset(str(path)):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
-                found.setdefault(value.tag, []).append((event.step, value))
-    return found
+                values.setdefault(value.tag, []).append((event.step, value))
+    return values
 
 
-def scalars(found, tag):
-    return {step: float(tf.make_ndarray(value.tensor)) for step, value in found[tag]}
+def scalars(values, tag):
+    """Return a curve among the values of `events`: {step: number}."""
+    return {step: float(tf.make_ndarray(value.tensor)) for step, value in values[tag]}

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from overparam_tf.distributed.workers import ChiefEnded
 from overparam_tf.errors import InputError, WorkerLostError
-from overparam_tf.runlog import AlreadyFinished, RunFolder, release_locks
+from overparam_tf.runlog import AlreadyFinished, RunFolder, RunStatus, release_locks
 from overparam_tf.stopping import StopSignals
 
 C = TypeVar("C")
@@ -189,9 +189,9 @@ class Experiment(Generic[C]):
         if folder is None:
             return None
         if stop.signal is None:
-            folder.write_status(RunFolder.FINISHED)
+            folder.write_status(RunStatus.FINISHED)
         else:
-            folder.write_status(RunFolder.INTERRUPTED)
+            folder.write_status(RunStatus.INTERRUPTED)
             hint = f"--name {shlex.quote(folder.name)}"
             print(
                 f"Interrupted; the same command with {hint} continues it. Drawing ..",

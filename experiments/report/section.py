@@ -15,7 +15,7 @@ from PIL import Image
 from experiments.harness.registry import module_of, source_of
 from experiments.harness.results import Claim, Results, read_results, settings_table
 from overparam_tf.errors import DataError
-from overparam_tf.runlog import RunFolder
+from overparam_tf.runlog import RunFolder, RunStatus
 
 SYNTHETIC = "SYNTHETIC DATA: a stand-in, not the measurements"
 QUICK = "QUICK RUN: a short look, its numbers mean little"
@@ -126,8 +126,8 @@ def _warnings(record: Mapping[str, Any]) -> list[str]:
         warnings.append(SYNTHETIC)
     if record.get("options", {}).get("quick"):
         warnings.append(QUICK)
-    status = record.get("status", RunFolder.FINISHED)
-    if status != RunFolder.FINISHED:
+    status = record.get("status", RunStatus.FINISHED)
+    if status != RunStatus.FINISHED:
         warnings.append(f"NOT FINISHED: {status}")
     return warnings
 
@@ -139,7 +139,7 @@ def _environment(folder: RunFolder, record: Mapping[str, Any]) -> list[tuple[str
     if "started" in record:
         start = datetime.fromisoformat(record["started"])
         values["started"] = f"{start:%Y-%m-%d %H:%M} UTC"
-        if record.get("status") == RunFolder.FINISHED:
+        if record.get("status") == RunStatus.FINISHED:
             seconds = (end - start).total_seconds()
             values["took"] = f"{duration(seconds)}, interruptions included"
     else:

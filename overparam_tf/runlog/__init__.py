@@ -1,6 +1,7 @@
-"""The record of a run: its folder, its origin, its progress, and TensorBoard's event files."""
+"""The record of a run: its folder, its origin, its progress, and its files for TensorBoard."""
 
-from overparam_tf.runlog.folder import RunFolder, release_locks
+from overparam_tf.runlog.folder import RunFolder, RunStatus
+from overparam_tf.runlog.lock import release_locks
 from overparam_tf.runlog.origin import environment, machine
 from overparam_tf.runlog.progress import ProgressReport
 from overparam_tf.runlog.resume import AlreadyFinished, open_run
@@ -10,6 +11,7 @@ __all__ = [
     "AlreadyFinished",
     "ProgressReport",
     "RunFolder",
+    "RunStatus",
     "TensorBoardLog",
     "environment",
     "machine",

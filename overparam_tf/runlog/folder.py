@@ -1,62 +1,66 @@
-"""A run folder: one place on disk that explains a run by itself and from which every figure can be drawn again."""
+"""Run folders: one place on disk for each run, from which every figure can be drawn again."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from overparam_tf.atomic_files import TEMPORARY, save_npz, save_text
-from overparam_tf.errors import DataError, InputError
+from overparam_tf.checks import file_path, instance_of, positive_int
+from overparam_tf.errors import InputError
+from overparam_tf.runlog import readers
+from overparam_tf.runlog.lock import LOCK, lock_folder
 
-CONFIG, LOCK = "config.json", ".lock"
-# Open lock files of this process; a lock ends with its file.
-_locks: list[int] = []
+CONFIG = "config.json"
+_NAME = re.compile(r"\w[\w.+= -]{0,119}")
 
 
-def release_locks() -> None:
-    """Gives back every lock on a run folder that this process holds."""
-    while _locks:
-        os.close(_locks.pop())
+class RunStatus(str, Enum):
+    """The state of a run, under the word for it in config.json."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+
+    __str__ = str.__str__
 
 
 class RunFolder:
-    """`LOGDIR/EXPERIMENT/NAME/` with config.json, figures/ and tb/; experiments add results.csv and curves.npz.
+    """The folder LOGDIR/EXPERIMENT/NAME of a run: config.json, results, figures/ and tb/.
 
     While a run is going on its process holds a lock on the folder, and its checkpoints/ are there.
 
     Args:
-        path: the folder. It need not exist yet.
+        path: The folder. It need not exist yet.
     """
 
-    RUNNING, INTERRUPTED, FINISHED = "running", "interrupted", "finished"
-
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        self.path = file_path("path", path)
 
     @classmethod
     def create(
         cls, logdir: str | os.PathLike, experiment: str, name: str, *, unique: bool = False
     ) -> RunFolder:
-        """Makes and locks a new run folder; never one that is there already, so no earlier result is lost.
+        """Make and lock a new run folder; an existing one is never taken, so no result is lost.
 
         Args:
-            logdir: the log folder.
-            experiment: the experiment's name.
-            name: the run's name: letters, digits, and any of `. _ - + =` and spaces, not beginning with a dot.
-            unique: take the first free one of NAME, NAME-2, NAME-3 .. instead of refusing a taken name.
+            logdir: The log folder.
+            experiment: The experiment's name.
+            name: The run's name: letters, digits, spaces and `. _ - + =`, a letter or digit first.
+            unique: Whether to take the first free name of NAME, NAME-2, NAME-3, ... where NAME is
+                taken; default False, which refuses it.
 
         Raises:
-            InputError: if the name is not allowed or taken, or the folder cannot be made.
+            InputError: If the name is not allowed or taken, or the folder cannot be made.
         """
         folder = cls.at(logdir, experiment, name)
         path, parent, count = folder.path, folder.path.parent, 1
@@ -82,39 +86,43 @@ class RunFolder:
 
     @classmethod
     def at(cls, logdir: str | os.PathLike, experiment: str, name: str) -> RunFolder:
-        """The folder of that name, there or not.
+        """Return the folder of that name, whether it exists or not.
 
         Raises:
-            InputError: if the name is not allowed.
+            InputError: If the name is not allowed.
         """
-        if not re.fullmatch(r"\w[\w.+= -]{0,119}", name):
+        if not _NAME.fullmatch(instance_of("name", name, str)):
             raise InputError(
-                "Expected a run name of at most 120 letters, digits, spaces or . _ - + =, a letter or digit first. "
-                f"Received: name={name!r}"
+                "Expected a run name of at most 120 letters, digits, spaces or . _ - + =, a letter "
+                f"or digit first. Received: name={name!r}"
             )
-        return cls(Path(logdir) / experiment / name)
+        return cls(file_path("logdir", logdir) / experiment / name)
 
     @classmethod
     def all(cls, logdir: str | os.PathLike, experiment: str) -> list[RunFolder]:
-        """The folders of an experiment that have a config.json, by name."""
+        """Return the folders of an experiment that have a config.json, by name."""
         return [
             cls(path.parent) for path in sorted((Path(logdir) / experiment).glob(f"*/{CONFIG}"))
         ]
 
     @classmethod
     def open(cls, logdir: str | os.PathLike, experiment: str, name: str) -> RunFolder:
-        """Opens a finished run by its name, or by the path of its folder.
+        """Return the folder of an existing run.
+
+        Args:
+            logdir: The log folder.
+            experiment: The experiment's name.
+            name: The run's name, or the path of its folder.
 
         Raises:
-            InputError: if there is none; the message names those there are.
+            InputError: If there is no such run; the message names the runs that there are.
         """
-        candidates = [Path(logdir) / experiment / name, Path(name)]
-        for path in candidates:
+        for path in (Path(logdir) / experiment / name, Path(name)):
             if (path / CONFIG).is_file():
                 return cls(path)
-        known = [folder.name for folder in cls.all(logdir, experiment)]
+        names = [folder.name for folder in cls.all(logdir, experiment)]
         raise InputError(
-            f"Expected a run of {Path(logdir) / experiment}, one of {known}. Received: {name!r}"
+            f"Expected a run of {Path(logdir) / experiment}, one of {names}. Received: {name!r}"
         )
 
     @classmethod
@@ -131,19 +139,20 @@ class RunFolder:
         Raises:
             InputError: If there is no run, or none of an experiment that was asked for.
         """
-        found = sorted({path.parent.parent.name for path in Path(logdir).glob(f"*/*/{CONFIG}")})
-        if not found:
+        positive_int("count", count)
+        names = sorted({path.parent.parent.name for path in Path(logdir).glob(f"*/*/{CONFIG}")})
+        if not names:
             raise InputError(
                 f"Expected runs in {logdir}. Received: none. "
                 "Make one: python -m experiments.optimizer_compare --quick"
             )
-        unknown = sorted(set(experiments or ()) - set(found))
+        unknown = sorted(set(experiments or ()) - set(names))
         if unknown:
             raise InputError(
-                f"Expected experiments with runs in {logdir}, of {found}. Received: {unknown}"
+                f"Expected experiments with runs in {logdir}, of {names}. Received: {unknown}"
             )
         runs = []
-        for experiment in found if experiments is None else dict.fromkeys(experiments):
+        for experiment in names if experiments is None else dict.fromkeys(experiments):
             by_age = sorted(
                 cls.all(logdir, experiment), key=lambda run: (run.modified, run.name), reverse=True
             )
@@ -152,69 +161,51 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """The run's name."""
+        """Return the run's name."""
         return self.path.name
 
     @property
     def figures(self) -> Path:
-        """The folder of the figures, made if need be."""
+        """Return the folder of the figures, made if need be."""
         return self._subfolder("figures")
 
     @property
     def tensorboard(self) -> Path:
-        """The folder of TensorBoard's event files, made if need be."""
+        """Return the folder of TensorBoard's event files, made if need be."""
         return self._subfolder("tb")
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of the run's checkpoints, not made before the first of them."""
+        """Return the folder of the run's checkpoints, which the first of them makes."""
         return self.path / "checkpoints"
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was written yet but the lock."""
+        """Return whether the folder holds nothing but the lock and an unfinished config.json."""
         return {path.name for path in self.path.iterdir()} <= {LOCK, f".{CONFIG}{TEMPORARY}"}
 
     @property
     def modified(self) -> float:
-        """When config.json was last written, in seconds since 1970 by the clock of that time."""
+        """Return the time of the last change of config.json, in seconds since 1970."""
         return (self.path / CONFIG).stat().st_mtime
 
     def lock(self) -> None:
-        """Keeps everyone else from running here until `release_locks`, or the end of this process, whatever it be.
+        """Keep other processes from running here; see `lock_folder`."""
+        lock_folder(self.path)
 
-        Raises:
-            InputError: if another one is running here, or the folder cannot be written.
-        """
-        try:
-            _locks.append(os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666))
-            fcntl.flock(_locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"Another process is running {self.path}; wait for it or choose another --name"
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"Cannot lock {self.path}: {error.strerror}; choose another --logdir"
-            ) from None
-
-    def write_status(self, status: str) -> None:
-        """Notes in config.json how the run stands; one that is finished needs its checkpoints no more."""
-        self.write_config({**self.read_config(), "status": status})
-        if status == self.FINISHED:
+    def write_status(self, status: RunStatus) -> None:
+        """Write the state of the run to config.json; a finished run loses its checkpoints."""
+        self.write_config({**self.read_config(), "status": RunStatus(status)})
+        if status == RunStatus.FINISHED:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
 
-    def _subfolder(self, name: str) -> Path:
-        (self.path / name).mkdir(exist_ok=True)
-        return self.path / name
-
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Writes config.json, whole or not at all."""
-        text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
+    def write_config(self, record: Mapping[str, Any]) -> None:
+        """Write config.json, whole or not at all."""
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         save_text(self.path / CONFIG, text + "\n")
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
-        """Writes a table as the csv file `name`, whole or not at all."""
+        """Write a table as the csv file `name`, whole or not at all."""
         save_text(self.path / name, table.to_csv(index=False))
 
     def write_text(self, name: str, text: str) -> None:
@@ -222,56 +213,21 @@ class RunFolder:
         save_text(self.path / name, text)
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Writes arrays as the npz file `name`, whole or not at all."""
+        """Write arrays as the npz file `name`, whole or not at all."""
         save_npz(self.path / name, arrays)
 
+    def read_config(self) -> dict[str, Any]:
+        """Return the content of config.json; see `readers.read_record`."""
+        return readers.read_record(self.path / CONFIG)
+
     def read_table(self, name: str, columns: Iterable[str] = ()) -> pd.DataFrame:
-        """Return the table of the csv file `name`.
-
-        Args:
-            name: The file's name.
-            columns: Columns that it must have; default none in particular.
-
-        Raises:
-            DataError: If it is missing or damaged, or lacks a column.
-        """
-        try:
-            table = pd.read_csv(self.path / name)
-            missing = [column for column in columns if column not in table]
-            if missing:
-                raise ValueError(f"a table without {missing}")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"Expected a readable {name} in {self.path}. Received: {error}"
-            ) from None
-        return table
+        """Return the table of the csv file `name`; see `readers.read_table`."""
+        return readers.read_table(self.path / name, columns)
 
     def read_arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Return the arrays of the npz file `name`.
+        """Return the arrays of the npz file `name`; see `readers.read_arrays`."""
+        return readers.read_arrays(self.path / name)
 
-        Raises:
-            DataError: If it is missing or damaged.
-        """
-        try:
-            with (self.path / name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
-            raise DataError(
-                f"Expected a readable {name} in {self.path}. Received: {error}"
-            ) from None
-
-    def read_config(self) -> dict[str, Any]:
-        """Reads config.json.
-
-        Raises:
-            DataError: if it is missing or damaged.
-        """
-        try:
-            config = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
-            if not isinstance(config, dict):
-                raise ValueError("something other than an object")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"Expected a readable {CONFIG} in {self.path}. Received: {error}"
-            ) from None
-        return config
+    def _subfolder(self, name: str) -> Path:
+        (self.path / name).mkdir(exist_ok=True)
+        return self.path / name

@@ -1,4 +1,4 @@
-"""What a run should tell about where it came from: time, command line, commit, versions, machine."""
+"""The origin of a run: time, command line, commit, versions, machine, devices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("overparam_tf", "tensorflow", "keras", "numpy", "pandas", "matplotli
 
 
 def environment() -> dict[str, object]:
-    """Time, command line, commit (None outside a checkout), versions, machine and devices, as JSON-ready values."""
+    """Return the origin of a run that starts now, JSON-ready; outside a checkout commit is None."""
     import tensorflow as tf
 
     return {
@@ -31,16 +31,21 @@ def environment() -> dict[str, object]:
 
 
 def machine() -> str:
-    """The kind of machine in a line, e.g. `"Linux x86_64, AMD EPYC, 2 cores"`."""
-    processor = platform.processor() or platform.machine()
+    """Return the kind of machine in one line, such as "Linux x86_64, AMD EPYC, 2 cores"."""
+    kind = f"{platform.system()} {platform.machine()}"
+    return f"{kind}, {_processor()}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(
-            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
-        )
-    except (OSError, StopIteration):
-        pass
-    return f"{platform.system()} {platform.machine()}, {processor}, {os.cpu_count()} cores"
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            _, _, name = line.partition(":")
+            return name.strip()
+    return platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str | None:
@@ -51,21 +56,20 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with `+` if tracked files were changed since."""
+    """Return the commit of the checkout, with `+` if tracked files differ from it."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     try:
-        commit = subprocess.run(
-            ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10
-        )
-        status = subprocess.run(
-            ["git", "-C", root, "status", "--porcelain", "-uno"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        commit = _git(root, "rev-parse", "HEAD")
+        changes = _git(root, "status", "--porcelain", "-uno")
+    except (OSError, subprocess.SubprocessError):
         return None
-    changed = "+" if status.stdout.strip() else ""
-    return commit.stdout.strip() + changed if commit.returncode == 0 else None
+    return f"{commit}+" if changes else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Return the output of a git command."""
+    command = ["git", "-C", str(root), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Which folder a run gets: a new one, or that of an earlier run of the same settings."""
+"""The choice of a run's folder: a new one, or that of an earlier run of the same settings."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from overparam_tf.checkpoints.difference import first_difference
 from overparam_tf.errors import DataError, InputError
-from overparam_tf.runlog.folder import RunFolder
+from overparam_tf.runlog.folder import RunFolder, RunStatus
 
-# Options that say where things are and how they are shown. The data are known by their checksum,
-# not by the place where they were found.
+# Options of places and of output, which do not change a run. Its data are known by their checksum,
+# wherever they lie.
 NO_SETTINGS = ("logdir", "name", "resume", "redraw", "quiet", "data")
 PACKAGES = ("overparam_tf", "tensorflow", "keras", "numpy")
 
 
 class AlreadyFinished(Exception):
-    """The run of this name and these settings is finished: it only remains to draw it.
+    """The run of this name and these settings is finished, so that only its figures are drawn.
 
     Attributes:
         folder: The run folder.
@@ -40,25 +40,26 @@ def open_run(
     name: str | None = None,
     resume: bool = False,
 ) -> RunFolder:
-    """Return the folder of a run, locked, its config.json written.
+    """Return the folder of a run, locked, with its config.json written.
 
-    The folder is a new one, under `name` or the first free name made from `default_name`. Where a
-    run of that `name` and of the same settings exists, that one is continued; with `resume` and no
-    name, the newest unfinished run of these settings.
+    - With a `name`: a new folder of that name. Where a run of that name and of the same settings
+      exists, that one is continued.
+    - With `resume` and no name: the newest unfinished run of these settings is continued.
+    - With neither: a new folder under the first free name of NAME, NAME-2, NAME-3, ..., where NAME
+      is `default_name`.
 
     Args:
         logdir: The log folder.
         experiment: The experiment's name.
         record: The content of config.json: options, versions, and data if there are any.
-        default_name: Name of a run that was given none; NAME-2, NAME-3 .. where it is taken.
+        default_name: The name to start from where `name` is None.
         name: The run's name; default None.
-        resume: Continue an earlier run, or refuse; default False.
+        resume: Whether only an earlier run will do; default False.
 
     Raises:
         AlreadyFinished: If the run of that name and these settings is finished.
-        InputError: If the name is taken by a run of other settings (the line names the first
-            difference) or by one that is running; if no run can be continued; if the folder cannot
-            be made.
+        InputError: If a run of that name has other settings (the message names the first
+            difference) or is running, no run can be continued, or the folder cannot be made.
     """
     if name is not None:
         return _open_named(logdir, experiment, record, name, resume)
@@ -74,9 +75,10 @@ def settings(record: dict[str, Any]) -> dict[str, Any]:
         record: The content of config.json.
 
     Returns:
-        Its options (but for those that say where and how), versions, and identity of the data.
+        Its options (without those of places and output), its versions, and the identity of its
+        data.
     """
-    record = json.loads(json.dumps(record))  # as it is read back: lists for tuples
+    record = json.loads(json.dumps(record))  # as it is read from the file: lists for tuples
     options, data = record.get("options", {}), record.get("data")
     return {
         "options": {name: options[name] for name in options if name not in NO_SETTINGS},
@@ -96,26 +98,27 @@ def _open_named(
             )
         return _started(RunFolder.create(logdir, experiment, name), record)
     folder.lock()
-    if folder.is_new:  # its process was killed before it wrote anything
+    if folder.is_new:  # its process was killed before it wrote config.json
         return _started(folder, record)
-    found = folder.read_config()
-    difference = first_difference(settings(record), settings(found), "there")
+    earlier = folder.read_config()
+    difference = first_difference(settings(record), settings(earlier), "there")
     if difference is not None:
         raise InputError(
             f"The run {folder.path} exists, of other settings: {difference}. Choose another --name"
         )
-    if found.get("status") == RunFolder.FINISHED:
+    if earlier.get("status") == RunStatus.FINISHED:
         raise AlreadyFinished(folder)
     # Command, commit and machine stay those of the start.
-    return _started(folder, found)
+    return _started(folder, earlier)
 
 
 def _open_newest_unfinished(
     logdir: str | os.PathLike, experiment: str, record: dict[str, Any]
 ) -> RunFolder:
-    """Return the newest by the clock.
+    """Return the folder of the newest unfinished run of these settings.
 
-    The clock may be wrong; all candidates are runs of the same settings and end in the same bits.
+    The newest is so by the clock, which may be wrong: all candidates have the same settings, and
+    continue to the same bits.
     """
     refusals = []
     newest_first = sorted(
@@ -139,7 +142,8 @@ def _reason_against(folder: RunFolder, record: dict[str, Any]) -> str | None:
         if difference is not None:
             return difference
         folder.lock()
-        return "finished" if folder.read_config().get("status") == RunFolder.FINISHED else None
+        finished = folder.read_config().get("status") == RunStatus.FINISHED
+        return "finished" if finished else None
     except DataError:
         return "damaged"
     except InputError:
@@ -147,5 +151,5 @@ def _reason_against(folder: RunFolder, record: dict[str, Any]) -> str | None:
 
 
 def _started(folder: RunFolder, record: dict[str, Any]) -> RunFolder:
-    folder.write_config({**record, "status": RunFolder.RUNNING})
+    folder.write_config({**record, "status": RunStatus.RUNNING})
     return folder

@@ -1,4 +1,4 @@
-"""TensorBoard's event files: curves, hyperparameters with outcomes, figures, text, and a layout of chosen charts."""
+"""The files of a run for TensorBoard: curves, hyperparameters, figures, texts, chosen charts."""
 
 from __future__ import annotations
 
@@ -16,35 +16,39 @@ from tensorboard.plugins.hparams import summary as hparams_summary
 
 from overparam_tf.runlog.event_file import EventFile
 
-# The run of what belongs to no single trial: figures and texts; beneath it, one of each line of the charts. With more
-# than 40 runs TensorBoard's older dashboards show none until asked; the filter `charts` brings up these few.
+# The run of the figures and texts, which belong to no single trial; beneath it there is one run for
+# each line of a chart. With more than 40 runs TensorBoard's older dashboards show none until asked;
+# the filter `charts` selects these few.
 CHARTS = "charts"
-# Beneath this one, a run of each distribution.
+# The folder of the distributions, a run each.
 DISTRIBUTIONS = "distributions"
-# The run that says how to show the others: columns of HParams, layout of Custom Scalars. TensorBoard goes by one such
-# run, whichever it finds first; where several logs are shown together, one must replace all (`experiments.board`).
+# The run that describes the dashboards: columns of HParams, layout of Custom Scalars. TensorBoard
+# uses only the first such run that it reads; where several logs are shown together, one must
+# replace all of them (`experiments.board`).
 DASHBOARD = "dashboard"
 
 
 class TensorBoardLog:
-    """Event files under one folder: a subfolder a trial, and a few for what belongs to all.
+    """Event files under one folder: a subfolder for each trial, and a few for all together.
 
     Args:
-        folder: where the event files go, e.g. a run folder's `tb`. The names of the two folders above it keep its
-            trials apart from those of other logs.
+        folder: Folder of the event files, such as `tb` of a run folder. The names of the two
+            folders above it keep its trials apart from those of other logs.
     """
 
     def __init__(self, folder: str | os.PathLike):
         self._folder = Path(folder)
 
     def clear(self) -> None:
-        """Removes the event files of an earlier attempt; TensorBoard would show both."""
+        """Remove the event files of an earlier attempt, since TensorBoard would show both."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def declare(self, hparams: Sequence[str], metrics: Mapping[str, str]) -> None:
-        """Names the columns of the HParams dashboard: hyperparameters, and metrics as {tag: title}.
+        """Write the columns of the HParams dashboard.
 
-        TensorBoard shows five hyperparameters until asked for more: the first five here.
+        Args:
+            hparams: Names of the hyperparameters. TensorBoard shows the first five at once.
+            metrics: Titles of the metrics, by tag.
         """
         columns = [
             api_pb2.HParamInfo(name=name, differs=index < 5) for index, name in enumerate(hparams)
@@ -63,18 +67,18 @@ class TensorBoardLog:
         curve: tuple[Sequence[int], Sequence[float]],
         failed: bool = False,
     ) -> None:
-        """One run: its hyperparameters, the curve `loss`, and its outcome as scalars at the last step.
+        """Write one run: its hyperparameters, its losses, and its metrics at the last step.
 
         Args:
-            run: name of the run's subfolder; see `run_name`.
-            hparams: hyperparameters.
-            outcome: metrics; those that are not finite are left out.
-            curve: steps and losses.
-            failed: marks the trial as failed in the HParams dashboard.
+            run: Name of the run's subfolder, see `run_name`.
+            hparams: Hyperparameters.
+            outcome: Metrics by tag; those that are not finite are left out.
+            curve: Steps and losses, under the tag `loss`.
+            failed: Whether the HParams dashboard shows the trial as failed; default False.
         """
         steps, losses = curve
         last = int(steps[-1]) if len(steps) else 0
-        # Trials of the same identifier are taken for repetitions of one, and averaged.
+        # TensorBoard takes trials of the same identifier for repetitions, and averages them.
         identifier = "/".join([*self._folder.absolute().parts[-3:-1], run])
         with EventFile(self._folder / run) as file:
             file.summary(hp.hparams_pb(dict(hparams), trial_id=identifier))
@@ -85,18 +89,35 @@ class TensorBoardLog:
             file.summary(hparams_summary.session_end_pb(status), last)
 
     def line(self, name: str, chart: str, curve: tuple[Sequence[int], Sequence[float]]) -> None:
-        """A line of the chart of that tag: a run of its own, so that it has its own name and colour."""
+        """Write a line of a chart as a run of its own, which has its own name and colour.
+
+        Args:
+            name: Name of the line.
+            chart: Tag of the chart.
+            curve: Steps and values.
+        """
         with EventFile(self._folder / CHARTS / folder_name(name)) as file:
             file.scalars(chart, *curve)
 
     def distribution(self, name: str, chart: str, values: Mapping[int, Sequence[float]]) -> None:
-        """How values are distributed at each of a few steps, {step: values}."""
+        """Write how values are distributed at each of a few steps.
+
+        Args:
+            name: Name of the run.
+            chart: Tag of the chart.
+            values: The values by step.
+        """
         with EventFile(self._folder / DISTRIBUTIONS / folder_name(name)) as file:
-            for step, those in values.items():
-                file.histogram(chart, those, step)
+            for step, values_at_step in values.items():
+                file.histogram(chart, values_at_step, step)
 
     def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
-        """The Custom Scalars dashboard: {category: {chart title: regular expressions of tags}}."""
+        """Write the layout of the Custom Scalars dashboard.
+
+        Args:
+            charts: For each category its charts: their titles, each with the regular expressions of
+                its tags.
+        """
         categories = [
             layout_pb2.Category(
                 title=category,
@@ -117,7 +138,13 @@ class TensorBoardLog:
         metrics: Sequence[api_pb2.MetricInfo],
         categories: Sequence[layout_pb2.Category],
     ) -> None:
-        """Columns of HParams, if any, and categories of Custom Scalars, if any, in TensorBoard's own terms."""
+        """Write columns of HParams and categories of Custom Scalars, in TensorBoard's own terms.
+
+        Args:
+            hparams: Columns of hyperparameters.
+            metrics: Columns of metrics. Where both lists are empty, HParams is left as it is.
+            categories: Categories of charts; an empty list leaves Custom Scalars as it is.
+        """
         with EventFile(self._folder / DASHBOARD) as file:
             if hparams or metrics:
                 file.summary(hparams_summary.experiment_pb(list(hparams), list(metrics)))
@@ -125,7 +152,12 @@ class TensorBoardLog:
                 file.summary(custom_scalar.pb(layout_pb2.Layout(category=list(categories))))
 
     def report(self, figures: Sequence[Path], texts: Mapping[str, str]) -> None:
-        """PNG files, each under its own name, and Markdown texts by tag, in place of those of an earlier report."""
+        """Write figures and texts in place of those of an earlier report.
+
+        Args:
+            figures: PNG files, each shown under its own name.
+            texts: Texts in Markdown, by tag.
+        """
         for path in (self._folder / CHARTS).glob("events.*.report"):
             path.unlink()
         with EventFile(self._folder / CHARTS, ".report") as file:
@@ -136,7 +168,7 @@ class TensorBoardLog:
 
 
 def folder_name(variant: str) -> str:
-    """A variant's name without what file systems dislike.
+    """Return a variant's name with `_` for each character that a file system may refuse.
 
     Example:
         >>> folder_name("../a/b")
@@ -146,7 +178,7 @@ def folder_name(variant: str) -> str:
 
 
 def run_name(variant: str, learning_rate: float, seed: int) -> str:
-    """A run's subfolder.
+    """Return the name of a run's subfolder.
 
     Example:
         >>> run_name("GD, depth 3", 1e-4, 0)

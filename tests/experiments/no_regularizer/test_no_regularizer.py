@@ -1,4 +1,4 @@
-"""Theorem 2 as an experiment: the numbers of the closed form, their limits, the run folder, bad input."""
+"""Theorem 2 as an experiment: the closed form, its limits, the run folder, bad input."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.no_regularizer.claims import claims_of
 from experiments.no_regularizer.closed_curve import curls, integrals, losses
-from experiments.no_regularizer.experiment import Config, claims_of, main
+from experiments.no_regularizer.experiment import EXPERIMENT, Config
 from overparam_tf.datasets import Problem
 from tests.event_files import events, scalars
 from tests.experiments.refusals import assert_refused
@@ -20,19 +21,9 @@ FIGURES = ["field", "integral_against_depth", "integral_against_radii"]
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    options = [
-        "--depths",
-        "1",
-        "2",
-        "3",
-        "--inner-radius",
-        "0.001",
-        "--nodes",
-        "24",
-        "--name",
-        "run",
-    ]
-    main(["--logdir", str(logdir), "--quiet", "--data", "synthetic", *options])
+    curve = "--depths 1 2 3 --inner-radius 0.001 --nodes 24"
+    options = f"--data synthetic --quiet --name run {curve}".split()
+    EXPERIMENT.main(["--logdir", str(logdir), *options])
     (folder,) = (logdir / "no_regularizer").iterdir()
     return folder
 
@@ -52,7 +43,7 @@ def test_linear_losses_give_the_closed_form(results):
     linear = results[results["loss"].str.startswith("linear")]
     assert len(linear) == 2 * (3 + 12)
     np.testing.assert_allclose(linear["integral"], linear["closed_form"], atol=1e-12)
-    # The closed form written out again: 2 |g| (N-1)(N-2) / (N (3-2/N)) R^(3-2/N), N = 3, |g| = 1.7, R = .1.
+    # The closed form by hand: 2 |g| (N-1)(N-2) / (N (3-2/N)) R^(3-2/N), N = 3, |g| = 1.7, R = 0.1.
     third = linear[(linear["over"] == "depth") & (linear["depth"] == 3)]
     np.testing.assert_allclose(third["limit"], 3.4 * 2 / 7 * 0.1 ** (7 / 3), rtol=1e-12)
 
@@ -125,10 +116,10 @@ def test_the_run_folder_explains_itself(finished):
 def test_redraw_needs_only_the_folder(finished, capsys):
     for path in (finished / "figures").iterdir():
         path.unlink()
-    main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
-    shown = capsys.readouterr().out
+    EXPERIMENT.main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
+    output = capsys.readouterr().out
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
-    assert shown.count("held  ") == 7 and "SYNTHETIC" in shown
+    assert output.count("held  ") == 7 and "SYNTHETIC" in output
     assert {"results", "claims", *(f"figures/{name}" for name in FIGURES)} <= set(
         events(finished / "tb" / "charts")
     )
@@ -137,9 +128,10 @@ def test_redraw_needs_only_the_folder(finished, capsys):
 @pytest.mark.parametrize("depth", ["1", "2", "2.5"])
 def test_a_single_depth_judges_what_it_can(depth, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Config, "load_problem", lambda config: small_problem())
-    main(["--logdir", str(tmp_path), "--depths", depth, "--inner-radius", "0.001", "--nodes", "24"])
-    shown = capsys.readouterr().out
-    assert "cannot tell" in shown and "did not hold" not in shown
+    options = f"--depths {depth} --inner-radius 0.001 --nodes 24".split()
+    EXPERIMENT.main(["--logdir", str(tmp_path), *options])
+    output = capsys.readouterr().out
+    assert "cannot tell" in output and "did not hold" not in output
 
 
 BAD = {
@@ -162,6 +154,5 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused(
-        "no_regularizer", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys
-    )
+    arguments = ["--data", "synthetic", *BAD[case]]
+    assert_refused("no_regularizer", EXPERIMENT.main, arguments, tmp_path / "logs", capsys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from overparam_tf.checks import positive_int
+from overparam_tf.checks import positive_int, whole_number
 from overparam_tf.errors import input_error
 
 Width = int | Sequence[int] | None
@@ -58,3 +58,17 @@ def factor_shapes(
         widths = [min(kernel_shape) if widths is None else widths] * (depth - 1)
     rows, columns = kernel_shape
     return list(itertools.pairwise([rows, *widths, columns]))
+
+
+def check_input_shape(input_shape: Sequence[int | None], least_rank: int) -> tuple[int | None, ...]:
+    """Return an input shape as a tuple of sizes, None where a size is not known.
+
+    Raises:
+        InputError: If it is no list or tuple of sizes, or has fewer than `least_rank` of them.
+    """
+    expected = f"at least {least_rank} sizes, integers or None, for input_shape"
+    if not isinstance(input_shape, (list, tuple)) or len(input_shape) < least_rank:
+        raise input_error(expected, input_shape=input_shape)
+    return tuple(
+        None if size is None else whole_number("input_shape", size) for size in input_shape
+    )

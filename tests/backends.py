@@ -1,4 +1,4 @@
-"""The suite under another Keras backend, `KERAS_BACKEND=jax python -m pytest`: what runs, and how exactly."""
+"""The tests that run under another Keras backend, and the round-off of each backend."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-BACKEND = os.environ["KERAS_BACKEND"]  # conftest.py sees to it
-# The parts of the library that serve every backend, and the README, whose examples are of them.
+BACKEND = os.environ["KERAS_BACKEND"]  # conftest.py sets it
+# The parts of the library that serve every backend, and the README, whose examples use them:
+# `KERAS_BACKEND=jax python -m pytest` runs their tests.
 PARTS = (
     "callbacks",
     "dynamics",
@@ -18,13 +19,13 @@ PARTS = (
     "optimizers",
     "readme",
     "regularizers",
-    "spectral",
     "surgery",
 )
 needs_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own")
 needs_xla = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's compiler takes minutes")
-# How close two routes to one number in float64 must come. The type promotion of Keras knows float64 on TensorFlow
-# alone, and on PyTorch `keras.ops.matmul` follows it: there Dense multiplies in float32.
+# Largest difference of two routes to one number in float64. Only on TensorFlow does the type
+# promotion of Keras know float64, and on PyTorch `keras.ops.matmul` follows it: there Dense
+# multiplies in float32.
 ROUNDING = 1e-5 if BACKEND == "torch" else 1e-10
 needs_float64 = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras's Dense computes in float32 on PyTorch"
@@ -34,13 +35,19 @@ needs_float64 = pytest.mark.skipif(
 def portable_paths() -> list[str]:
     """Return the modules and tests of `PARTS`."""
     root = Path(__file__).parents[1]
-    forms = ("overparam_tf/{}.py", "overparam_tf/{}", "tests/test_{}.py", "tests/{}")
+    forms = (
+        "overparam_tf/{}.py",
+        "overparam_tf/{}",
+        "tests/test_{}.py",
+        "tests/{}",
+        "tests/arguments/test_{}.py",
+    )
     paths = [root / form.format(part) for part in PARTS for form in forms]
     return [str(path) for path in paths if path.exists()]
 
 
 def compiled(function, xla=True):
-    """Return the function as the backend compiles it; PyTorch's is left eager."""
+    """Return the function as the backend compiles it; on PyTorch it stays eager."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from overparam_tf.datasets import Problem
 
-# How to make each optimizer, and a rate at which 200 steps on `small_problem` amplify no round-off: RMSprop's
-# normalised steps keep jumping over a weight's optimum once they have reached it, so it must not get there.
+# A function that makes each optimizer, and a rate at which 200 steps on `small_problem` amplify no
+# round-off. RMSprop's normalised steps jump over a weight's optimum again and again once they have
+# reached it, so its rate is too small to reach it.
 OPTIMIZERS = {
     "SGD": (lambda rate: keras.optimizers.SGD(rate), 0.003),
     "SGD, weight decay": (lambda rate: keras.optimizers.SGD(rate, weight_decay=0.01), 0.003),
@@ -23,7 +24,7 @@ OPTIMIZERS = {
 
 
 def small_problem(rows: int = 50, features: int = 6, outputs: int = 1, seed: int = 0) -> Problem:
-    """A regression with a heavy-tailed target, small enough for brute force."""
+    """Return a regression with a heavy-tailed target, small enough for brute force."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, features))
     y = x @ rng.normal(size=(features, outputs)) + 0.3 * rng.standard_t(5, size=(rows, outputs))

@@ -1,4 +1,4 @@
-"""One fixture seeds everything; the backend is chosen, and its start-up chatter silenced, before it is imported."""
+"""The backend of Keras, chosen before it is imported, one seed for every test, and real data."""
 
 import importlib.abc
 import importlib.machinery
@@ -19,7 +19,7 @@ from tests.backends import BACKEND, portable_paths
 
 
 class NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """As if TensorFlow were not installed: what serves every backend must not need it."""
+    """An import hook that hides TensorFlow, which the parts for every backend must not need."""
 
     def find_spec(self, name, path=None, target=None):
         return importlib.machinery.ModuleSpec(name, self) if name == "tensorflow" else None
@@ -30,7 +30,7 @@ class NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         )
 
     def exec_module(self, module):
-        """Never reached; asked for by Python."""
+        """Do nothing: `create_module` raises before, but Python requires the method."""
 
 
 if BACKEND != "tensorflow":
@@ -51,7 +51,7 @@ def fixed_seed():
 
 @pytest.fixture
 def float64():
-    """Keras computes in float64, learning rates included."""
+    """Let Keras compute in float64, learning rates included."""
     import keras
 
     def use(dtype):
@@ -67,7 +67,10 @@ def float64():
 
 @pytest.fixture(scope="session")
 def ethanol():
-    """The measured ethanol problem: skipped where no data folder is named, a failure where it is named but empty."""
+    """Return the measured ethanol problem.
+
+    A test is skipped if no data folder is named, and fails if the folder lacks the data.
+    """
     from overparam_tf.datasets import load
 
     if not os.environ.get("OVERPARAM_TF_DATA"):
@@ -77,7 +80,11 @@ def ethanol():
 
 @pytest.fixture(scope="session")
 def mnist():
-    """The real MNIST: skipped where no data folder is named, a failure where it is named but lacks or spoils it."""
+    """Return the real MNIST.
+
+    A test is skipped if no data folder is named, and fails if the folder lacks the data or holds
+    damaged data.
+    """
     from overparam_tf.datasets import load_mnist
 
     if not os.environ.get("OVERPARAM_TF_DATA"):

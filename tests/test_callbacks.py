@@ -1,4 +1,4 @@
-"""EndToEndMonitor: when it measures, what, in which models, and where the numbers go."""
+"""EndToEndMonitor: when and what it measures, in which models, and where it writes."""
 
 import keras
 import numpy as np
@@ -124,14 +124,14 @@ def test_numbers_of_a_matrix_against_closed_forms(depth):
     layer.set_weights([*(RNG.normal(size=f.shape) for f in layer.factors), np.zeros(3)])
     kernel = np.linalg.multi_dot([np.eye(5), *layer.get_weights()[:-1]])
     s = np.linalg.svd(kernel, compute_uv=False)
-    found, p = measured(layer, (5,), rate=0.1, top=2), s / s.sum()
-    np.testing.assert_allclose(found["singular_values"], s[:2])
-    np.testing.assert_allclose(found["norm"], np.linalg.norm(kernel))
-    np.testing.assert_allclose(found["effective_rank"], np.prod(p**-p))
+    values, p = measured(layer, (5,), rate=0.1, top=2), s / s.sum()
+    np.testing.assert_allclose(values["singular_values"], s[:2])
+    np.testing.assert_allclose(values["norm"], np.linalg.norm(kernel))
+    np.testing.assert_allclose(values["effective_rank"], np.prod(p**-p))
     np.testing.assert_allclose(
-        found["effective_learning_rate"], 0.1 * s[0] ** (2 - 2 / depth), rtol=1e-6
+        values["effective_learning_rate"], 0.1 * s[0] ** (2 - 2 / depth), rtol=1e-6
     )
-    assert (found["balance_defect"] > 0.1) == (depth > 1)
+    assert (values["balance_defect"] > 0.1) == (depth > 1)
 
 
 def test_rate_of_a_single_output_is_claim_2_at_the_current_rate_of_a_schedule():
@@ -152,10 +152,10 @@ def test_kernel_of_an_attention_projection_is_a_matrix_of_in_axes_and_out_axes()
     layer = FactorizedEinsumDense(
         "abc,dec->abde", (None, 2, 4), kernel_initializer="glorot_uniform", dtype="float64"
     )
-    found = measured(layer, (5, 6))
+    values = measured(layer, (5, 6))
     matrix = kernel_of(layer).reshape(8, 6)
-    np.testing.assert_allclose(found["singular_values"], np.linalg.svd(matrix, compute_uv=False))
-    assert found["balance_defect"] < 1e-9
+    np.testing.assert_allclose(values["singular_values"], np.linalg.svd(matrix, compute_uv=False))
+    assert values["balance_defect"] < 1e-9
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -163,13 +163,13 @@ def test_kernel_of_a_convolution_is_a_matrix_for_each_group(groups):
     layer = FactorizedConv2D(
         4, (2, 3), depth=3, groups=groups, kernel_initializer="glorot_uniform", dtype="float64"
     )
-    found, inputs = measured(layer, (5, 5, 6)), 6 // groups
+    values, inputs = measured(layer, (5, 5, 6)), 6 // groups
     matrix = np.zeros((groups, 6 * inputs, groups, 4 // groups))
     for g, outputs in enumerate(np.split(kernel_of(layer), groups, axis=-1)):
         matrix[g, :, g] = outputs.reshape(6 * inputs, 4 // groups)
     matrix = matrix.reshape(groups * 6 * inputs, 4)
-    np.testing.assert_allclose(found["singular_values"], np.linalg.svd(matrix, compute_uv=False))
-    np.testing.assert_allclose(found["norm"], np.linalg.norm(kernel_of(layer)))
+    np.testing.assert_allclose(values["singular_values"], np.linalg.svd(matrix, compute_uv=False))
+    np.testing.assert_allclose(values["norm"], np.linalg.norm(kernel_of(layer)))
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -198,17 +198,17 @@ def test_kernels_that_are_zero_or_not_finite_are_results_too():
     layer = dense(3, 2)
     layer.build((None, 4))
     layer.set_weights([np.zeros(w.shape) for w in layer.weights])
-    found = measured(layer, (4,))
-    assert [found[name] for name in SCALARS] == [0, 0, 0, 0] and found["singular_values"] == [
+    values = measured(layer, (4,))
+    assert [values[name] for name in SCALARS] == [0, 0, 0, 0] and values["singular_values"] == [
         0,
         0,
         0,
     ]
     layer.factors[0].assign(np.full((4, 3), np.inf))
-    found = measured(layer, (4,))
+    values = measured(layer, (4,))
     assert (
-        np.isnan([found[name] for name in SCALARS]).all()
-        and np.isnan(found["singular_values"]).all()
+        np.isnan([values[name] for name in SCALARS]).all()
+        and np.isnan(values["singular_values"]).all()
     )
 
 
@@ -232,10 +232,10 @@ def with_spectrum(s, rows=300):
 def test_randomised_singular_values_against_exact_ones(name, transposed):
     s = SPECTRA[name]
     matrix = with_spectrum(s).T if transposed else with_spectrum(s)
-    found = randomized_singular_values(matrix, 20, seed=0)
-    np.testing.assert_allclose(found[:5], s[:5], rtol=1e-3)
-    assert np.all(found <= s[:20] + 1e-12)
-    np.testing.assert_array_equal(found, randomized_singular_values(matrix, 20, seed=0))
+    values = randomized_singular_values(matrix, 20, seed=0)
+    np.testing.assert_allclose(values[:5], s[:5], rtol=1e-3)
+    assert np.all(values <= s[:20] + 1e-12)
+    np.testing.assert_array_equal(values, randomized_singular_values(matrix, 20, seed=0))
 
 
 @pytest.mark.parametrize("name", SPECTRA)
@@ -310,15 +310,15 @@ def test_tensorboard_gets_scalars_and_histograms(tmp_path):
 
     monitor = EndToEndMonitor(5, log_dir=tmp_path)
     fit(compiled([dense()]), monitor)
-    found = event_files.events(tmp_path)
+    values = event_files.events(tmp_path)
     for name in SCALARS:
-        written = event_files.scalars(found, f"head/{name}")
+        written = event_files.scalars(values, f"head/{name}")
         assert list(written) == [0, 5, 10, 15, 20]
         np.testing.assert_allclose(
             list(written.values()), monitor.history[f"head/{name}"], rtol=1e-6, atol=1e-9
         )
-    assert [step for step, _ in found["head/singular_values"]] == [0, 5, 10, 15, 20]
-    assert found["head/singular_values"][0][1].metadata.plugin_data.plugin_name == "histograms"
+    assert [step for step, _ in values["head/singular_values"]] == [0, 5, 10, 15, 20]
+    assert values["head/singular_values"][0][1].metadata.plugin_data.plugin_name == "histograms"
 
 
 @needs_tensorflow

@@ -1,4 +1,4 @@
-"""Splits of a kernel against their defining equations; seeds that make factors differ."""
+"""Splits of a kernel against their defining equations, and seeds of factors."""
 
 import itertools
 
@@ -135,11 +135,11 @@ def test_factors_of_equal_shape_start_from_different_values(initializer):
 
 
 def test_the_first_factor_keeps_the_seed_and_the_others_derive_theirs():
-    given = NearZero(seed=5)
-    np.testing.assert_array_equal(per_factor(given, 0)((3, 3)), given((3, 3)))
+    initializer = NearZero(seed=5)
+    np.testing.assert_array_equal(per_factor(initializer, 0)((3, 3)), initializer((3, 3)))
     derived = int(np.random.SeedSequence((5, 2)).generate_state(1)[0])
-    assert per_factor(given, 2).seed == factor_seed(5, 2) == derived
-    np.testing.assert_array_equal(per_factor(given, 2)((3, 3)), NearZero(seed=derived)((3, 3)))
+    assert per_factor(initializer, 2).seed == factor_seed(5, 2) == derived
+    np.testing.assert_array_equal(per_factor(initializer, 2)((3, 3)), NearZero(seed=derived)((3, 3)))
     assert factor_seed(-1, 1) == factor_seed(2**32 - 1, 1)
 
 
@@ -147,7 +147,7 @@ def test_the_first_factor_keeps_the_seed_and_the_others_derive_theirs():
     "initializer",
     [
         keras.initializers.Ones(),
-        NearZero(seed=keras.random.SeedGenerator(1)),  # draws anew at every call by itself
+        NearZero(seed=keras.random.SeedGenerator(1)),  # draws other values at every call
         lambda shape, dtype=None: keras.ops.ones(shape, dtype),
     ],
 )

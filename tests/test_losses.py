@@ -1,4 +1,4 @@
-"""The l_p losses against numpy's power, through Keras's own machinery and with every kind of bad input."""
+"""The l_p losses against NumPy's power, in Keras's own machinery, and with bad input."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a penalty on product, factors or first factor is worth, and where it drives the kernel."""
+"""Penalties on product, factors or first factor: their value, and the velocity of the kernel."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ ATOL = 1e-7
 
 
 def layer_of(factors, **arguments):
-    """A layer without bias, in float64, that has the given factors."""
+    """Return a layer without bias, in float64, that has the given factors."""
     depth, widths = len(factors), [factor.shape[1] for factor in factors]
     layer = FactorizedDense(
         widths[-1], depth, widths[:-1], use_bias=False, dtype="float64", **arguments
@@ -42,7 +42,10 @@ def balanced(depth, singular_values=(3.0, 0.7, 0.2)):
 
 
 def velocity(layer, step=1e-4):
-    """D kernel / dt when every factor follows minus the central differences of the layer's penalty."""
+    """Return d kernel / dt if every factor follows minus the gradient of the layer's penalty.
+
+    The gradient is taken by central differences.
+    """
     factors = layer.get_weights()
     moved = np.zeros(tuple(layer.kernel.shape))
     for j, factor in enumerate(factors):

@@ -1,20 +1,20 @@
-"""Between a plain Keras layer and its factorised form: configuration, kernel and bias, there and back."""
+"""Conversion of a factorised layer from and to the plain Keras layer: config, kernel and bias."""
 
 from __future__ import annotations
 
-import math
-import numbers
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import keras
 import numpy as np
 from keras import ops
 
 from overparam_tf import initializers
+from overparam_tf._arrays import real_array
 from overparam_tf._shapes import Width
-from overparam_tf.errors import InputError
+from overparam_tf.checks import one_of, real_number, whole_number
+from overparam_tf.errors import InputError, input_error
 
-Layer = TypeVar("Layer", bound="Convertible")
+Factorised = TypeVar("Factorised", bound="Convertible")
 
 _COMMON = (
     "name",
@@ -26,30 +26,37 @@ _COMMON = (
 )
 
 
-class Convertible:
-    """The part of `FactorizedLayer` that converts from and to the plain layer, ``plain_class``."""
+class Convertible(keras.layers.Layer):
+    """The part of `FactorizedLayer` that converts from and to the plain layer, `plain_class`."""
+
+    plain_class: ClassVar[type[keras.layers.Layer]]
+    # The arguments, beside those of `FactorizedLayer`, that the layer and its plain form share, and
+    # the attributes that hold them.
+    _plain_arguments: ClassVar[dict[str, str]]
 
     @classmethod
     def from_plain(
-        cls: type[Layer],
+        cls: type[Factorised],
         layer: keras.layers.Layer,
         depth: int = 2,
         width: Width = None,
         **options: Any,
-    ) -> Layer:
-        """Return the factorised layer with the configuration of a plain one, not built: weights stay behind.
+    ) -> Factorised:
+        """Return an unbuilt factorised layer with the configuration of a plain one.
 
-        Name, dtype policy, ``trainable``, activation, initializers and regularizers are those of ``layer``; its
-        penalty on the kernel becomes the penalty on the product.
+        Name, dtype policy, `trainable`, activation, initializers and regularizers are those of
+        `layer`; its penalty on the kernel becomes the penalty on the product. Weights are not
+        copied: see `assign_kernel` and `assign_bias`.
 
         Args:
             layer: A `Dense`, `Conv2D` or `EinsumDense`, for the class of that name.
-            depth: Number of factors N >= 1.
+            depth: Number of factors N >= 1; default 2.
             width: Inner dimensions, as in the constructor.
-            **options: Further arguments of the constructor, which go before those of ``layer``.
+            **options: Further arguments of the constructor, which override those of `layer`.
 
         Raises:
-            InputError: If ``layer`` is of another class, has constraints, is quantised or has LoRA enabled.
+            InputError: If `layer` is of another class, has constraints, is quantised or has LoRA
+                enabled.
 
         Example:
             >>> from overparam_tf.layers import FactorizedDense
@@ -59,31 +66,23 @@ class Convertible:
             ('head', 3, True)
         """
         _check_plain(layer, cls.plain_class)
-        config = {
-            name: getattr(layer, name)
-            for name in (*_COMMON, "kernel_initializer", "bias_regularizer")
+        names = (*_COMMON, "kernel_initializer", "bias_regularizer")
+        arguments = {
+            **{name: getattr(layer, name) for name in names},
+            **_values(layer, cls._plain_arguments),
+            "dtype": layer.dtype_policy,
+            "depth": depth,
+            "width": width,
         }
-        shared = {
-            argument: getattr(layer, attribute)
-            for argument, attribute in cls._plain_arguments.items()
-        }
-        return cls(
-            **{
-                **config,
-                **shared,
-                "dtype": layer.dtype_policy,
-                "depth": depth,
-                "width": width,
-                **options,
-            }
-        )
+        return cls(**{**arguments, **options})
 
     def plain_layer(self) -> keras.layers.Layer:
-        """Return the plain Keras layer of the same function, not built: give it `kernel` and `end_to_end_bias`.
+        """Return an unbuilt plain Keras layer for the same function.
 
-        It has the name, dtype policy, ``trainable``, activation and initializers of this layer, and a bias if this
-        layer has any. The penalty on the product becomes the penalty on its kernel. What has no meaning for it is
-        left out: penalties on factors and, with factor biases, those on biases.
+        It has the name, dtype policy, `trainable`, activation and initializers of this layer, and a
+        bias if this layer has any. Once built, give it `kernel` and `end_to_end_bias` for weights.
+        The penalty on the product becomes the penalty on its kernel. Penalties on factors and, with
+        factor biases, those on biases have no meaning for it and are left out.
 
         Example:
             >>> from overparam_tf.layers import FactorizedDense
@@ -103,32 +102,36 @@ class Convertible:
         return self.plain_class(**config, **self._plain_shape(), dtype=self.dtype_policy)
 
     def _plain_shape(self) -> dict[str, Any]:
-        shape = {
-            argument: getattr(self, attribute)
-            for argument, attribute in self._plain_arguments.items()
-        }
-        return {**shape, "use_bias": self.use_bias or self._has_factor_biases}
+        """Return the arguments that fix the shapes of the plain layer."""
+        use_bias = self.use_bias or self._has_factor_biases
+        return {**_values(self, self._plain_arguments), "use_bias": use_bias}
 
     @property
     def _has_factor_biases(self) -> bool:
         return self.use_factor_biases and self.depth > 1
 
+    def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
+        """Return values of the factors for `kernel`, by a `split` as in `assign_kernel`."""
+        raise NotImplementedError
+
     def assign_kernel(
         self, kernel: Any, split: str = "balanced", noise: float = 0.0, seed: int | None = None
     ) -> None:
-        """Set the factors such that `kernel` is the given kernel, to round-off.
+        """Set the factors such that their product is a given kernel, to round-off.
 
         Args:
             kernel: Array or tensor with the shape of the plain layer's kernel.
-            split: ``"balanced"``, neighbouring factors of equal weight as in
-                `overparam_tf.initializers.balanced_factors`, or ``"identity"``, one factor the kernel and the others
-                identities, as in `overparam_tf.initializers.identity_factors`.
-            noise: If not 0, noise N(0, (noise r)^2) is added to each factor of root mean square r, and the kernel
-                is no longer the given one.
-            seed: Seed of the noise.
+            split: `"balanced"` (default), neighbouring factors of equal weight as in
+                `overparam_tf.initializers.balanced_factors`, or `"identity"`, where one factor has
+                the kernel and the others are identities, as in
+                `overparam_tf.initializers.identity_factors`.
+            noise: Standard deviation of noise on each factor, relative to its root mean square, >=
+                0. Default 0; with any other the product is no longer the given kernel.
+            seed: Seed of the noise; default None, a random one.
 
         Raises:
-            InputError: If the layer is not built, the kernel has another shape, or a width is too small for it.
+            InputError: If the layer is not built, the kernel has another shape, a width is too
+                small for it, or another argument is out of its range.
 
         Example:
             >>> from overparam_tf.layers import FactorizedDense
@@ -139,12 +142,10 @@ class Convertible:
             [2. 3.]
         """
         self._require_built()
-        if split not in initializers.SPLITS:
-            raise InputError(
-                f"Expected a split out of {', '.join(initializers.SPLITS)}. Received: split={split!r}"
-            )
-        if not isinstance(noise, numbers.Real) or not 0 <= noise < math.inf:
-            raise InputError(f"Expected a finite noise >= 0. Received: noise={noise!r}")
+        split = one_of("split", split, initializers.SPLITS)
+        noise = real_number("noise", noise, least=0)
+        if seed is not None:
+            seed = whole_number("seed", seed, least=None)
         values = self._split(self._fitting("kernel", kernel, self._kernel_shape), split)
         normal = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
         for j, (factor, value) in enumerate(zip(self._factors, values, strict=True)):
@@ -156,13 +157,14 @@ class Convertible:
             factor.assign(value)
 
     def assign_bias(self, bias: Any) -> None:
-        """Set the biases such that `end_to_end_bias` is the given bias: the last one takes it, the others are 0.
+        """Set the last bias to a given one and the others to 0, so that it is `end_to_end_bias`.
 
         Args:
-            bias: Array or tensor with the shape of the weight ``bias``, or None for zeros everywhere.
+            bias: Array or tensor with the shape of the weight `bias`, or None for zeros everywhere.
 
         Raises:
-            InputError: If the layer is not built, has no bias after its last factor, or one of another shape.
+            InputError: If the layer is not built, has no bias after its last factor, or one of
+                another shape.
 
         Example:
             >>> from overparam_tf.layers import FactorizedDense
@@ -175,8 +177,8 @@ class Convertible:
         self._require_built()
         if bias is not None:
             if self.bias is None:
-                raise InputError(
-                    "Expected None, as this layer has no bias after its last factor. Received: a bias"
+                raise input_error(
+                    "None, since this layer has no bias after its last factor", bias=bias
                 )
             bias = self._fitting("bias", bias, tuple(self.bias.shape))
         for variable in self._biases:
@@ -188,11 +190,14 @@ class Convertible:
     def _require_built(self) -> None:
         if not self.built:
             raise InputError(
-                f"Expected a built layer: call it, or build(input_shape), first. Received: {self.name}"
+                "Expected a built layer: call it, or build(input_shape), first. "
+                f"Received: unbuilt layer {self.name!r}"
             )
 
     def _fitting(self, name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-        array = ops.convert_to_numpy(ops.convert_to_tensor(value, self.variable_dtype))
+        """Return `value` as an array in the dtype of the weights, checked to have `shape`."""
+        numbers = real_array(name, value)
+        array = ops.convert_to_numpy(ops.convert_to_tensor(numbers, self.variable_dtype))
         if array.shape != shape:
             raise InputError(
                 f"Expected a {name} of shape {shape}. Received: {name}.shape={array.shape}"
@@ -200,23 +205,25 @@ class Convertible:
         return array
 
 
-def _check_plain(layer: Any, plain_class: type) -> None:
+def _values(layer: keras.layers.Layer, attributes: dict[str, str]) -> dict[str, Any]:
+    return {argument: getattr(layer, attribute) for argument, attribute in attributes.items()}
+
+
+def _check_plain(layer: Any, plain_class: type[keras.layers.Layer]) -> None:
     if type(layer) is not plain_class:
-        raise InputError(
-            f"Expected a keras.layers.{plain_class.__name__}. Received: {type(layer).__name__}"
-        )
+        raise input_error(f"a keras.layers.{plain_class.__name__}", layer=layer)
     if getattr(layer, "lora_rank", None):
         raise InputError(
-            f"Expected a layer without LoRA: merge its weights into a plain layer first. Received: {layer.name}, "
-            f"lora_rank={layer.lora_rank}"
+            "Expected a layer without LoRA: merge its weights into a plain layer first. "
+            f"Received: {layer.name}, lora_rank={layer.lora_rank}"
         )
     if layer.quantization_mode is not None:
         raise InputError(
-            f"Expected a layer that is not quantised: convert before quantising. Received: {layer.name}, "
-            f"quantization_mode={layer.quantization_mode!r}"
+            "Expected a layer that is not quantised: convert before quantising. "
+            f"Received: {layer.name}, quantization_mode={layer.quantization_mode!r}"
         )
     if layer.kernel_constraint is not None or layer.bias_constraint is not None:
         raise InputError(
-            "Expected a layer without constraints, as none of them holds for the product when it is put on the "
-            f"factors: take them away first. Received: {layer.name}"
+            "Expected a layer without constraints, since no constraint on the factors is one on "
+            f"their product: remove them first. Received: {layer.name}"
         )

@@ -7,37 +7,39 @@ from typing import Any
 import keras
 
 from overparam_tf._shapes import Width, check_width
-from overparam_tf.checks import positive_int
+from overparam_tf.checks import instance_of, positive_int
 from overparam_tf.layers.factorized_einsum_dense import FactorizedEinsumDense
 
-# Where Keras keeps the projections; the gate is there only with use_gate=True.
+# The attributes in which Keras keeps the projections; the gate exists only with use_gate=True.
 PROJECTIONS = ("_query_dense", "_key_dense", "_value_dense", "_gate_dense", "_output_dense")
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
-    r"""A `MultiHeadAttention` layer that projects query, key, value and output by products of matrices.
+    r"""`MultiHeadAttention` layer whose projections have products of `depth` matrices for kernels.
 
-    Each of its projections is a `FactorizedEinsumDense`, with
+    Each projection of query, key, value and output is a `FactorizedEinsumDense`, with
 
-    .. math:: K = F_1 F_2 \cdots F_N
+    $$K = F_1 F_2 \cdots F_N$$
 
-    over all heads together, from (features) to (heads * size of a head) and back. The kernels start as those of
-    `MultiHeadAttention` do, drawn from ``kernel_initializer`` and split into balanced factors.
+    over all heads together, from (features) to (heads * size of a head) and back. The kernels start
+    as those of `MultiHeadAttention` do, drawn from `kernel_initializer` and split into balanced
+    factors.
 
     Args:
         num_heads: Number of attention heads.
         key_dim: Size of each head for query and key.
-        depth: Number of factors N >= 1 of every projection.
-        width: Inner dimensions: None for min(in, out), an int for all, or a list of ``depth - 1`` ints.
+        depth: Number of factors N >= 1 of every projection; default 2.
+        width: Inner dimensions: None (default) for min(in, out), an int for all, or a list of
+            `depth - 1` ints.
         **kwargs: All other arguments of `keras.layers.MultiHeadAttention`, with the same meaning;
-            ``kernel_regularizer`` penalises the products.
+            `kernel_regularizer` penalises the products.
 
     Call arguments:
-        As `keras.layers.MultiHeadAttention`: query, value, key, masks, ``return_attention_scores``.
+        As `keras.layers.MultiHeadAttention`: query, value, key, masks, `return_attention_scores`.
 
     Raises:
-        InputError: If depth or width is out of its range.
+        InputError: If one of the first four arguments is out of its range.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors.
@@ -54,13 +56,16 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
     def __init__(
         self, num_heads: int, key_dim: int, depth: int = 2, width: Width = None, **kwargs: Any
     ) -> None:
-        super().__init__(num_heads, key_dim, **kwargs)
+        super().__init__(
+            positive_int("num_heads", num_heads), positive_int("key_dim", key_dim), **kwargs
+        )
         self._projection_options: dict[str, Any] = {}
         self.depth = positive_int("depth", depth)
         self.width = check_width(width, self.depth)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # `build` of the parent creates each projection, assigns it here, then builds what it finds in its place.
+        # `build` of the parent creates each projection, assigns it here, and then builds the
+        # attribute: by then it is the factorised one.
         if name in PROJECTIONS and type(value) is keras.layers.EinsumDense:
             value = FactorizedEinsumDense.from_plain(
                 value, self.depth, self.width, **self._projection_options
@@ -69,7 +74,7 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
 
     @property
     def projections(self) -> list[FactorizedEinsumDense]:
-        """The projections of query, key, value, gate (with ``use_gate``) and output."""
+        """Return the projections of query, key, value, gate (with `use_gate`) and output."""
         return projections(self)
 
     @classmethod
@@ -80,17 +85,20 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
         width: Width = None,
         **options: Any,
     ) -> FactorizedMultiHeadAttention:
-        """Return the factorised layer with the configuration of a plain one, not built: weights stay behind.
+        """Return an unbuilt factorised layer with the configuration of a plain one.
+
+        Weights are not copied.
 
         Args:
             layer: A `keras.layers.MultiHeadAttention`.
-            depth: Number of factors N >= 1 of every projection.
+            depth: Number of factors N >= 1 of every projection; default 2.
             width: Inner dimensions, as in the constructor.
-            **options: Further arguments of `FactorizedEinsumDense.from_plain` for the projections, such as their
-                ``factor_initializer``. They are not part of the config.
+            **options: Further arguments of `FactorizedEinsumDense.from_plain` for the projections,
+                such as their `factor_initializer`. They are not part of the config.
 
         Raises:
-            InputError: If a projection of ``layer`` has constraints, is quantised or has LoRA enabled.
+            InputError: If `layer` is of another class, one of its projections has constraints, is
+                quantised or has LoRA enabled, or depth or width is out of its range.
 
         Example:
             >>> plain = keras.layers.MultiHeadAttention(num_heads=2, key_dim=4, name="attention")
@@ -98,14 +106,18 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
             >>> layer.name, layer.depth, layer.plain_layer().get_config() == plain.get_config()
             ('attention', 3, True)
         """
+        attention = keras.layers.MultiHeadAttention
+        instance_of("layer", layer, attention, "a keras.layers.MultiHeadAttention")
+        depth = positive_int("depth", depth)
+        width = check_width(width, depth)
         for projection in projections(layer) if layer.built else []:
-            FactorizedEinsumDense.from_plain(projection, depth, width)  # says so where it cannot be
+            FactorizedEinsumDense.from_plain(projection, depth, width)  # raises if impossible
         factorized = cls.from_config({**layer.get_config(), "depth": depth, "width": width})
         factorized._projection_options = options
         return factorized
 
     def plain_layer(self) -> keras.layers.MultiHeadAttention:
-        """Return an unbuilt `keras.layers.MultiHeadAttention` of the same configuration and name."""
+        """Return an unbuilt `keras.layers.MultiHeadAttention` of the same name and config."""
         config = self.get_config()
         del config["depth"], config["width"]
         return keras.layers.MultiHeadAttention.from_config(config)
@@ -116,7 +128,9 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
 
 
 def projections(layer: keras.layers.MultiHeadAttention) -> list[keras.layers.Layer]:
-    """Return the projections of a built attention layer, plain or factorised: query, key, value, gate and output.
+    """Return the projections of a built attention layer, plain or factorised.
+
+    They are those of query, key, value, gate (with `use_gate`) and output.
 
     Raises:
         AttributeError: If the layer is not built.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
-from overparam_tf._shapes import Width
-from overparam_tf.checks import positive_int
-from overparam_tf.errors import InputError
+from overparam_tf._shapes import Width, check_input_shape
+from overparam_tf.checks import boolean, one_of, positive_int
+from overparam_tf.errors import InputError, input_error
 from overparam_tf.layers._contraction import break_even
 from overparam_tf.layers._conv_geometry import (
     Size,
@@ -21,67 +21,77 @@ from overparam_tf.layers._conv_geometry import (
     factor_widths,
     output_length,
     same_padding,
+    size_pair,
     strided_factor,
 )
 from overparam_tf.layers._conv_kernels import composed, composition_cost
 from overparam_tf.layers._conv_splits import split_kernel
-from overparam_tf.layers.factorized_layer import FactorizedLayer, plus
+from overparam_tf.layers._multiplication import plus
+from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedConv2D(FactorizedLayer):
-    r"""A `Conv2D` layer whose kernel is a composition of ``depth`` kernels, with no nonlinearity between them.
+    r"""`Conv2D` layer with a composition of `depth` kernels for a kernel.
 
-    .. math:: y = \sigma(x * F_1 * F_2 * \cdots * F_N + b), \qquad K_t = \sum_{t_1 + \cdots + t_N = t}
-        F_{1,t_1} F_{2,t_2} \cdots F_{N,t_N}
+    $$y = \sigma(x * F_1 * F_2 * \cdots * F_N + b), \qquad
+      K_t = \sum_{t_1 + \cdots + t_N = t} F_{1,t_1} F_{2,t_2} \cdots F_{N,t_N}$$
 
-    By default one factor has the whole ``kernel_size`` and the others are 1x1: k x k, 1x1 for depth 2, and
-    1x1, k x k, 1x1, ... from depth 3 on (the form of ExpandNets; for deeper layers the further 1x1 factors follow
-    the stride, where there are fewest pixels). With ``width=None`` it expresses the same functions as
-    `keras.layers.Conv2D`. ``depth=1`` is `Conv2D`.
+    There is no nonlinearity between the factors. By default one factor has the whole `kernel_size`
+    and the others are 1x1: k x k, 1x1 for depth 2, and 1x1, k x k, 1x1, ... from depth 3 on (the
+    form of ExpandNets; for deeper layers the further 1x1 factors follow the stride, where there are
+    fewest pixels). With `width=None` it expresses the same functions as `keras.layers.Conv2D`.
+    `depth=1` is `Conv2D`.
 
-    Factors and kernel give the same output at every pixel, also at the borders, since the zeros of padding
-    ``"same"`` are put around the input once, for the kernel as a whole, and no factor pads. Zeros put between
-    factors would not be what a padded input becomes there, as soon as a factor in front of them has a bias. The
-    stride is that of the last factor larger than 1x1, the dilation that of all factors.
+    Factors and kernel give the same output at every pixel, also at the borders: the zeros of
+    padding `"same"` are put around the input once, for the kernel as a whole, and no factor pads.
+    Zeros between factors would differ from the image of a padded input as soon as a factor in front
+    of them has a bias. The stride is that of the last factor larger than 1x1, the dilation that of
+    all factors.
 
     Args:
         filters: Number of output channels.
         kernel_size: An int, or (height, width), of the kernel as a whole.
-        depth: Number of factors N >= 1.
-        width: Channels between the factors: None for as few as restrict nothing (see below), an int for all, or a
-            list of ``depth - 1`` ints. With groups, of all groups together and divisible by their number.
-        factor_kernel_sizes: List of N kernel sizes, each an int or (height, width), with sum(size - 1) + 1 =
-            ``kernel_size``. With several larger than 1x1 the layer cannot be given a kernel (`assign_kernel`,
-            ``kernel_initializer``), as there need be no such factors of it.
-        strides: As in `Conv2D`.
-        padding: ``"valid"`` or ``"same"``.
-        data_format: ``"channels_last"`` or ``"channels_first"``; by default that of the Keras config.
-        dilation_rate: As in `Conv2D`.
-        groups: As in `Conv2D`. Every factor has the same groups, as only so the kernel has them.
-        activation: Activation of the output, as in `Conv2D`.
-        use_bias: Whether to add a bias, the weight ``bias``, to the output.
-        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the last.
-        **kwargs: ``factor_initializer``, ``kernel_initializer``, ``bias_initializer``, ``kernel_regularizer``,
-            ``factor_regularizer``, ``bias_regularizer``, ``activity_regularizer`` and ``contraction`` as in
-            `FactorizedDense`; ``name``, ``dtype``, ``trainable`` as in every Keras layer.
+        depth: Number of factors N >= 1; default 2.
+        width: Channels between the factors: None (default) for the fewest that restrict nothing
+            (see below), an int for all, or a list of `depth - 1` ints. With groups, of all groups
+            together and divisible by their number.
+        factor_kernel_sizes: List of N kernel sizes, each an int or (height, width), with
+            sum(size - 1) + 1 = `kernel_size`; default None, see above. A layer with several larger
+            than 1x1 cannot be given a kernel (`assign_kernel`, `kernel_initializer`), since not
+            every kernel has such factors.
+        strides: As in `Conv2D`; default 1.
+        padding: `"valid"` (default) or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`; default None, that of the Keras
+            config.
+        dilation_rate: As in `Conv2D`; default 1.
+        groups: As in `Conv2D`; default 1. Every factor has the same groups: only then the kernel
+            has them.
+        activation: Activation of the output, as in `Conv2D`; default None.
+        use_bias: Whether to add a bias, the weight `bias`, to the output; default True.
+        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the
+            last; default False.
+        **kwargs: `factor_initializer`, `kernel_initializer`, `bias_initializer`,
+            `kernel_regularizer`, `factor_regularizer`, `bias_regularizer`, `activity_regularizer`
+            and `contraction` as in `FactorizedDense`; `name`, `dtype`, `trainable` as in every
+            Keras layer.
 
-    The default width between two factors is min(a in, b out) for each group, where a and b are the areas of the
-    kernel in front of that place and behind it: min(k k in, out) for depth 2.
+    The default width between two factors is min(a in, b out) for each group, where a and b are the
+    areas of the kernel in front of that place and behind it: min(k k in, out) for depth 2.
 
     Input shape:
-        (batch, height, width, in), or (batch, in, height, width) with ``"channels_first"``.
+        (batch, height, width, in), or (batch, in, height, width) with `"channels_first"`.
 
     Output shape:
         That of `Conv2D`.
 
     Raises:
-        InputError: If an argument is out of its range or does not go with others, or the input has no known
-            number of channels.
+        InputError: If an argument is out of its range or cannot be combined with another, or the
+            input has no known number of channels.
 
     Source:
-        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors; Guo, Alvarez &
-        Salzmann, "ExpandNets" (NeurIPS 2020), for those of a convolution.
+        Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors;
+        Guo, Alvarez & Salzmann, "ExpandNets" (NeurIPS 2020), for those of a convolution.
 
     Example:
         >>> layer = FactorizedConv2D(4, 3, depth=3, padding="same", use_factor_biases=True,
@@ -130,17 +140,19 @@ class FactorizedConv2D(FactorizedLayer):
         super().__init__(depth, width, activation, use_factor_biases, **kwargs)
         geometry = {
             "filters": positive_int("filters", filters),
-            "kernel_size": kernel_size,
-            "strides": strides,
-            "padding": padding,
-            "data_format": data_format,
-            "dilation_rate": dilation_rate,
+            "kernel_size": size_pair("kernel_size", kernel_size),
+            "strides": size_pair("strides", strides),
+            "padding": _checked_padding(padding),
+            "data_format": one_of(
+                "data_format", data_format, ("channels_last", "channels_first", None)
+            ),
+            "dilation_rate": size_pair("dilation_rate", dilation_rate),
             "groups": positive_int("groups", groups),
-            "use_bias": bool(use_bias),
+            "use_bias": boolean("use_bias", use_bias),
         }
         try:
             plain = keras.layers.Conv2D(**geometry, name=self.name)
-        except ValueError as error:
+        except ValueError as error:  # of arguments that cannot be combined
             raise InputError(" ".join(str(error).split())) from error
         for name in geometry:
             setattr(self, name, getattr(plain, name))
@@ -154,15 +166,17 @@ class FactorizedConv2D(FactorizedLayer):
         return (1, 2) if self.data_format == "channels_last" else (2, 3)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create the factors and biases for inputs of ``input_shape``."""
+        """Create the factors and biases for inputs of `input_shape`."""
+        shape = check_input_shape(input_shape, 4)
         channel_axis = -1 if self.data_format == "channels_last" else 1
-        inputs = input_shape[channel_axis]
+        inputs = shape[channel_axis]
         if inputs is None or inputs % self.groups:
-            raise InputError(
-                f"Expected a known number of channels, divisible by groups = {self.groups}. "
-                f"Received: input_shape={tuple(input_shape)}, data_format={self.data_format!r}"
+            raise input_error(
+                f"a known number of channels, divisible by groups = {self.groups}",
+                input_shape=shape,
+                data_format=self.data_format,
             )
-        self.compute_output_shape(input_shape)  # raises if the input is smaller than the kernel
+        self.compute_output_shape(shape)  # raises if the input is smaller than the kernel
         self._widths = factor_widths((inputs, self.filters), self._sizes, self.width, self.groups)
         kernel_shape = (*self.kernel_size, inputs // self.groups, self.filters)
         self._add_factors(
@@ -186,9 +200,10 @@ class FactorizedConv2D(FactorizedLayer):
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
         spatial = strided_factor(self._sizes)
         if self._sizes[spatial] != self.kernel_size:
-            raise InputError(
-                "Expected at most one factor larger than 1x1, as a kernel need not be a composition of several: "
-                f"leave factor_kernel_sizes out. Received: factor_kernel_sizes={self.factor_kernel_sizes}"
+            raise input_error(
+                "at most one factor larger than 1x1, since not every kernel is a composition of "
+                "several: omit factor_kernel_sizes",
+                factor_kernel_sizes=self.factor_kernel_sizes,
             )
         return split_kernel(kernel, spatial, self._widths, self.groups, split)
 
@@ -196,22 +211,20 @@ class FactorizedConv2D(FactorizedLayer):
         # No factor pads, so each sees the bias at all its taps.
         taps = ops.sum(self._factors[j], axis=(0, 1))
         by_group = ops.reshape(taps, (taps.shape[0], self.groups, -1))
-        return ops.reshape(
-            ops.einsum("gi,igo->go", ops.reshape(bias, (self.groups, -1)), by_group), (-1,)
-        )
+        bias = ops.reshape(bias, (self.groups, -1))
+        return ops.reshape(ops.einsum("gi,igo->go", bias, by_group), (-1,))
 
     def _data_rows(self, x: Any) -> Any:
         shape = ops.shape(x)
-        lengths = [
+        height, width = (
             output_length(shape[axis], size, stride, dilation, self.padding)
             for axis, size, stride, dilation in self._along_axes()
-        ]
-        return shape[0] * lengths[0] * lengths[1]
+        )
+        return shape[0] * height * width
 
     def _through_kernel(self, x: Any) -> Any:
-        return self._plus(
-            self._conv(x, self.kernel, self.strides, self.padding), self.end_to_end_bias
-        )
+        outputs = self._conv(x, self.kernel, self.strides, self.padding)
+        return self._plus(outputs, self.end_to_end_bias)
 
     def _through_chain(self, x: Any) -> Any:
         x = self._padded(x)
@@ -237,7 +250,7 @@ class FactorizedConv2D(FactorizedLayer):
         return plus(x, bias)
 
     def _padded(self, x: Any) -> Any:
-        """Return ``x`` with the zeros around it that padding "same" adds for the kernel as a whole."""
+        """Return `x` within the zeros that padding "same" adds for the kernel as a whole."""
         if self.padding == "valid":
             return x
         shape = ops.shape(x)
@@ -248,8 +261,9 @@ class FactorizedConv2D(FactorizedLayer):
             return x
         return ops.pad(x, zeros)
 
-    def _along_axes(self) -> zip:
-        return zip(self._axes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
+    def _along_axes(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield axis, kernel size, stride and dilation for height and width."""
+        yield from zip(self._axes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape that `Conv2D` returns."""
@@ -258,3 +272,8 @@ class FactorizedConv2D(FactorizedLayer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "factor_kernel_sizes": self.factor_kernel_sizes}
+
+
+def _checked_padding(padding: Any) -> str:
+    lower = padding.lower() if isinstance(padding, str) else padding  # as Keras reads it
+    return one_of("padding", lower, ("valid", "same"))

@@ -10,46 +10,56 @@ import keras
 import numpy as np
 from keras import ops
 
-from overparam_tf._shapes import Width, factor_shapes
-from overparam_tf.checks import positive_int
-from overparam_tf.errors import InputError
+from overparam_tf._shapes import Width, check_input_shape, factor_shapes
+from overparam_tf.checks import boolean, positive_int
+from overparam_tf.errors import input_error
 from overparam_tf.initializers import SPLITS
 from overparam_tf.layers._contraction import kernel_pays_above, product
-from overparam_tf.layers.factorized_layer import FactorizedLayer, plus
+from overparam_tf.layers._multiplication import plus
+from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedDense(FactorizedLayer):
-    r"""A `Dense` layer whose kernel is a product of ``depth`` matrices, with no nonlinearity between them.
+    r"""`Dense` layer with a product of `depth` matrices for a kernel, which trains differently.
 
-    .. math:: y = \sigma(x F_1 F_2 \cdots F_N + b)
+    $$y = \sigma(x F_1 F_2 \cdots F_N + b)$$
 
-    It expresses the same functions as `keras.layers.Dense` if no width is below min(in, units), but gradient
-    descent on the factors moves their product like an accelerated method. ``depth=1`` is `Dense`.
+    There is no nonlinearity between the factors. So it expresses the same functions as
+    `keras.layers.Dense` if no width is below min(in, units), but gradient descent on the factors
+    moves their product like an accelerated method. `depth=1` is `Dense`.
 
     Args:
         units: Output dimension.
-        depth: Number of factors N >= 1.
-        width: Inner dimensions: None for min(in, units), an int for all, or a list of ``depth - 1`` ints.
-        activation: Activation of the output, as in `Dense`.
-        use_bias: Whether to add a bias, the weight ``bias``, to the output.
-        use_factor_biases: Whether to add a bias, the weight ``bias_j``, after every factor F_j but the last.
-            With ``use_bias`` this is a stack of N biased `Dense` layers, weights in the same order.
-        factor_initializer: Initializer of the factors: ``"near_zero"``, N(0, 0.01^2) as in the paper, any
-            Keras initializer, or a list of N. A single one is dealt out by
-            `overparam_tf.initializers.per_factor`, so that seeded factors differ.
-        kernel_initializer: If given, takes the place of ``factor_initializer``: the factors are the balanced
-            split (`overparam_tf.initializers.balanced_factors`) of a kernel (in, units) drawn from it.
-        bias_initializer: Initializer of every bias.
-        kernel_regularizer: Penalty on the product of the factors. This is what a penalty on the kernel of
-            `Dense` becomes, and not the same as one on each factor.
-        factor_regularizer: Penalty on each factor: one for all, or a list of N, None where there is none.
-        bias_regularizer: Penalty on every bias.
-        activity_regularizer: Penalty on the output.
-        contraction: ``"kernel"`` multiplies the factors first, ``"chain"`` passes the data through them,
-            ``"auto"`` takes whichever costs a training step fewer multiply-adds for the actual batch. In a
-            graph traced for any batch size (`fit` does this) the choice is made as it runs.
-        **kwargs: ``name``, ``dtype``, ``trainable`` as in every Keras layer.
+        depth: Number of factors N >= 1; default 2.
+        width: Inner dimensions: None (default) for min(in, units), an int for all, or a list of
+            `depth - 1` ints.
+        activation: Activation of the output, as in `Dense`; default None.
+        use_bias: Whether to add a bias, the weight `bias`, to the output; default True.
+        use_factor_biases: Whether to add a bias, the weight `bias_j`, after every factor F_j but
+            the last; default False. With `use_bias` this is a stack of N biased `Dense` layers,
+            weights in the same order.
+        **kwargs: The arguments that all factorised layers share:
+
+            - `factor_initializer`: Initializer of the factors: `"near_zero"` (default),
+              N(0, 0.01^2) as in the paper, any Keras initializer, or a list of N. A single one goes
+              through `overparam_tf.initializers.per_factor`, so that seeded factors differ.
+            - `kernel_initializer`: If given, it replaces `factor_initializer`: the factors are the
+              balanced split (`overparam_tf.initializers.balanced_factors`) of a kernel (in, units)
+              drawn from it. Default None.
+            - `bias_initializer`: Initializer of every bias; default `"zeros"`.
+            - `kernel_regularizer`: Penalty on the product of the factors; default None. It
+              corresponds to a penalty on the kernel of `Dense`, and differs from one on each
+              factor.
+            - `factor_regularizer`: Penalty on each factor: one for all, or a list of N with None
+              for no penalty; default None.
+            - `bias_regularizer`: Penalty on every bias; default None.
+            - `activity_regularizer`: Penalty on the output; default None.
+            - `contraction`: `"kernel"` multiplies the factors first, `"chain"` passes the data
+              through them, `"auto"` (default) takes the order in which a training step on the
+              actual batch needs fewer multiply-adds. In a graph traced for any batch size (as in
+              `fit`) the choice is made as it runs.
+            - `name`, `dtype`, `trainable`: As in every Keras layer.
 
     Input shape:
         (batch, ..., in), of rank 2 or more.
@@ -88,17 +98,15 @@ class FactorizedDense(FactorizedLayer):
     ) -> None:
         super().__init__(depth, width, activation, use_factor_biases, **kwargs)
         self.units = positive_int("units", units)
-        self.use_bias = bool(use_bias)
+        self.use_bias = boolean("use_bias", use_bias)
         self.input_spec = keras.InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create the factors and biases for inputs of ``input_shape``."""
-        inputs = input_shape[-1]
+        """Create the factors and biases for inputs of `input_shape`."""
+        *_, inputs = check_input_shape(input_shape, 2)
         if inputs is None:
-            raise InputError(
-                f"Expected a known last dimension. Received: input_shape={tuple(input_shape)}"
-            )
+            raise input_error("a known last dimension", input_shape=tuple(input_shape))
         shapes = factor_shapes((inputs, self.units), self.depth, self.width)
         self._add_factors(
             shapes,
@@ -129,5 +137,5 @@ class FactorizedDense(FactorizedLayer):
         return x
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return ``input_shape`` with the last dimension replaced by ``units``."""
+        """Return `input_shape` with the last dimension replaced by `units`."""
         return (*input_shape[:-1], self.units)

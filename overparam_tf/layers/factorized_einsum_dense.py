@@ -1,4 +1,4 @@
-"""An `EinsumDense` layer, such as a projection of an attention layer, whose kernel is a product of matrices."""
+"""An `EinsumDense` layer, such as a projection of attention, with a product for a kernel."""
 
 from __future__ import annotations
 
@@ -11,40 +11,47 @@ import numpy as np
 from keras import ops
 
 from overparam_tf import initializers
-from overparam_tf._shapes import Width, factor_shapes
-from overparam_tf.errors import InputError
+from overparam_tf._shapes import Width, check_input_shape, factor_shapes
+from overparam_tf.checks import instance_of, list_of, positive_int
+from overparam_tf.errors import InputError, input_error
 from overparam_tf.initializers import SPLITS
 from overparam_tf.layers._contraction import kernel_pays_above, product
 from overparam_tf.layers._einsum_equation import EinsumEquation
-from overparam_tf.layers.factorized_layer import FactorizedLayer, plus
+from overparam_tf.layers._multiplication import plus
+from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedEinsumDense(FactorizedLayer):
-    r"""An `EinsumDense` layer whose kernel is a product of ``depth`` matrices.
+    r"""`EinsumDense` layer with a product of `depth` matrices for a kernel.
 
-    An equation splits the axes of the kernel into in axes, which are summed over, and out axes, which the output
-    has. So the kernel is a matrix
+    An equation splits the axes of the kernel into in axes, which are summed over, and out axes,
+    which the output has. So the kernel is a matrix
 
-    .. math:: K_{(\text{in axes}), (\text{out axes})} = F_1 F_2 \cdots F_N .
+    $$K_{(\text{in axes}), (\text{out axes})} = F_1 F_2 \cdots F_N .$$
 
-    It expresses the same functions as `keras.layers.EinsumDense` if no width is below min(in, out), the products
-    of the sizes of the in axes and of the out axes. ``depth=1`` is `EinsumDense`.
+    It expresses the same functions as `keras.layers.EinsumDense` if no width is below min(in, out),
+    the products of the sizes of the in axes and of the out axes. `depth=1` is `EinsumDense`.
 
     Args:
-        equation: As in `EinsumDense`, such as ``"abc,cde->abde"`` for the query of an attention layer, with an
-            ellipsis on the left or the right if wanted. An axis of the kernel that is in the input and the output
-            makes it a stack of matrices, which this layer does not split.
-        output_shape: As in `EinsumDense`: the output's dimensions after the batch, None where unknown.
-        depth: Number of factors N >= 1.
-        width: Inner dimensions: None for min(in, out), an int for all, or a list of ``depth - 1`` ints.
-        activation: Activation of the output, as in `EinsumDense`.
-        bias_axes: Output axes to add the weight ``bias`` along, None for no bias, as in `EinsumDense`.
-        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the last.
-        **kwargs: ``factor_initializer``, ``kernel_initializer``, ``bias_initializer``, ``kernel_regularizer``,
-            ``factor_regularizer``, ``bias_regularizer``, ``activity_regularizer`` and ``contraction`` as in
-            `FactorizedDense`; ``name``, ``dtype``, ``trainable`` as in every Keras layer. A kernel is drawn from
-            ``kernel_initializer`` as a matrix (in, out).
+        equation: As in `EinsumDense`, such as `"abc,cde->abde"` for the query of an attention
+            layer, with an optional ellipsis on the left or the right. An axis of the kernel that is
+            in the input and the output makes it a stack of matrices, which this layer does not
+            split.
+        output_shape: As in `EinsumDense`: the output's dimensions after the batch, None where
+            unknown.
+        depth: Number of factors N >= 1; default 2.
+        width: Inner dimensions: None (default) for min(in, out), an int for all, or a list of
+            `depth - 1` ints.
+        activation: Activation of the output, as in `EinsumDense`; default None.
+        bias_axes: Output axes to add the weight `bias` along, as in `EinsumDense`; default None,
+            no bias.
+        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the
+            last; default False.
+        **kwargs: `factor_initializer`, `kernel_initializer`, `bias_initializer`,
+            `kernel_regularizer`, `factor_regularizer`, `bias_regularizer`, `activity_regularizer`
+            and `contraction` as in `FactorizedDense`; `name`, `dtype`, `trainable` as in every
+            Keras layer. A kernel is drawn from `kernel_initializer` as a matrix (in, out).
 
     Input shape:
         As the equation says.
@@ -53,8 +60,8 @@ class FactorizedEinsumDense(FactorizedLayer):
         As the equation says.
 
     Raises:
-        InputError: If an argument is out of its range, the kernel is no matrix between in axes and out axes, or
-            the size of one of its axes is not known.
+        InputError: If an argument is out of its range, the kernel is no matrix between in axes and
+            out axes, or the size of one of its axes is not known.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors.
@@ -64,8 +71,8 @@ class FactorizedEinsumDense(FactorizedLayer):
         ...                               kernel_initializer="glorot_uniform")
         >>> x = ops.ones((8, 5, 6))
         >>> y = layer(x)
-        >>> [tuple(factor.shape) for factor in layer.factors], tuple(layer.kernel.shape), tuple(layer.bias.shape)
-        ([(6, 6), (6, 8)], (6, 2, 4), (2, 4))
+        >>> [tuple(factor.shape) for factor in layer.factors], tuple(layer.kernel.shape)
+        ([(6, 6), (6, 8)], (6, 2, 4))
         >>> bool(ops.all(ops.abs(y - ops.einsum("abc,cde->abde", x, layer.kernel)) < 1e-5))
         True
     """
@@ -91,41 +98,45 @@ class FactorizedEinsumDense(FactorizedLayer):
         super().__init__(depth, width, activation, use_factor_biases, **kwargs)
         self._letters = EinsumEquation.parse(equation)
         self.equation = equation
-        self.partial_output_shape = (
-            (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
-        )
+        self.partial_output_shape = _checked_output_shape(output_shape)
+        if bias_axes is not None:
+            instance_of("bias_axes", bias_axes, str, "letters of the output or None")
         self.bias_axes = bias_axes or None
         if not set(bias_axes or "") <= set(self._letters.outputs):
-            raise InputError(
-                f"Expected bias axes out of those of the output, {self._letters.outputs}. "
-                f"Received: bias_axes={bias_axes!r}"
+            raise input_error(
+                f"bias axes out of those of the output, {self._letters.outputs}",
+                bias_axes=bias_axes,
             )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create the factors and biases for inputs of ``input_shape``."""
+        """Create the factors and biases for inputs of `input_shape`."""
         letters = self._letters
-        sizes = letters.sizes(input_shape, self.compute_output_shape(input_shape))
-        if any(sizes[letter] is None for letter in letters.kernel + (self.bias_axes or "")):
+        shape = check_input_shape(input_shape, len(letters.inputs))
+        sizes = letters.sizes(shape, self.compute_output_shape(shape))
+        known = {letter: size for letter, size in sizes.items() if size is not None}
+        if not set(letters.kernel + (self.bias_axes or "")) <= set(known):
             raise InputError(
-                f"Expected known sizes of the axes {letters.kernel} of the kernel and of those of the bias. "
-                f"Received: input_shape={tuple(input_shape)}, output_shape={self.partial_output_shape}"
+                f"Expected known sizes of the axes {letters.kernel} of the kernel and of those of "
+                f"the bias. Received: input_shape={shape}, "
+                f"output_shape={self.partial_output_shape}"
             )
-        self._in_shape = tuple(sizes[letter] for letter in letters.in_axes)
-        self._out_shape = tuple(sizes[letter] for letter in letters.out_axes)
+        self._in_shape = tuple(known[letter] for letter in letters.in_axes)
+        self._out_shape = tuple(known[letter] for letter in letters.out_axes)
         matrix = (math.prod(self._in_shape), math.prod(self._out_shape))
         shapes = factor_shapes(matrix, self.depth, self.width)
-        elided = len(input_shape) - len(letters.inputs)
-        # A bias in front of the last factor comes out along all the out axes.
-        self._factor_bias_shape = letters.bias_shape(letters.out_axes, sizes, elided)
+        elided = len(shape) - len(letters.inputs)
+        # A bias in front of the last factor appears along all the out axes behind it.
+        self._factor_bias_shape = letters.bias_shape(letters.out_axes, known, elided)
+        bias_shape = None
+        if self.bias_axes is not None:
+            bias_shape = letters.bias_shape(self.bias_axes, known, elided)
         self._add_factors(
             shapes,
-            kernel_shape=tuple(sizes[letter] for letter in letters.kernel),
-            bias_shape=None
-            if self.bias_axes is None
-            else letters.bias_shape(self.bias_axes, sizes, elided),
+            kernel_shape=tuple(known[letter] for letter in letters.kernel),
+            bias_shape=bias_shape,
             kernel_pays_above=kernel_pays_above([matrix[0], *(columns for _, columns in shapes)]),
         )
-        self.input_spec = keras.InputSpec(ndim=len(input_shape))
+        self.input_spec = keras.InputSpec(ndim=len(shape))
 
     def _compose(self) -> Any:
         letters = self._letters
@@ -150,7 +161,7 @@ class FactorizedEinsumDense(FactorizedLayer):
         return self._along_out_axes(bias) if j == self.depth - 1 else bias
 
     def _along_out_axes(self, bias: Any) -> Any:
-        """Return a vector over the out axes of the kernel in the shape in which it is added to the output."""
+        """Reshape a vector over the kernel's out axes to the form in which it joins the output."""
         letters = self._letters
         in_order = "".join(letter for letter in letters.outputs if letter in letters.out_axes)
         bias = ops.einsum(f"{letters.out_axes}->{in_order}", ops.reshape(bias, self._out_shape))
@@ -164,25 +175,19 @@ class FactorizedEinsumDense(FactorizedLayer):
 
     def _through_chain(self, x: Any) -> Any:
         first, *inner, last = self._factors
-        x = ops.einsum(
-            self._letters.into_hidden, x, ops.reshape(first, (*self._in_shape, first.shape[1]))
-        )
-        x = plus(x, self._biases[0])
-        for factor, bias in zip(inner, self._biases[1:-1], strict=True):
+        first_bias, *inner_biases, last_bias = self._biases
+        first = ops.reshape(first, (*self._in_shape, first.shape[1]))
+        last = ops.reshape(last, (last.shape[0], *self._out_shape))
+        x = plus(ops.einsum(self._letters.into_hidden, x, first), first_bias)
+        for factor, bias in zip(inner, inner_biases, strict=True):
             x = plus(ops.einsum("...i,ij->...j", x, factor), bias)
-        x = ops.einsum(
-            self._letters.out_of_hidden, x, ops.reshape(last, (last.shape[0], *self._out_shape))
-        )
-        return plus(x, self.bias)
+        return plus(ops.einsum(self._letters.out_of_hidden, x, last), last_bias)
 
     def _plain_shape(self) -> dict[str, Any]:
         axes = self.bias_axes or ""
         if self._has_factor_biases:
-            axes = "".join(
-                letter
-                for letter in self._letters.outputs
-                if letter in axes + self._letters.out_axes
-            )
+            biased = axes + self._letters.out_axes
+            axes = "".join(letter for letter in self._letters.outputs if letter in biased)
         return {
             "equation": self.equation,
             "output_shape": self.partial_output_shape,
@@ -192,3 +197,15 @@ class FactorizedEinsumDense(FactorizedLayer):
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape that `EinsumDense` returns."""
         return self.plain_layer().compute_output_shape(input_shape)
+
+
+def _checked_output_shape(output_shape: Any) -> tuple[int | None, ...]:
+    if not isinstance(output_shape, (list, tuple)):
+        return (positive_int("output_shape", output_shape),)
+    return tuple(
+        list_of(
+            "output_shape",
+            output_shape,
+            lambda name, size: None if size is None else positive_int(name, size),
+        )
+    )

@@ -1,4 +1,4 @@
-"""Layers that are built only to be given their weights: no kernel is drawn and split for them."""
+"""A context in which layers are built without drawing and splitting a kernel."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-_FOLLOW: ContextVar[bool] = ContextVar("skip_initialization", default=False)
+_SKIPPED: ContextVar[bool] = ContextVar("skip_initialization", default=False)
 
 
 @contextlib.contextmanager
 def skip_initialization() -> Iterator[None]:
-    """Let layers with a ``kernel_initializer`` start from zeros: whoever builds them assigns all their weights.
+    """Let layers with a `kernel_initializer` start from zeros, for a caller that assigns weights.
 
-    A kernel is split by an SVD, which for a large one takes seconds.
+    A kernel is split by an SVD, which takes seconds for a large one.
 
     Example:
         >>> from overparam_tf.layers import FactorizedDense
@@ -23,18 +23,18 @@ def skip_initialization() -> Iterator[None]:
         >>> float(layer.factors[0][0, 0])
         0.0
     """
-    token = _FOLLOW.set(True)
+    token = _SKIPPED.set(True)
     try:
         yield
     finally:
-        _FOLLOW.reset(token)
+        _SKIPPED.reset(token)
 
 
 def initialization_is_skipped() -> bool:
-    """Tell whether a layer is being built within `skip_initialization`.
+    """Return whether a layer is being built within `skip_initialization`.
 
     Example:
         >>> initialization_is_skipped()
         False
     """
-    return _FOLLOW.get()
+    return _SKIPPED.get()

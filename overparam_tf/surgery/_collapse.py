@@ -1,12 +1,13 @@
-"""A factorised model back to plain Keras layers."""
+"""Conversion of a factorised model back to plain Keras layers."""
 
 from __future__ import annotations
 
 import keras
 
+from overparam_tf.checks import boolean
 from overparam_tf.errors import InputError
 from overparam_tf.surgery._compiling import compile_like
-from overparam_tf.surgery._rebuild import Layer, check_model, is_graph, layers_by_path, rebuilt
+from overparam_tf.surgery._rebuild import check_model, is_graph, layers_by_path, rebuilt
 from overparam_tf.surgery._registry import FACTORIZED, parts
 
 
@@ -15,25 +16,29 @@ def collapse(model: keras.Model, compile: bool = False) -> keras.Model:
 
     Every factorised layer becomes the plain layer whose kernel is the product of the factors,
 
-    .. math:: K = F_1 F_2 \cdots F_N,
+    $$K = F_1 F_2 \cdots F_N,$$
 
-    and its bias the end-to-end bias: equal but for round-off, and as fast as a model that never was factorised.
-    It undoes `overparam_tf.overparameterize`, and needs nothing but Keras to be saved, exported and loaded.
+    and its bias the end-to-end bias: equal except for round-off, and as fast as a model that never
+    was factorised. It undoes `overparam_tf.overparameterize`, and needs nothing but Keras to be
+    saved, exported and loaded.
 
-    With tf2onnx installed (tried: tf2onnx 1.17, onnx 1.23, onnxruntime 1.32, with Keras 3.15 on TensorFlow 2.21)
-    ``export(path, format="onnx")`` works once the new model has been called on data, which Keras asks for. The
-    one exception is a convolution with groups, which Keras on a processor hands to XLA and tf2onnx cannot convert.
+    With tf2onnx installed (tried: tf2onnx 1.17, onnx 1.23, onnxruntime 1.32, with Keras 3.15 on
+    TensorFlow 2.21) `export(path, format="onnx")` works once the new model has been called on data,
+    which Keras requires. The one exception is a convolution with groups: on a CPU Keras compiles it
+    with XLA, which tf2onnx cannot convert.
 
     Args:
-        model: A built Sequential or functional model. It stays as it is.
-        compile: Whether to compile the new model as ``model`` is, with a fresh optimizer state.
+        model: A built Sequential or functional model. It is not changed.
+        compile: Whether to compile the new model as `model` is, with a fresh optimizer state;
+            default False.
 
     Returns:
-        A new model of the same class, with the same layer names. Without any factorised layer it is a copy.
+        A new model of the same class, with the same layer names. Without any factorised layer it is
+        a copy.
 
     Raises:
-        InputError: If the model is subclassed or not built, or has factorised layers inside a wrapper or a
-            custom layer, where no plain layer can take their place.
+        InputError: If the model is subclassed or not built, or has factorised layers inside a
+            wrapper or a custom layer, where no plain layer can take their place.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018).
@@ -49,6 +54,7 @@ def collapse(model: keras.Model, compile: bool = False) -> keras.Model:
         True
     """
     check_model(model)
+    compile = boolean("compile", compile)
     for path, layer in layers_by_path(model).items():
         _check_no_hidden_factors(path, layer)
     new, replaced = rebuilt(
@@ -64,18 +70,18 @@ def collapse(model: keras.Model, compile: bool = False) -> keras.Model:
     return new
 
 
-def _is_factorised(layer: Layer) -> bool:
+def _is_factorised(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, tuple(FACTORIZED.values()))
 
 
-def _check_no_hidden_factors(path: str, layer: Layer) -> None:
+def _check_no_hidden_factors(path: str, layer: keras.layers.Layer) -> None:
     if is_graph(layer) or _is_factorised(layer):
         return
-    hidden = [
-        inner.name for inner in layer._flatten_layers(include_self=False) if _is_factorised(inner)
-    ]
+    inner_layers = layer._flatten_layers(include_self=False)
+    hidden = [inner.name for inner in inner_layers if _is_factorised(inner)]
     if hidden:
         raise InputError(
-            f"Expected factorised layers in the model itself, not inside the {type(layer).__name__} {path!r}: replace "
-            f"them there by hand, with plain_layer(), kernel and end_to_end_bias. Received: {', '.join(hidden)}"
+            "Expected factorised layers in the model itself, not inside the "
+            f"{type(layer).__name__} {path!r}: replace them there by hand, with plain_layer(), "
+            f"kernel and end_to_end_bias. Received: {', '.join(hidden)}"
         )

@@ -1,4 +1,4 @@
-"""Carry a model's training configuration over to its converted form."""
+"""Transfer of a model's training configuration to its converted form."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from overparam_tf.errors import InputError
 
 
 def compile_like(new: keras.Model, model: keras.Model) -> None:
-    """Compile ``new`` as ``model`` is: optimizer with a fresh state, loss, metrics and the other options.
+    """Compile `new` as `model` is: optimizer with a fresh state, loss, metrics and other options.
 
     Raises:
-        InputError: If ``model`` is not compiled, or holds a function that has no config, such as a lambda.
+        InputError: If `model` is not compiled, or holds a function that has no config, such as a
+            lambda.
 
     Example:
-        >>> model, new = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
+        >>> model, new = (
+        ...     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2)
+        ... )
         >>> model.compile(optimizer=keras.optimizers.SGD(0.25), loss="mse")
         >>> compile_like(new, model)
         >>> float(new.optimizer.learning_rate), new.loss
@@ -24,7 +27,8 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
     """
     if not model.compiled:
         raise InputError(
-            f"Expected a compiled model with compile=True. Received: uncompiled model {model.name!r}"
+            "Expected a compiled model with compile=True. "
+            f"Received: uncompiled model {model.name!r}"
         )
     try:
         with warnings.catch_warnings():
@@ -32,8 +36,9 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
             config = model.get_compile_config()
         new.compile_from_config(config)
     except (TypeError, ValueError) as error:
+        first_line = str(error).splitlines()[0]
         raise InputError(
-            f"Expected an optimizer, loss and metrics that Keras can serialise with compile=True; leave compile=False "
-            f"and call compile on the new model. Received: model {model.name!r}, for which Keras says: "
-            f"{str(error).splitlines()[0]}"
+            "Expected an optimizer, loss and metrics that Keras can serialise with compile=True; "
+            "leave compile=False and call compile on the new model. "
+            f"Received: model {model.name!r}, for which Keras says: {first_line}"
         ) from error

@@ -1,6 +1,8 @@
-"""Which plain Keras layer becomes which factorised one."""
+"""The factorised class of each plain Keras layer."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 
@@ -10,7 +12,7 @@ from overparam_tf.layers.factorized_dense import FactorizedDense
 from overparam_tf.layers.factorized_einsum_dense import FactorizedEinsumDense
 
 # By exact type: a subclass may compute something else with the same weights.
-FACTORIZED = {
+FACTORIZED: dict[type[keras.layers.Layer], Any] = {
     keras.layers.Dense: FactorizedDense,
     keras.layers.Conv2D: FactorizedConv2D,
     keras.layers.EinsumDense: FactorizedEinsumDense,
@@ -20,7 +22,7 @@ SUPPORTED = ", ".join(plain.__name__ for plain in FACTORIZED)
 
 
 def parts(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Return the layers in ``layer`` that own a kernel, plain and factorised in the same order.
+    """Return the layers inside `layer` that own a kernel, plain and factorised in the same order.
 
     Example:
         >>> [part.name for part in parts(keras.layers.Dense(3, name="head"))]

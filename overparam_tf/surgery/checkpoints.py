@@ -1,15 +1,16 @@
-"""Checkpoints of factorised models, loaded straight into the plain architecture."""
+"""Loading of checkpoints of factorised models straight into plain Keras layers."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import keras
 
-import overparam_tf.layers  # noqa: F401  Keras finds the factorised layers of a file once they are registered.
-from overparam_tf.errors import DataError, InputError
+import overparam_tf.layers  # noqa: F401  Keras finds the factorised layers of a file once registered.
+from overparam_tf.checks import boolean, file_path
+from overparam_tf.errors import DataError, InputError, input_error
 from overparam_tf.layers.skip_init import skip_initialization
 from overparam_tf.surgery._collapse import collapse
 from overparam_tf.surgery._rebuild import check_model, rebuilt
@@ -22,20 +23,22 @@ def load_collapsed(
 ) -> keras.Model:
     """Return the plain model that a checkpoint of a factorised model holds.
 
-    The file is read in Keras's safe mode, which runs no code that comes with a file.
+    The file is read in Keras's safe mode, which runs no code from a file.
 
     Args:
-        path: A ``.keras`` file, or a ``.weights.h5`` file together with ``model``.
-        model: The factorised model whose weights the ``.weights.h5`` file holds, or a function without arguments
-            that builds it. The weights go into a copy: a model given here stays as it is.
-        compile: Whether to compile the plain model as the ``.keras`` file says, with a fresh optimizer state.
+        path: A `.keras` file, or a `.weights.h5` file together with `model`.
+        model: The factorised model whose weights the `.weights.h5` file holds, or a function
+            without arguments that builds it; default None. The weights go into a copy: the model is
+            not changed.
+        compile: Whether to compile the plain model as the `.keras` file says, with a fresh
+            optimizer state; default False.
 
     Returns:
         A new model without factorised layers, as `overparam_tf.collapse` makes it.
 
     Raises:
         DataError: If there is no such file.
-        InputError: If the suffix is neither, or ``model`` is missing or not needed.
+        InputError: If the suffix is neither of the two, or `model` is missing or not needed.
 
     Example:
         >>> import tempfile
@@ -47,40 +50,44 @@ def load_collapsed(
         >>> type(plain.layers[0]).__name__
         'Dense'
     """
-    path = Path(path)
+    path = file_path("path", path)
+    compile = boolean("compile", compile)
     if not path.is_file():
         raise DataError(
-            f"Expected a checkpoint file. Received: path={str(path)!r}, where there is none"
+            f"Expected a checkpoint file. Received: path={str(path)!r}, which does not exist"
         )
     if path.name.endswith(".keras"):
         if model is not None:
-            raise InputError(
-                f"Expected no model with a .keras file, which holds its own. Received: path={str(path)!r}"
-            )
+            raise input_error("no model with a .keras file, which holds its own", path=str(path))
         with skip_initialization():
             deep = keras.saving.load_model(path, compile=compile)
         return collapse(deep, compile=compile)
     if not path.name.endswith(".weights.h5"):
-        raise InputError(
-            f"Expected a file that ends in .keras or .weights.h5. Received: path={str(path)!r}"
-        )
+        raise input_error("a file that ends in .keras or .weights.h5", path=str(path))
     if compile:
-        raise InputError(
-            f"Expected compile=False, as a weights file holds no loss. Received: path={str(path)!r}"
-        )
-    deep = _unshared(model)
+        raise input_error("compile=False, since a weights file holds no loss", path=str(path))
+    deep = _fresh_copy(model)
     deep.load_weights(path)
     return collapse(deep)
 
 
-def _unshared(model: keras.Model | Callable[[], keras.Model] | None) -> keras.Model:
+def _fresh_copy(model: Any) -> keras.Model:
+    """Return a copy of a model, or the model that a function builds."""
     if isinstance(model, keras.Model):
         check_model(model)
-        return rebuilt(model, lambda layer: None)[0]
+        copy, _ = rebuilt(model, lambda layer: None)
+        return copy
     if not callable(model):
-        raise InputError(
-            f"Expected model=..., the factorised model whose weights the file holds or a function that builds it. "
-            f"Received: model={model!r}"
+        raise input_error(
+            "model=..., the factorised model whose weights the file holds or a function that "
+            "builds it",
+            model=model,
         )
     with skip_initialization():
-        return model()
+        built = model()
+    if not isinstance(built, keras.Model):
+        raise InputError(
+            f"Expected a function that builds a Keras model. Received: model={model!r}, "
+            f"which returns a {type(built).__name__}"
+        )
+    return built

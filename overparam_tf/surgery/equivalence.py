@@ -1,4 +1,4 @@
-"""Do two models compute the same function? Measured on given or generated inputs."""
+"""Comparison of two models as functions, on given or generated inputs."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from overparam_tf.checks import instance_of, real_number, whole_number
 from overparam_tf.errors import EquivalenceError, InputError
 
-BATCH, LENGTH = 4, 64  # where the model leaves them open
+BATCH, LENGTH = 4, 64  # sizes of generated inputs that the model does not fix
 
-# What is left of equality after a few dozen layers of round-off.
+# Tolerances for the round-off of a few dozen layers.
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 HALF_PRECISION_TOLERANCE = 2e-2
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How far apart the outputs of two models are, the largest over all outputs and entries.
+    """The distance between the outputs of two models, the largest over all outputs and entries.
 
     Attributes:
-        absolute: max |a - b|, in the units of the outputs.
-        relative: max |a - b| / max |a|, a pure number.
+        absolute: The largest |a - b|, in the units of the outputs.
+        relative: The largest |a - b| / max |a|, a pure number.
     """
 
     absolute: float
@@ -35,30 +36,34 @@ class Difference:
 def verify_equivalent(
     a: Any, b: Any, inputs: Any = None, rtol: float | None = None, atol: float = 0.0, seed: int = 0
 ) -> Difference:
-    r"""Return the largest difference between the outputs of two models; raise if it is above tolerance.
+    r"""Return the largest difference between the outputs of two models; raise if it is too large.
 
-    For every output it asks that
+    Every output must satisfy
 
-    .. math:: \max |a - b| \le \text{atol} + \text{rtol} \max |a|,
+    $$\max |a - b| \le \text{atol} + \text{rtol} \max |a|,$$
 
-    both in inference mode (`training=False`), and counts values that are not finite as different.
+    with both models in inference mode (`training=False`). Values that are not finite count as
+    different.
 
     Args:
         a: A model or layer, the reference.
         b: The model or layer to compare with it.
-        inputs: Data for one call of each. None generates it from the inputs of ``a``: standard normal numbers,
-            or whole numbers that all Embedding layers know, batches of 4 and 64 entries where a length is open.
-        rtol: Largest relative difference. None for 1e-10 if all layers compute in float64, 1e-4 in float32 and
-            2e-2 in half precision.
-        atol: Largest absolute difference that is allowed on top, in the units of the outputs.
-        seed: Seed of the generated inputs.
+        inputs: Data for one call of each. None (default) generates it from the inputs of `a`:
+            standard normal numbers, or whole numbers that all Embedding layers know, in batches of
+            4, and 64 entries where the model does not fix a length.
+        rtol: Largest relative difference, >= 0, infinity allowed. None (default) for 1e-10 if all
+            layers compute in float64, 1e-4 in float32 and 2e-2 in half precision.
+        atol: Largest absolute difference that is allowed in addition, in the units of the outputs,
+            >= 0, infinity allowed; default 0.
+        seed: Seed of the generated inputs, >= 0; default 0.
 
     Returns:
         The differences as a `Difference`.
 
     Raises:
         EquivalenceError: If an output differs by more than the tolerance or is not finite.
-        InputError: If inputs cannot be generated, or the outputs have different structures or shapes.
+        InputError: If inputs cannot be generated, the outputs have different structures or shapes,
+            or an argument is out of its range.
 
     Example:
         >>> a = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
@@ -67,25 +72,28 @@ def verify_equivalent(
         >>> verify_equivalent(a, b)
         Difference(absolute=0.0, relative=0.0)
     """
-    if inputs is None:
-        inputs = _generated_inputs(a, seed)
+    for name, model in (("a", a), ("b", b)):
+        instance_of(name, model, keras.layers.Layer, "a Keras model or layer")
+    seed = whole_number("seed", seed)
+    atol = real_number("atol", atol, least=0, finite=False)
     if rtol is None:
         rtol = max(_tolerance(a), _tolerance(b))
+    rtol = real_number("rtol", rtol, least=0, finite=False)
+    if inputs is None:
+        inputs = _generated_inputs(a, seed)
     outputs_a, outputs_b = (_outputs(model, inputs) for model in (a, b))
-    if {path: y.shape for path, y in outputs_a.items()} != {
-        path: y.shape for path, y in outputs_b.items()
-    }:
+    if _shapes(outputs_a) != _shapes(outputs_b):
         raise InputError(
-            f"Expected two models with outputs of the same structure and shapes. Received: "
-            f"{_shapes(outputs_a)} and {_shapes(outputs_b)}"
+            "Expected two models with outputs of the same structure and shapes. Received: "
+            f"{_described(outputs_a)} and {_described(outputs_b)}"
         )
     differences = {path: _difference(y, outputs_b[path]) for path, y in outputs_a.items()}
     for path, (absolute, scale) in differences.items():
         if not absolute <= atol + rtol * scale:  # also if NaN
             raise EquivalenceError(
-                f"Expected two models that compute the same function, up to rtol={rtol:g} and atol={atol:g}. "
-                f"Received: {'outputs' if not path else f'outputs {path}'} up to {scale:.3g} in size that differ by "
-                f"{absolute:.3g}"
+                f"Expected two models that compute the same function, up to rtol={rtol:g} and "
+                f"atol={atol:g}. Received: {f'outputs {path}'.strip()} up to {scale:.3g} in size "
+                f"that differ by {absolute:.3g}"
             )
     return Difference(
         absolute=max(absolute for absolute, _ in differences.values()),
@@ -94,12 +102,13 @@ def verify_equivalent(
 
 
 def _outputs(model: Any, inputs: Any) -> dict[str, np.ndarray]:
+    """Return the outputs of one call, in float64, by their path in the structure."""
     flat = tree.flatten_with_path(model(inputs, training=False))
     return {"/".join(map(str, path)): ops.convert_to_numpy(y).astype("float64") for path, y in flat}
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Return max |a - b| and max |a|; the first is NaN where an entry of either is not finite."""
+    """Return max |a - b| and max |a|, both NaN if an entry of either is not finite."""
     if a.size == 0:
         return 0.0, 0.0
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -113,12 +122,16 @@ def _ratio(absolute: float, scale: float) -> float:
     return absolute / scale if scale else math.inf
 
 
-def _shapes(outputs: dict[str, np.ndarray]) -> str:
+def _shapes(outputs: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {path: y.shape for path, y in outputs.items()}
+
+
+def _described(outputs: dict[str, np.ndarray]) -> str:
     return ", ".join(f"{path or 'output'} {y.shape}" for path, y in outputs.items())
 
 
 def _tolerance(model: Any) -> float:
-    # Models and inputs bear the global dtype, whatever the layers compute in.
+    # Models and inputs have the global dtype, whatever the layers compute in.
     layers = [
         layer
         for layer in model._flatten_layers()
@@ -134,8 +147,8 @@ def _tolerance(model: Any) -> float:
 def _generated_inputs(model: Any, seed: int) -> Any:
     if not (isinstance(model, keras.Model) and model.built and getattr(model, "inputs", None)):
         raise InputError(
-            f"Expected inputs=..., since inputs can be generated only for built Sequential and functional models. "
-            f"Received: {type(model).__name__} {getattr(model, 'name', '')!r}"
+            "Expected inputs=..., since inputs can be generated only for built Sequential and "
+            f"functional models. Received: {type(model).__name__} {getattr(model, 'name', '')!r}"
         )
     rng = np.random.default_rng(seed)
     vocabulary = min(
@@ -160,8 +173,10 @@ def _generated(spec: Any, vocabulary: int | None, rng: np.random.Generator) -> A
         return ops.convert_to_tensor(rng.normal(size=shape), dtype=dtype)
     if dtype == "string":
         raise InputError(
-            f"Expected inputs=..., since text cannot be generated. Received: input {spec.name!r}"
+            "Expected inputs=..., since text cannot be generated. "
+            f"Received: input {spec.name!r} of dtype string"
         )
-    # An Embedding may get its indices as floats. Nothing else is known of whole numbers, so they are kept to 0 and 1.
+    # An Embedding may get its indices as floats. Without one, nothing is known of whole numbers, so
+    # they are 0 or 1.
     top = 2 if vocabulary is None or dtype == "bool" else vocabulary
     return ops.convert_to_tensor(rng.integers(0, top, size=shape), dtype=dtype)

@@ -9,7 +9,7 @@ array = ops.convert_to_numpy
 
 
 def assert_close(actual, expected):
-    """Compare in units of the largest entry expected."""
+    """Compare two arrays in units of the largest expected entry."""
     actual, expected = array(actual), array(expected)
     np.testing.assert_allclose(
         actual, expected, rtol=0, atol=ROUNDING * max(1, np.abs(expected).max(initial=0))
@@ -25,7 +25,7 @@ def randomised(layer, input_shape, seed=0):
 
 
 def as_plain(layer, input_shape):
-    """The plain Keras layer with the kernel and bias of a factorised one."""
+    """Return the plain Keras layer with the kernel and bias of a factorised one."""
     plain = layer.plain_layer()
     plain.build(input_shape)
     bias = layer.end_to_end_bias

@@ -22,7 +22,10 @@ SIZES = [
 
 
 def step_cost(sizes, rows, first):
-    """Multiply-adds of a training step, product by product, with half a gradient for the layer's input."""
+    """Return the multiply-adds of a training step, product by product.
+
+    The gradient with respect to the layer's input counts half.
+    """
     if first == "chain":
         products = [(rows, a, b) for a, b in itertools.pairwise(sizes)]
     else:
@@ -38,7 +41,7 @@ def step_cost(sizes, rows, first):
 def test_the_kernel_goes_first_exactly_where_it_is_cheaper(sizes):
     threshold = kernel_pays_above(sizes)
     for rows in {1, 10, 1000, 10**6, *([threshold, threshold + 1] if threshold < math.inf else [])}:
-        if rows not in sizes:  # the count above tells the data by its number of rows
+        if rows not in sizes:  # `step_cost` recognises the data by its number of rows
             cheaper = step_cost(sizes, rows, "kernel") < step_cost(sizes, rows, "chain")
             assert (rows > threshold) == cheaper, (rows, threshold)
 

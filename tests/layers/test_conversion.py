@@ -1,4 +1,4 @@
-"""From plain Keras layers to factorised ones and back: configuration, kernel, bias, splits, and what is refused."""
+"""Conversion of plain Keras layers to factorised ones and back: config, kernel, bias, splits."""
 
 import keras
 import numpy as np
@@ -95,7 +95,7 @@ def test_wider_factors_hold_the_kernel_too(case, split):
 
 
 def grams(left, right):
-    """Gram matrices of two neighbours over the channels between them, of all taps together."""
+    """Return the Gram matrices of two neighbours over the channels between them, over all taps."""
     left = array(left).reshape(-1, left.shape[-1])
     right = np.moveaxis(array(right), -2, 0).reshape(left.shape[-1], -1)
     return left.T @ left, right @ right.T
@@ -237,8 +237,11 @@ class SpecialDense(keras.layers.Dense):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: keras.layers.Conv2D(3, 3), "Expected a keras.layers.Dense. Received: Conv2D"),
-        (lambda: SpecialDense(3), "Expected a keras.layers.Dense. Received: SpecialDense"),
+        (
+            lambda: keras.layers.Conv2D(3, 3),
+            "Expected a keras.layers.Dense. Received: layer=<Conv2D",
+        ),
+        (lambda: SpecialDense(3), "Expected a keras.layers.Dense. Received: layer=<SpecialDense"),
         (with_lora, "without LoRA: merge its weights.*lora_rank=2"),
         (quantised, "not quantised: convert before quantising.*'int8'"),
         (
@@ -263,11 +266,11 @@ def test_plain_layers_that_are_refused(make, message):
         (lambda layer: layer.assign_kernel(np.full((3, 3, 4, 6), np.nan)), "finite entries"),
         (
             lambda layer: layer.assign_kernel(np.ones((3, 3, 4, 6)), "half"),
-            "balanced, identity. Received: split='half'",
+            "'balanced', 'identity' for split. Received: split='half'",
         ),
         (
             lambda layer: layer.assign_kernel(np.ones((3, 3, 4, 6)), noise=-1),
-            "finite noise >= 0. Received: noise=-1",
+            "finite number >= 0 for noise. Received: noise=-1",
         ),
         (
             lambda layer: layer.assign_kernel(RNG.normal(size=(3, 3, 4, 6))),
@@ -298,6 +301,6 @@ def test_a_layer_without_bias_takes_none():
     layer.build((None, 3))
     layer.assign_bias(None)
     with pytest.raises(
-        InputError, match="Expected None, as this layer has no bias after its last factor"
+        InputError, match="Expected None, since this layer has no bias after its last factor"
     ):
         layer.assign_bias([1.0, 2.0])

@@ -20,7 +20,7 @@ OPTIONS = {
 
 
 def attend(layer, query_size=6, value_size=4):
-    """A model that attends from one sequence to another, and returns the scores too."""
+    """Return a model that attends from one sequence to another, and returns the scores too."""
     query, value = keras.Input((5, query_size)), keras.Input((3, value_size))
     return keras.Model([query, value], layer(query, value, return_attention_scores=True))
 

@@ -1,4 +1,4 @@
-"""FactorizedConv2D and FactorizedEinsumDense as citizens of Keras: its layer test, training, saving, precision."""
+"""FactorizedConv2D and FactorizedEinsumDense in Keras: layer test, training, saving, precision."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What FactorizedDense computes: against numpy, `keras.layers.Dense`, and stacks of `Dense`."""
+"""FactorizedDense against NumPy, `keras.layers.Dense`, and stacks of `Dense`."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ CASES = {
 
 
 def built(inputs=INPUTS, units=UNITS, dtype="float64", **arguments):
-    """A layer with weights of order one, none of them zero."""
+    """Return a layer with weights of order one, none of them zero."""
     layer = FactorizedDense(units, dtype=dtype, **arguments)
     layer.build((None, inputs))
     layer.set_weights([RNG.normal(size=w.shape) for w in layer.weights])
@@ -191,10 +191,16 @@ def test_penalties_on_product_factors_and_biases():
         ({"width": "wide"}, "positive integer for width. Received: width='wide'"),
         ({"depth": 3, "width": [4]}, r"depth - 1 = 2 widths.*Received: width=\[4\]"),
         ({"depth": 3, "width": [4, -1]}, "positive integer for width. Received: width=-1"),
-        ({"contraction": "best"}, "auto, kernel, chain. Received: contraction='best'"),
+        (
+            {"contraction": "best"},
+            "'auto', 'kernel', 'chain' for contraction. Received: contraction='best'",
+        ),
         ({"factor_initializer": ["zeros"]}, "depth = 2. Received: factor_initializer of length 1"),
         ({"factor_regularizer": ["l2"] * 3}, "depth = 2. Received: factor_regularizer of length 3"),
-        ({"factor_initializer": None}, "Expected an initializer.*Received: None"),
+        (
+            {"factor_initializer": None},
+            "Expected an initializer.*Received: factor_initializer=None",
+        ),
         ({"kernel_initializer": "glorots"}, "glorots"),
     ],
 )
@@ -210,9 +216,9 @@ def test_bad_inputs():
         FactorizedDense(UNITS).build((8, None))
     with pytest.raises(InputError, match=r"widths >= 3.*Received: widths=2, kernel.shape=\(5, 3\)"):
         FactorizedDense(UNITS, width=2, kernel_initializer="glorot_uniform").build((None, INPUTS))
-    with pytest.raises(ValueError, match="Expected min_ndim=2"):
+    with pytest.raises(ValueError, match="expected min_ndim=2"):
         FactorizedDense(UNITS)(np.ones(INPUTS))
-    with pytest.raises(ValueError, match="Expected axis -1"):
+    with pytest.raises(ValueError, match="expected axis -1"):
         built()(np.ones((2, INPUTS + 1)))
     with pytest.raises(AttributeError, match="kernel"):
         FactorizedDense(UNITS).kernel  # noqa: B018

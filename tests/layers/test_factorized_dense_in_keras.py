@@ -1,4 +1,4 @@
-"""FactorizedDense as a citizen of Keras: its own layer test, saving, mixed precision, nesting, masks."""
+"""FactorizedDense in Keras: its layer test, saving, mixed precision, nesting, masks."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What FactorizedEinsumDense computes: against `keras.layers.EinsumDense` with its kernel and bias."""
+"""FactorizedEinsumDense against `keras.layers.EinsumDense` with its kernel and bias."""
 
 import keras
 import numpy as np
@@ -131,5 +131,5 @@ def test_bad_arguments(arguments, message):
 def test_bad_inputs():
     with pytest.raises(InputError, match=r"known sizes.*Received: input_shape=\(2, 3, None\)"):
         FactorizedEinsumDense("abc,cd->abd", (None, 6)).build((2, 3, None))
-    with pytest.raises(ValueError, match="Expected ndim=3"):
+    with pytest.raises(ValueError, match="expected ndim=3"):
         layer_of("sequence")(np.ones((2, 4)))

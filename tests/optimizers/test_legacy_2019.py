@@ -1,4 +1,4 @@
-"""The presets of 2019 against the update rules of Keras 2.2.4, written out in numpy."""
+"""The presets of 2019 against the update rules of Keras 2.2.4, written out in NumPy."""
 
 import re
 

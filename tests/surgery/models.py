@@ -1,4 +1,4 @@
-"""Models of every shape that Keras can build from layers, with weights that are nowhere zero."""
+"""Models of every structure that Keras can build from layers, with weights that are never zero."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def sequential():
 
 
 def shared():
-    """One layer called twice, and a bare operation."""
+    """Return a model with one layer called twice, and a bare operation."""
     first, second = keras.Input((5,), name="first"), keras.Input((5,), name="second")
     twin = layers.Dense(6, "tanh", name="twin")
     return keras.Model(
@@ -27,7 +27,7 @@ def shared():
 
 
 def multiple():
-    """Dictionaries in and out, of tensors with different ranks."""
+    """Return a model from and to dictionaries of tensors with different ranks."""
     inputs = {"short": keras.Input((4,), name="short"), "long": keras.Input((None, 3), name="long")}
     hidden = layers.Dense(5, name="project")(inputs["long"])
     pooled = layers.GlobalAveragePooling1D()(hidden)
@@ -36,7 +36,7 @@ def multiple():
 
 
 def nested():
-    """A functional model inside a functional one, and a Sequential that is called twice inside it."""
+    """Return a functional model inside another, with a Sequential called twice inside it."""
     hidden = [
         layers.Dense(6, name="wide"),
         layers.BatchNormalization(name="norm"),
@@ -51,7 +51,10 @@ def nested():
 
 
 def shared_across():
-    """A block that belongs to a model and to the model around it. Keras saves it, but cannot load it again."""
+    """Return a model with a block that belongs to it and to a model inside it.
+
+    Keras saves such a model, but cannot load it again.
+    """
     block = keras.Sequential([layers.Dense(6), layers.Dense(5)], name="block")
     inner_input = keras.Input((5,))
     inner = keras.Model(inner_input, layers.Dense(4)(block(inner_input)), name="inner")
@@ -60,7 +63,7 @@ def shared_across():
 
 
 def untouched():
-    """Layers that have no factorised form, with weights, statistics, vocabularies and functions of their own."""
+    """Return a model of layers without a factorised form: with weights, statistics or functions."""
     inputs = keras.Input((6, 4))
     scale = layers.Normalization(name="scale")
     scale.adapt(np.random.default_rng(0).normal(1, 2, (50, 4)))
@@ -72,7 +75,7 @@ def untouched():
 
 
 def convolutional():
-    """Convolutions with strides, padding, groups and no bias, beside kinds that stay as they are."""
+    """Return convolutions with strides, padding, groups and no bias, beside other kinds."""
     inputs = keras.Input((9, 9, 3))
     x = layers.Conv2D(6, 3, 2, "same", activation="relu", name="strided")(inputs)
     x = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
@@ -84,7 +87,7 @@ def convolutional():
 
 
 def attending():
-    """Attention and an einsum, over tokens that are given as whole numbers and as a mask."""
+    """Return attention and an einsum over tokens, whole numbers with a mask."""
     words, mask = keras.Input((7,), dtype="int32"), keras.Input((7, 7), dtype="bool")
     x = layers.Embedding(11, 6, name="embedding")(words)
     x = x + layers.MultiHeadAttention(2, 3, name="attention")(x, x, attention_mask=mask)
@@ -115,7 +118,7 @@ MODELS = {
 
 
 def built(name: str) -> keras.Model:
-    """Build a model of the table and move its weights and moving averages off their initial values."""
+    """Build a model of the table with weights and moving averages off their initial values."""
     model = MODELS[name]()
     rng = np.random.default_rng(1)
     for weight in model.weights:

@@ -18,7 +18,7 @@ def image_model(build, size=32):
 
 
 def transformer_encoder(features=16, blocks=2):
-    """Pre-norm self-attention blocks over embedded tokens."""
+    """Return pre-norm self-attention blocks over embedded tokens."""
     inputs = keras.Input((12,), dtype="int32")
     x = layers.Embedding(50, features)(inputs)
     for _ in range(blocks):
@@ -36,7 +36,7 @@ ARCHITECTURES = {
     "EfficientNetB0": image_model(applications.EfficientNetB0),
     "DenseNet121": image_model(applications.DenseNet121),
 }
-# Layer by layer, as here, JAX compiles every new shape, and PyTorch takes as long.
+# Converted layer by layer: JAX compiles for every new shape, and PyTorch takes as long.
 FAST = (
     ("transformer encoder", "MobileNetV2") if BACKEND == "tensorflow" else ("transformer encoder",)
 )

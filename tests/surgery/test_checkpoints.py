@@ -1,4 +1,4 @@
-"""Training checkpoints of a factorised model outlive the process that wrote them."""
+"""Checkpoints of a factorised model, loaded in another process and straight into plain layers."""
 
 import subprocess
 import sys
@@ -86,7 +86,7 @@ def test_bad_input(tmp_path):
     other.touch()
     built("sequential").save(tmp_path / "plain.keras")
     cases = [
-        (tmp_path / "none.keras", None, {}, DataError, "where there is none"),
+        (tmp_path / "none.keras", None, {}, DataError, "which does not exist"),
         (other, None, {}, InputError, "ends in .keras or .weights.h5"),
         (weights, None, {}, InputError, "Expected model="),
         (weights, sequential, {"compile": True}, InputError, "holds no loss"),

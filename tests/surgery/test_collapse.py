@@ -1,4 +1,4 @@
-"""Collapse is the inverse of overparameterize, and leaves nothing but Keras behind."""
+"""`collapse` as the inverse of `overparameterize`: only Keras layers remain."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.surgery.models import MODELS, built, sequential
 
 
 def trained_deep(name="sequential", **options):
-    """A factorised model after a few steps, with a loss on all its outputs."""
+    """Return a factorised model after a few steps, with a loss on all its outputs."""
     deep = overparameterize(built(name), **options)
     rng = np.random.default_rng(2)
     for weight in deep.trainable_weights:
@@ -25,7 +25,7 @@ def trained_deep(name="sequential", **options):
 
 
 def configs(model):
-    # The same lambda is written to different bytes once it was read.
+    # The same lambda is written to different bytes once it has been read.
     leaves = {path: layer for path, layer in layers_by_path(model).items() if not is_graph(layer)}
     return {
         path: layer.get_config()

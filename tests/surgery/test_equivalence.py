@@ -1,4 +1,4 @@
-"""Differences between models are measured, and raise when they are too large."""
+"""Differences between models: their size, and the error if they are too large."""
 
 import contextlib
 
@@ -15,7 +15,7 @@ from tests.surgery.models import MODELS, built
 
 
 def scaled(factor, units=2, dtype="float32"):
-    """A model that returns its inputs times ``factor``."""
+    """Return a model that multiplies its inputs by `factor`."""
     kernel = keras.initializers.Identity(gain=factor)
     dense = layers.Dense(units, use_bias=False, kernel_initializer=kernel, dtype=dtype)
     return keras.Sequential([keras.Input((2,), dtype=dense.compute_dtype), dense])

@@ -17,7 +17,10 @@ pytestmark = [
 
 
 def convolutional():
-    """Without groups: Keras compiles a grouped convolution on a processor with XLA, which tf2onnx cannot convert."""
+    """Return a model of convolutions without groups.
+
+    On a CPU Keras compiles a grouped convolution with XLA, which tf2onnx cannot convert.
+    """
     inputs = keras.Input((9, 9, 3))
     x = layers.Conv2D(
         6, 3, 2, "same", activation="relu", bias_initializer="normal", name="strided"
@@ -30,7 +33,7 @@ def convolutional():
 
 
 def example(spec):
-    """Three examples of an input: numbers, words or a mask."""
+    """Return three examples of an input: numbers, words or a mask."""
     shape = [3, *(5 if size is None else size for size in spec.shape[1:])]
     rng = np.random.default_rng(4)
     return (

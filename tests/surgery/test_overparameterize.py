@@ -1,4 +1,4 @@
-"""A converted model computes what the original computes, and leaves the original alone."""
+"""`overparameterize`: the same function, shared and frozen layers, and an unchanged original."""
 
 import keras
 import numpy as np
@@ -185,7 +185,7 @@ def with_lora():
         (sequential, {"depth": 3, "width": [7]}, "2 widths"),
         (convolutional, {"width": 27}, "divisible by groups = 2.*in layer 'grouped'"),
         (constrained, {}, "without constraints.*in layer 'head'"),
-        (sequential, {"initializer": "glorot"}, "balanced, identity"),
+        (sequential, {"initializer": "glorot"}, "'balanced', 'identity' for initializer"),
         (sequential, {"noise": -1.0}, "noise"),
         (sequential, {"compile": True}, "Expected a compiled model"),
     ],

@@ -1,4 +1,4 @@
-"""Which layers are meant, and what is said where none is."""
+"""Selection of layers, and the error if none matches."""
 
 import keras
 import pytest

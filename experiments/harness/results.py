@@ -224,6 +224,7 @@ def cell(value: Any) -> str:
     """
     if pd.isna(value):
         return ""
-    if isinstance(value, float):
+    if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, (int, np.integer)) else str(value)
+    is_number = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return f"{value:,}" if is_number else str(value)

@@ -1,11 +1,13 @@
-"""Experiments by name."""
+"""Experiments by name, and on other data."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 
 from experiments.harness.command_line import Experiment
 from experiments.harness.registry import module_of, source_of
+from overparam_tf.datasets import Problem
 
 
 def load_experiment(name: str) -> Experiment:
@@ -13,3 +15,16 @@ def load_experiment(name: str) -> Experiment:
     module = module_of(name)
     is_folder = source_of(name).name == "__init__.py"
     return importlib.import_module(f"{module}.experiment" if is_folder else module).EXPERIMENT
+
+
+def on_problem(experiment: Experiment, problem: Problem) -> Experiment:
+    """Return an experiment on the gas sensor data as an experiment on `problem`."""
+
+    class Options(experiment.options_class):
+        __doc__ = experiment.options_class.__doc__
+
+        def load_problem(self) -> Problem:
+            """Return the problem, whatever the options name."""
+            return problem
+
+    return dataclasses.replace(experiment, options_class=Options)

@@ -1,3 +1,5 @@
+"""Dataclasses as command lines: options, defaults of quick runs, help, exit codes."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -6,7 +8,13 @@ from typing import Literal
 
 import pytest
 
-from experiments.harness.command_line import Experiment, exit_codes, option, parse
+from experiments.harness.command_line import (
+    Experiment,
+    exit_codes,
+    option,
+    parse,
+    resolve_defaults,
+)
 from experiments.harness.options import RunOptions
 from overparam_tf import InputError
 
@@ -53,6 +61,46 @@ def test_help_names_every_option(capsys):
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     assert "100% yours" in shown and "(default: 0.1 0.2)" in shown and "What it does." in shown
+
+
+@dataclasses.dataclass(frozen=True)
+class QuickConfig:
+    """How long it runs."""
+
+    quick: bool = option(False, "a short run")
+    steps: int = option(600_000, "how many", quick=1_000)
+    seeds: tuple[int, ...] | None = option((0, 1), "which", quick=None)
+
+    def __post_init__(self):
+        resolve_defaults(self)
+
+
+@pytest.mark.parametrize(
+    ("line", "steps", "seeds"),
+    [
+        ("", 600_000, (0, 1)),
+        ("--quick", 1_000, None),
+        ("--quick --steps 5", 5, None),
+        ("--quick --steps 600000 --seeds 3", 600_000, (3,)),
+        ("--steps 5", 5, (0, 1)),
+    ],
+)
+def test_a_quick_run_has_defaults_of_its_own(line, steps, seeds):
+    options = parse(QuickConfig, "program", line.split())
+    assert (options.steps, options.seeds) == (steps, seeds)
+    assert dataclasses.asdict(options) == {
+        "quick": "--quick" in line,
+        "steps": steps,
+        "seeds": seeds,
+    }
+
+
+def test_help_names_both_defaults(capsys):
+    with pytest.raises(SystemExit):
+        parse(QuickConfig, "program", ["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "how many (default: 600000, with --quick 1000)" in shown
+    assert "which (default: 0 1, with --quick None)" in shown
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):

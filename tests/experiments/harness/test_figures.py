@@ -1,0 +1,41 @@
+"""Figures: title and note in the PNG file, the note of a stand-in in red, curves up to a limit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+from PIL import Image
+
+from experiments.harness import figures
+from overparam_tf.runlog import RunFolder
+
+
+@pytest.mark.parametrize(
+    ("record", "colour"),
+    [
+        ({"data": {"synthetic": True}}, figures.SYNTHETIC_COLOUR),
+        ({"data": {"synthetic": False}}, figures.NOTE_COLOUR),
+        ({"data": None}, figures.NOTE_COLOUR),
+        ({}, figures.NOTE_COLOUR),
+    ],
+)
+def test_title_and_note_are_in_the_file(record, colour, tmp_path):
+    figure, _ = figures.new_figure(title="Loss")
+    path = figures.save_figure(figure, RunFolder(tmp_path), "loss", "data · seed 0", record)
+    assert path == tmp_path / "figures" / "loss.png"
+    with Image.open(path) as image:
+        assert (image.info["Title"], image.info["Description"]) == ("Loss", "data · seed 0")
+    assert same_color(figure._supxlabel.get_color(), colour)
+
+
+def test_curves_end_at_the_limit():
+    _, (ax,) = figures.new_figure()
+    figures.plot_losses(ax, (np.arange(4), np.array([2.0, 1.0, 5.0, np.nan])), top=3.0)
+    (line,) = ax.lines
+    assert np.isfinite(line.get_ydata()).tolist() == [True, True, False, False]
+
+
+def test_colours_repeat_after_the_palette():
+    count = len(figures.COLOURS)
+    assert figures.colour(count) == figures.colour(0) != figures.colour(count - 1)

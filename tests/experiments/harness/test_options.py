@@ -1,0 +1,74 @@
+"""Options that experiments share: the record of a run, names of run folders, refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from experiments.harness.command_line import option
+from experiments.harness.options import DataOptions, RunOptions
+from overparam_tf import InputError
+from overparam_tf.runlog import release_locks
+from tests.cases import small_problem
+
+
+@dataclass(frozen=True)
+class Options(DataOptions):
+    """Options of a made-up experiment."""
+
+    steps: int = option(10, "steps", quick=2)
+    depths: tuple[int, ...] | None = option((1, 2), "depths")
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.require(self.steps >= 1, "steps >= 1", steps=self.steps)
+        self.require_distinct("depths")
+
+
+def test_the_record_says_what_ran_on_what_and_where():
+    record = Options(quick=True).record("made_up", small_problem(), parts=["L2"])
+    assert record["experiment"] == "made_up" and record["parts"] == ["L2"]
+    assert record["options"]["steps"] == 2 and record["options"]["quick"]
+    assert record["data"]["synthetic"] and len(record["data"]["sha256"]) == 64
+    assert {"command", "commit", "versions", "machine", "devices"} <= set(record)
+    json.dumps(record, allow_nan=False)
+    assert "data" not in RunOptions().record("made_up")
+
+
+@pytest.mark.parametrize(
+    ("name", "quick", "data", "expected"),
+    [
+        (None, False, None, "default"),
+        (None, True, None, "default-quick"),
+        (None, False, small_problem(), "default-small"),
+        (None, True, small_problem(), "default-small-quick"),
+        ("mine", True, None, "mine"),
+        ("mine", False, small_problem(), "mine-small"),  # a stand-in names itself
+        ("mine-small", False, small_problem(), "mine-small"),
+    ],
+)
+def test_names_of_run_folders(name, quick, data, expected, tmp_path):
+    options = Options(logdir=str(tmp_path), name=name, quick=quick)
+    folder = options.open_folder(options.record("made_up", data), "default", data)
+    assert folder.path == tmp_path / "made_up" / expected
+    assert folder.read_config()["options"]["name"] == name
+    release_locks()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": 0}, "Expected steps >= 1. Received: --steps 0"),
+        ({"depths": (1, 1)}, "Expected no entry of depths twice. Received: --depths"),
+    ],
+)
+def test_refusals_name_the_option(values, message):
+    with pytest.raises(InputError) as caught:
+        Options(**values)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_option_without_values_is_distinct():
+    assert Options(depths=None).depths is None

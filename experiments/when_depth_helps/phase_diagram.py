@@ -67,8 +67,8 @@ def _add_colour_bar(figure: Figure, image: AxesImage, axes: np.ndarray) -> None:
     bar.ax.set_yticklabels([f"{2.0**tick:g}" for tick in ticks])
     bar.set_label(
         "speed-up (blue: depth 2 is faster)\n"
-        ">, <: a bound, one depth missed the target; hatched: both did\n"
-        f"italics: fewer than {FEW} steps at depth 1"
+        ">, <: a bound, one depth missed the target\n"
+        f"hatched: both did; italics: fewer than {FEW} steps at depth 1"
     )
 
 

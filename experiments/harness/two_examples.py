@@ -8,25 +8,28 @@ The inputs are (1, 0) and (0, 1). The loss is the sum of the losses of both exam
 factors start balanced, with w = (start, start); F_1 has two entries a, b, and F_2 .. F_N share
 one number s (see `balanced_descent`): three numbers are the whole state.
 
-Why depth helps. At depth 1 the errors e_i = w_i - y_i are independent: e_i <- e_i (1 - eta
-e_i^(p-2)). The large label must not diverge at the start, which takes eta < 2 / y^(p-2). The
-small label then needs, since d(e^-(p-2))/dt = (p-2) eta,
+Why depth helps. At depth 1 the errors e_i = w_i - y_i are independent,
+
+    e_i <- e_i (1 - eta e_i^(p-2)).
+
+The large label must not diverge at the start, which takes eta < 2 / y^(p-2). The small label then
+needs, since d(e^-(p-2))/dt = (p-2) eta,
 
     (target^-(p-2) - 1) / ((p-2) eta)  >  (target^-(p-2) - 1) y^(p-2) / (2 (p-2))    steps.
 
 That is a plateau as long as (y_1 / y_2)^(p-2), caused by the small rate that the large label
-requires. At p = 2 there is none. At depth N the small label moves at the effective rate eta
-|w|^(2-2/N). This is close to 0 at the start, where the large error permits no more, and eta
-y^(2-2/N) once the large label is fitted and its curvature (p-1) e_1^(p-2) has vanished.
+requires. At p = 2 there is none. At depth N the effective rate of the small label is
+eta |w|^(2-2/N): close to 0 at the start, where the large error permits no more, and
+eta y^(2-2/N) once the large label is fitted and its curvature (p-1) e_1^(p-2) has vanished.
 
 How much it helps. In the unit u = y^-(p-2) y^-(2-2/N) of the rate the path of w_1 / y is the same
 for every y, except for its start. So the largest rate up to which the loss never rises is c_N u;
 for p = 4, c_1 = 2, c_2 is about 4 and c_3 about 3. That makes a gain of about c_N / 2, *whatever
 the labels*. More is possible at higher rates, in narrow windows in which the first steps jump
 from near zero straight onto the large label, where l_p with p > 2 is flat enough for them to
-stay. At depth 2 one step takes w_1 to about eta^2 y^(2p-2) start, which is y for eta = sqrt(y /
-start) u. So the gain of the best rate grows like sqrt(y / start), if the grid of rates hits such
-a window; a finer grid hits better ones.
+stay. At depth 2 one step takes w_1 to about eta^2 y^(2p-2) start, which is y for
+eta = sqrt(y / start) u. So the gain of the best rate grows like sqrt(y / start), if the grid of
+rates hits such a window; a finer grid hits better ones.
 """
 
 from __future__ import annotations

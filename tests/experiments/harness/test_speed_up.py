@@ -38,3 +38,11 @@ def test_columns_are_compared_row_by_row():
     assert table.index.tolist() == index
     assert table["speed_up"].tolist()[:3] == [3, 2, 0.9] and math.isnan(table["speed_up"]["d"])
     assert table["bound"].tolist() == ["exact", "at least", "at most", "unknown"]
+
+
+@pytest.mark.parametrize("dtype", [None, object, "string"])
+def test_bounds_are_compared_with_columns_of_text(dtype):
+    bounds = pd.Series(["exact", "at least", "at most", "unknown"], dtype=dtype)
+    assert (bounds == Bound.AT_LEAST).tolist() == [False, True, False, False]
+    assert bounds.isin([Bound.EXACT, Bound.UNKNOWN]).tolist() == [True, False, False, True]
+    assert [Bound(bound).mark for bound in bounds] == ["", ">", "<", "?"]

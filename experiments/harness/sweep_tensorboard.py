@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,23 +42,17 @@ def write_trials(
         variants: All variants that were trained.
     """
     losses = {entry["label"]: entry for entry in record["losses"]}
-    deep = [v for v in variants if v.update == "factors" and v.depth > 1]
     Board(
         title=f"{record['experiment']}, {record['data']['label']}",
         metrics=METRICS,
-        trials=list(_trials(history, record)),
-        lines=[
-            *_best_rates(history, charts),
-            *_excess(history, charts, losses),
-            *_by_depth(history, charts),
-            *_by_rate(history, losses),
-        ],
-        distributions=[
-            distribution
-            for variant in deep
-            if history.best(variant.name) is not None
-            for distribution in _singular_values(history, variant, record)
-        ],
+        trials=_trials(history, record),
+        lines=itertools.chain(
+            _best_rates(history, charts),
+            _excess(history, charts, losses),
+            _by_depth(history, charts),
+            _by_rate(history, losses),
+        ),
+        distributions=_distributions(history, variants, record),
     ).write(folder)
 
 
@@ -134,6 +129,15 @@ def _by_rate(history: History, losses: Mapping[str, Any]) -> Iterator[Line]:
             places = places[values[places] <= HIGHEST * losses[run.loss]["at_zero"]]
             curve = steps[places], values[places]
             yield Line(f"rate {run.learning_rate:.6g}", f"by rate/{variant}", curve)
+
+
+def _distributions(
+    history: History, variants: Sequence[Variant], record: dict[str, Any]
+) -> Iterator[Distribution]:
+    for variant in variants:
+        deep = variant.update == "factors" and variant.depth > 1
+        if deep and history.best(variant.name) is not None:
+            yield from _singular_values(history, variant, record)
 
 
 def _singular_values(

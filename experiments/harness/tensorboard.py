@@ -65,6 +65,9 @@ class Distribution:
 class Board:
     """The content of one run in TensorBoard, except its report.
 
+    Trials, lines and distributions may be generators: `write` then computes them, once, and
+    `experiments.benchmarks.log_cost` counts their time as its own.
+
     Attributes:
         title: The experiment and its data; the names of Custom Scalars' categories begin with it.
         metrics: The metrics of HParams, title by tag.
@@ -75,32 +78,31 @@ class Board:
 
     title: str
     metrics: Mapping[str, str] = field(default_factory=dict)
-    trials: Sequence[Trial] = ()
-    lines: Sequence[Line] = ()
-    distributions: Sequence[Distribution] = ()
+    trials: Iterable[Trial] = ()
+    lines: Iterable[Line] = ()
+    distributions: Iterable[Distribution] = ()
 
     def write(self, folder: RunFolder) -> None:
         """Write the event files; those of an earlier attempt are removed first."""
         log = TensorBoardLog(folder.tensorboard)
         log.clear()
-        if self.trials:
-            log.declare(self._hparams(), self.metrics)
-        for trial in self.trials:
+        trials, lines = list(self.trials), list(self.lines)
+        if trials:
+            hparams = _unique(name for trial in trials for name in trial.hparams)
+            log.declare(hparams, self.metrics)
+        for trial in trials:
             log.trial(trial.run, trial.hparams, trial.outcome, trial.curve, trial.failed)
-        for line in self.lines:
+        for line in lines:
             log.line(line.name, line.chart, line.curve)
         for each in self.distributions:
             log.distribution(each.name, each.chart, each.values)
-        if self.lines:
-            log.layout(self._layout())
+        if lines:
+            log.layout(self._layout(_unique(line.chart for line in lines)))
 
-    def _hparams(self) -> list[str]:
-        return _unique(name for trial in self.trials for name in trial.hparams)
-
-    def _layout(self) -> dict[str, dict[str, list[str]]]:
+    def _layout(self, charts: Sequence[str]) -> dict[str, dict[str, list[str]]]:
         """Return {category: {title of a chart: [pattern of its tag]}}."""
         layout: dict[str, dict[str, list[str]]] = {}
-        for chart in _unique(line.chart for line in self.lines):
+        for chart in charts:
             category, slash, title = chart.partition("/")
             category = f"{self.title}: {category}" if slash else self.title
             layout.setdefault(category, {})[title or chart] = [f"^{re.escape(chart)}$"]

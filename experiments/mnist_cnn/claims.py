@@ -1,8 +1,9 @@
-"""What the convnet's runs say: the paper's claim about its loss, taken apart into cross-entropy, penalty and error."""
+"""The paper's claim about its convnet's loss, taken apart into cross-entropy, penalty and error."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,14 +23,36 @@ PAPER = {
         8500: 0.05,
     },
 }
-FOLLOWS = 0.25  # of the paper's value: batches differ, and the figure's line is about 3 % thick
+# Of the paper's value: batches differ, and the figure's line is about 3 % thick.
+TOLERANCE = 0.25
+# A run at least this long can tell whether it follows the paper's figure.
+LEAST_STEPS = 2000
+# Steps of a mean.
 WINDOW = 50
-# Lower in this share of the epochs is a verdict; anything between it and a half is none.
+# Lower in this share of the epochs is a verdict, and not lower in half of them is one too.
 CLEAR_SHARE = 0.8
+# What the nets are compared by: columns of epochs.csv and their names.
+QUANTITIES = {
+    "total": "total loss",
+    "cross_entropy": "cross-entropy on the training batches",
+    "val_cross_entropy": "validation cross-entropy",
+    "test_error": "test error",
+}
+COLUMNS = {
+    "net": "net",
+    "seed": "seed",
+    "parameters": "parameters",
+    "total": "total",
+    "cross_entropy": "cross-ent.",
+    "penalty": "penalty",
+    "val_error": "val. error",
+    "test_error": "test error",
+    "ms_per_step": "ms/step",
+}
 
 
 def smooth(curve: np.ndarray, window: int = WINDOW) -> tuple[np.ndarray, np.ndarray]:
-    """Means over windows of steps, each at its middle step.
+    """Return the means over windows of steps, each at its middle step.
 
     Example:
         >>> steps, means = smooth(np.arange(6.0), 2)
@@ -37,111 +60,102 @@ def smooth(curve: np.ndarray, window: int = WINDOW) -> tuple[np.ndarray, np.ndar
         ([0.5, 2.5, 4.5], [0.5, 2.5, 4.5])
     """
     window = min(window, len(curve))
-    whole = len(curve) // window * window
-    return np.arange(whole).reshape(-1, window).mean(axis=1), curve[:whole].reshape(
-        -1, window
-    ).mean(axis=1)
+    end = len(curve) // window * window
+    steps = np.arange(end).reshape(-1, window)
+    return steps.mean(axis=1), curve[:end].reshape(-1, window).mean(axis=1)
 
 
 def results_table(results: pd.DataFrame) -> pd.DataFrame:
-    """A row per net and seed: the last epoch's losses and errors, and the cost."""
-    columns = {
-        "net": "net",
-        "seed": "seed",
-        "parameters": "parameters",
-        "total": "total",
-        "cross_entropy": "cross-ent.",
-        "penalty": "penalty",
-        "val_error": "val. error",
-        "test_error": "test error",
-        "ms_per_step": "ms/step",
-    }
-    table = results[list(columns)].rename(columns=columns)
+    """Return a row for each net and seed: the last epoch's losses and errors, size and time."""
+    table = results[list(COLUMNS)].rename(columns=COLUMNS)
     for name in ("val. error", "test error"):
         table[name] = [f"{value:.2%}" for value in table[name]]
     return table
 
 
 def claims_of(
-    epochs: pd.DataFrame, curves: Mapping[str, np.ndarray], nets: list[dict]
+    epochs: pd.DataFrame,
+    curves: Mapping[str, np.ndarray],
+    nets: Sequence[Mapping[str, Any]],
 ) -> list[Claim]:
-    """Per overparameterised net: is it faster, and in what? And what is the loss made of?"""
-    claims = []
+    """Return the claims: is each net faster, by every measure, and what is its loss made of?
+
+    Args:
+        epochs: The table epochs.csv.
+        curves: The arrays of curves.npz.
+        nets: The nets of config.json.
+    """
+    claims = [_mostly_penalty(epochs, "plain"), _follows_paper(curves, "plain", "plain")]
     for net in nets:
+        name, place = net["name"], net["place"]
         if net["depth"] == 1:
             continue
-        against = "plain" if net["place"] else "plain, no penalty"
-        for quantity, title in (
-            ("total", "total loss"),
-            ("cross_entropy", "cross-entropy on the training batches"),
-            ("val_cross_entropy", "validation cross-entropy"),
-            ("test_error", "test error"),
-        ):
-            claims.append(
-                lower(
-                    epochs, quantity, net["name"], against, f"{net['name']}: {title} falls faster"
-                )
-            )
-        if net["place"]:
-            claims.append(_mostly_penalty(epochs, net["name"]))
-            claims.append(
-                _follows(
-                    curves,
-                    net["name"],
-                    "overparameterised" if net["place"] == "product" else "plain",
-                )
-            )
-    plain = [_mostly_penalty(epochs, "plain"), _follows(curves, "plain", "plain")]
-    return [*plain, *claims]
+        against = "plain" if place else "plain, no penalty"
+        for quantity, title in QUANTITIES.items():
+            text = f"{name}: {title} falls faster"
+            claims.append(lower(epochs, quantity, name, against, text))
+        if place:
+            paper_net = "overparameterised" if place == "product" else "plain"
+            claims += [_mostly_penalty(epochs, name), _follows_paper(curves, name, paper_net)]
+    return claims
 
 
 def lower(epochs: pd.DataFrame, quantity: str, name: str, against: str, text: str) -> Claim:
-    """The claim that `quantity` is lower than that of the net `against` in most epochs, seed by seed."""
+    """Return the claim that a quantity is lower than that of another net in most epochs.
+
+    Args:
+        epochs: The table epochs.csv; epochs are compared seed by seed.
+        quantity: A column of it.
+        name: The net.
+        against: The other net.
+        text: The claim.
+    """
     keyed = epochs.set_index(["seed", "epoch"])
     ours, theirs = (keyed.loc[keyed["net"] == net, quantity] for net in (name, against))
     difference = (ours - theirs).dropna()
-    share = (difference < 0).mean() + (difference == 0).mean() / 2
-    held = True if share >= CLEAR_SHARE else False if share <= 0.5 else None
     if difference.empty:
         return Claim(text, None, f"not both {name} and {against} were trained")
+    share = (difference < 0).mean() + (difference == 0).mean() / 2
+    held = True if share >= CLEAR_SHARE else False if share <= 0.5 else None
     first, last = difference.index[0], difference.index[-1]
     numbers = (
         f"lower after {(difference < 0).sum()} of {len(difference)} epochs; "
-        f"{ours[first]:.4g} against {theirs[first]:.4g} after the first, {ours[last]:.4g} against {theirs[last]:.4g} "
-        "after the last"
+        f"{ours[first]:.4g} against {theirs[first]:.4g} after the first, "
+        f"{ours[last]:.4g} against {theirs[last]:.4g} after the last"
     )
     return Claim(text, held, numbers)
 
 
 def _mostly_penalty(epochs: pd.DataFrame, name: str) -> Claim:
+    """Return the claim that a net's loss is mostly penalty in every epoch."""
     rows = epochs[epochs["net"] == name]
     shares = (rows["penalty"] / rows["total"]).groupby(rows["epoch"]).mean()
-    first, last = shares.iloc[0], shares.iloc[-1]
-    numbers = f"{first:.0%} of it in the first epoch, {shares.min():.0%} at the least, {last:.0%} in the last"
-    return Claim(f"{name}: the loss is mostly penalty", bool(shares.min() > 0.5), numbers)
+    first, least, last = shares.iloc[0], shares.min(), shares.iloc[-1]
+    numbers = (
+        f"{first:.0%} of it in the first epoch, {least:.0%} at the least, {last:.0%} in the last"
+    )
+    return Claim(f"{name}: the loss is mostly penalty", bool(least > 0.5), numbers)
 
 
-def _follows(curves: Mapping[str, np.ndarray], name: str, which: str) -> Claim:
-    """The claim that the total loss is that of the paper's figure, wherever the run is long enough to tell."""
-    curve = next(
-        values
-        for key, values in curves.items()
+def _follows_paper(curves: Mapping[str, np.ndarray], name: str, paper_net: str) -> Claim:
+    """Return the claim that the total loss is that of the paper's figure."""
+    totals = [
+        curve
+        for key, curve in curves.items()
         if key.startswith(f"{name}, seed") and key.endswith("/total")
-    )
-    half = WINDOW // 2
+    ]
+    curve, points = totals[0], PAPER[paper_net]
+    values = {step: _mean_around(curve, step) for step in points if step < len(curve)}
+    deviations = {step: value / points[step] - 1 for step, value in values.items()}
+    held = None
+    if max(deviations, default=0) >= LEAST_STEPS:
+        held = max(map(abs, deviations.values())) <= TOLERANCE
+    numbers = [f"{value:.3g} ({points[step]:g}) at {step:,}" for step, value in values.items()]
+    text = f"{name}: the total loss is that of the paper's {paper_net} net (in brackets)"
+    return Claim(text, held, ", ".join(numbers))
+
+
+def _mean_around(curve: np.ndarray, step: int) -> float:
     # Near the start the curve is too steep for a window of 50 steps.
-    measured = {
-        step: float(
-            curve[max(step - min(half, step // 5), 0) : step + min(half, step // 5) + 1].mean()
-        )
-        for step in PAPER[which]
-        if step < len(curve)
-    }
-    off = {step: value / PAPER[which][step] - 1 for step, value in measured.items()}
-    held = max(map(abs, off.values())) <= FOLLOWS if max(off, default=0) >= 2000 else None
-    numbers = ", ".join(
-        f"{measured[step]:.3g} ({PAPER[which][step]:g}) at {step:,}" for step in measured
-    )
-    return Claim(
-        f"{name}: the total loss is that of the paper's {which} net (in brackets)", held, numbers
-    )
+    half = min(WINDOW // 2, step // 5)
+    return float(curve[max(step - half, 0) : step + half + 1].mean())

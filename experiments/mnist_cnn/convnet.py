@@ -1,4 +1,4 @@
-"""The convnet of experiment 4: that of the TensorFlow tutorial, plain or with products for its weights."""
+"""The convnet of experiment 4, from the TensorFlow tutorial: plain or with products of factors."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import keras
 from overparam_tf.layers import FactorizedConv2D, FactorizedDense
 from overparam_tf.regularizers import penalty_on
 
-WEIGHT_DECAY = (
-    5e-4  # the penalty is this times sum of |.|^2 / 2, over the weights and biases of fc1 and fc2
-)
-STDDEV = 0.1  # of every initial weight, from a truncated normal distribution
+# The penalty is this times half the sum of squares of the weights and biases of fc1 and fc2.
+WEIGHT_DECAY = 5e-4
+# Standard deviation of the initial weights, from a truncated normal distribution.
+STDDEV = 0.1
 BATCH, RATE, MOMENTUM, RATE_DECAY = 64, 0.01, 0.9, 0.95
 
 
 def convnet(
     depth: int = 1, place: str | None = "product", convs: bool = False, seed: int = 0
 ) -> keras.Sequential:
-    """Conv 5x5x32, pool, conv 5x5x64, pool, fc1 of 512, dropout 1/2, fc2 of 10; images (28, 28, 1) to logits (10,).
+    """Return the net: images (28, 28, 1) to logits (10,).
 
-    Nets of one seed begin with the same convolutions, and the first factor of a product as the whole kernel of the
-    plain layer, wherever their shapes agree.
+    Convolution 5x5x32, pooling, convolution 5x5x64, pooling, fc1 of 512 units, dropout 1/2, fc2 of
+    10 units. Nets of one seed begin with the same convolutions, and the first factor of a product
+    as the whole kernel of the plain layer, where their shapes agree.
 
     Args:
-        depth: Number of factors of fc1 and fc2, of the widths 512 and 10; 1, the default, is the plain net. Every
-            factor starts as the plain kernel would, as in the paper: the product does not.
-        place: What the L2 penalty is put on, see `overparam_tf.penalty_on`, or None for no penalty.
-        convs: Factorise the convolutions too. Their factors are balanced splits of the plain net's initial kernels:
-            a product of such kernels with every entry of size .1 would blow up the activations.
+        depth: Number of factors of fc1 and fc2, of the widths 512 and 10; 1, the default, is the
+            plain net. Every factor starts as the plain kernel would, as in the paper: the product
+            does not.
+        place: Where the L2 penalty is put, see `overparam_tf.penalty_on`, or None for no penalty.
+        convs: Factorise the convolutions too. Their factors are balanced splits of the plain net's
+            initial kernels: a product of such kernels with every entry of size 0.1 would blow up
+            the activations.
         seed: Seed of the weights and of dropout; default 0.
 
     Returns:
@@ -39,9 +42,8 @@ def convnet(
     """
 
     def normal(layer: int, factor: int = 0) -> keras.initializers.Initializer:
-        return keras.initializers.TruncatedNormal(
-            stddev=STDDEV, seed=1000 * seed + 10 * factor + layer
-        )
+        layer_seed = 1000 * seed + 10 * factor + layer
+        return keras.initializers.TruncatedNormal(stddev=STDDEV, seed=layer_seed)
 
     def conv(filters: int, layer: int, bias: float) -> keras.layers.Layer:
         arguments = {
@@ -67,12 +69,11 @@ def convnet(
             return keras.layers.Dense(
                 units, kernel_initializer=normal(layer), kernel_regularizer=penalty, **arguments
             )
-        factors = [normal(layer, j) for j in range(depth)]
         return FactorizedDense(
             units,
             depth=depth,
             width=units,
-            factor_initializer=factors,
+            factor_initializer=[normal(layer, factor) for factor in range(depth)],
             **penalty_on(place or "product", penalty, depth),
             **arguments,
         )
@@ -93,7 +94,10 @@ def convnet(
 
 
 def momentum_sgd(steps_per_epoch: int) -> keras.optimizers.SGD:
-    """The tutorial's optimizer: momentum .9, rate .01 times .95 for every finished epoch."""
+    """Return the tutorial's optimizer.
+
+    Its momentum is 0.9, its rate 0.01, times 0.95 for every finished epoch.
+    """
     rate = keras.optimizers.schedules.ExponentialDecay(
         RATE, steps_per_epoch, RATE_DECAY, staircase=True
     )

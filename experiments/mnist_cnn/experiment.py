@@ -1,42 +1,32 @@
-"""The command `python -m experiments.mnist_cnn`: its options, the run, the drawing."""
+"""The experiment: its options and the nets that they stand for, the run, the drawing."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import sys
-from dataclasses import dataclass
-from typing import Literal
-from zipfile import BadZipFile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import keras
-import numpy as np
-import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import RunOptions
-from experiments.harness.results import print_claims, print_table, write_report
-from experiments.mnist_cnn import figures as mnist_figures
+from experiments.harness.results import print_claims, print_table, write_results
 from experiments.mnist_cnn.claims import claims_of, results_table
-from experiments.mnist_cnn.convnet import BATCH, WEIGHT_DECAY, convnet, momentum_sgd
-from experiments.mnist_cnn.penalty_alone import penalty_alone
-from experiments.mnist_cnn.records import PER_STEP, epoch_rows, net_row, save, write_trials
-from experiments.mnist_cnn.spectra import Spectra
-from overparam_tf.checkpoints.checkpoints import Checkpoints
+from experiments.mnist_cnn.convnet import BATCH, WEIGHT_DECAY, convnet
+from experiments.mnist_cnn.figures import ConvnetFigures
+from experiments.mnist_cnn.records import TrainingRecords, board, run_title
+from experiments.mnist_cnn.training import Net, NetTraining
 from overparam_tf.datasets import Digits, load_mnist
-from overparam_tf.distributed import get_strategy, train
-from overparam_tf.distributed.workers import Team
-from overparam_tf.errors import DataError
-from overparam_tf.runlog import ProgressReport, RunFolder, environment
-from overparam_tf.runlog.resume import settings
+from overparam_tf.distributed import get_strategy
+from overparam_tf.distributed.workers import Workers
+from overparam_tf.runlog import ProgressReport, RunFolder
 from overparam_tf.stopping import deferred
 
-VALIDATION = 5_000
-EVALUATED_AT_ONCE = (
-    500  # images: the penalty on a product is computed once a batch, and costs more than the images
-)
-QUICK_IMAGES, QUICK_EPOCHS = 3_200, 2
+# Training images that are held out for validation, as in the tutorial.
+HELD_OUT = 5_000
 PENALTIES = {
     "product": "penalty on the product",
     "factors": "penalty on every factor",
@@ -46,199 +36,156 @@ PENALTIES = {
 
 
 @dataclass(frozen=True)
-class Net:
-    """One curve of the figures: a net and what its penalty is put on."""
-
-    name: str
-    depth: int
-    place: str | None
-
-
-@dataclass(frozen=True)
 class Config(RunOptions):
-    """Trains the MNIST convnet, plain and overparameterised, side by side."""
+    """Train the MNIST convnet, plain and overparameterised, side by side."""
 
     data: str = option(
         "auto",
         "auto (MNIST if it can be had, else a synthetic stand-in), mnist, synthetic, or a path",
     )
     regularize: tuple[Literal["product", "factors", "first", "none"], ...] = option(
-        ("product", "first"), "what the overparameterised net's penalty is put on, a net for each"
+        ("product", "first"), "where the overparameterised net's penalty is put, a net for each"
     )
     depth: int = option(2, "factors of fc1 and fc2")
     convs: bool = option(False, "factorise the convolutions too")
-    epochs: int | None = option(
-        None, f"passes over the training images (default: 10, with --quick {QUICK_EPOCHS})"
-    )
+    epochs: int = option(10, "passes over the training images", quick=2)
+    images: int = option(55_000, "training images, at most", quick=3_200)
     seeds: tuple[int, ...] = option((0,), "seeds of the initial weights and of dropout")
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = option(
         "auto", "devices to train on"
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.require(2 <= self.depth <= 8, "2 to 8 factors", depth=self.depth)
-        self.require(
-            self.epochs is None or self.epochs >= 1, "at least one epoch", epochs=self.epochs
-        )
+        self.require(self.epochs >= 1, "at least one epoch", epochs=self.epochs)
+        self.require(self.images >= 1, "at least one image", images=self.images)
         self.require(min(self.seeds) >= 0, "seeds >= 0", seeds=self.seeds)
-        for name in ("regularize", "seeds"):
-            values = getattr(self, name)
-            self.require(len(set(values)) == len(values), "nothing twice", **{name: values})
-
-    @property
-    def passes(self) -> int:
-        """The number of epochs."""
-        return self.epochs or (QUICK_EPOCHS if self.quick else 10)
+        self.require_distinct("regularize", "seeds")
 
     def nets(self) -> list[Net]:
-        """The plain net, then an overparameterised one for each place; without a penalty, a plain one to compare."""
+        """Return the plain net, then an overparameterised one for each place of the penalty.
+
+        One without a penalty is preceded by a plain one without, to compare with.
+        """
         nets = [Net("plain", 1, "product")]
         for place in self.regularize:
+            name = f"depth {self.depth}, {PENALTIES[place]}"
             if place == "none":
-                nets.append(Net("plain, no penalty", 1, None))
-            nets.append(
-                Net(
-                    f"depth {self.depth}, {PENALTIES[place]}",
-                    self.depth,
-                    None if place == "none" else place,
-                )
-            )
+                nets += [Net("plain, no penalty", 1, None), Net(name, self.depth, None)]
+            else:
+                nets.append(Net(name, self.depth, place))
         return nets
 
 
-def run(config: Config) -> RunFolder | None:
-    """Trains every net from every seed; writes config.json, tables, curves.npz, the models, TensorBoard's curves.
+def run(
+    options: Config,
+    *,
+    load: Callable[[str], Digits] = load_mnist,
+    make_net: Callable[..., keras.Sequential] = convnet,
+    held_out: int = HELD_OUT,
+    make_progress: Callable[[str, bool], ProgressReport] = ProgressReport,
+) -> RunFolder | None:
+    """Train every net from every seed.
 
-    On several workers the first of them writes, and the others return None.
+    Writes config.json, results.csv, epochs.csv, curves.npz, spectra.npz, the models, and
+    TensorBoard's event files.
+
+    Args:
+        options: The options.
+        load: Returns the images of a source.
+        make_net: Returns a net, from the arguments of `convnet`.
+        held_out: How many of the training images are held out for validation.
+        make_progress: Returns a progress report, from its title and whether it is quiet.
+
+    Returns:
+        The run folder; None on all workers but the first of several, which does the writing.
     """
-    devices = []  # told once the data are there: until then there may be an error, which is one line
-    strategy = get_strategy(config.strategy, report=devices.append)
-    team = Team(strategy)
-    digits = team.chief_first(lambda: load_mnist(config.data))
-    team.require_alike("checksum of the data", digits.checksum)
+    # Printed once the data are there: until then an error may come, and that is one line.
+    devices: list[str] = []
+    strategy = get_strategy(options.strategy, report=devices.append)
+    workers = Workers(strategy)
+    digits = workers.chief_first(lambda: load(options.data))
+    workers.require_alike("checksum of the data", digits.checksum)
     print(*devices, file=sys.stderr, flush=True)
-    split = digits.split(VALIDATION)
-    training_set = (
-        tuple(part[:QUICK_IMAGES] for part in split.train) if config.quick else split.train
+    split = digits.split(held_out)
+    x, y = split.train
+    images = x[: options.images], y[: options.images]
+    record = record_of(options, digits, len(images[0]))
+    path = workers.text_of_chief(lambda: str(_open_folder(options, record, digits).path))
+    folder, records = RunFolder(path), TrainingRecords()
+    training = NetTraining(
+        images=images,
+        evaluated={"val": split.validation, "test": split.test},
+        strategy=strategy,
+        epochs=options.epochs,
+        folder=folder,
+        record=record,
+        writes=workers.is_chief,
     )
-    steps_per_epoch = -(-len(training_set[0]) // BATCH)
-    described = config_of(config, digits, steps_per_epoch)
-    folder = team.folder(
-        lambda: config.create_data_folder("mnist_cnn", f"depth-{config.depth}", digits, described)
-    )
-    rows, epochs, curves = [], [], {}
     with deferred() as stop:
-        for net, seed in itertools.product(config.nets(), config.seeds):
-            name = f"{net.name}, seed {seed}"
+        for net, seed in itertools.product(options.nets(), options.seeds):
+            title = run_title(net.name, seed)
             with strategy.scope():
-                model = convnet(net.depth, net.place, config.convs, seed)
-                optimizer = momentum_sgd(steps_per_epoch)
-                cross_entropy = keras.metrics.SparseCategoricalCrossentropy(
-                    from_logits=True, name="cross_entropy"
-                )
-            if net.depth > 1 and net.place is not None and team.is_chief:
-                curves[f"{name}/penalty alone"] = _penalty_alone(
-                    model, net.place, config.passes, steps_per_epoch
-                )
-            with ProgressReport(
-                f"mnist_cnn, {name}", config.quiet or not team.is_chief
-            ) as progress:
-                training = train(
-                    model,
-                    training_set,
-                    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                    optimizer,
-                    strategy,
-                    batch_size=BATCH,
-                    epochs=config.passes,
-                    validation={"val": split.validation, "test": split.test},
-                    validation_batch_size=EVALUATED_AT_ONCE,
-                    metrics=["sparse_categorical_accuracy", cross_entropy],
-                    callbacks=[Spectra(folder, name)] if team.is_chief else [],
-                    progress=progress,
-                    checkpoints=Checkpoints(
-                        folder.checkpoints / name, {"net": name, **settings(described)}
-                    ),
-                    checkpoint_seconds=30.0,
-                    should_stop=lambda: stop.signal is not None,
-                )
-            curves.update(
-                {f"{name}/{title}": training.steps[key] for key, title in PER_STEP.items()}
-            )
-            epochs += (own := epoch_rows(net.name, seed, training, steps_per_epoch))
-            rows += [net_row(own[-1], model, training)] if own else []
-            if team.is_chief:
-                save(folder, rows, epochs, curves)
-            if team.stopped(stop):
+                model = make_net(net.depth, net.place, options.convs, seed)
+            if net.depth > 1 and net.place is not None and workers.is_chief:
+                curve = training.penalty_alone(model, net.place)
+                records.curves[f"{title}/penalty alone"] = curve
+            quiet = options.quiet or not workers.is_chief
+            with make_progress(f"mnist_cnn, {title}", quiet) as progress:
+                trained = training.train(title, model, progress, stop)
+            records.add(net.name, seed, model, trained, training.steps_per_epoch)
+            if workers.is_chief:
+                records.write(folder)
+            if workers.stopped(stop):
                 break
-            if team.is_chief:
-                model.save(folder.path / f"{name}.keras")
-    if not team.is_chief:
+            if workers.is_chief:
+                model.save(folder.path / f"{title}.keras")
+    if not workers.is_chief:
         return None
-    write_trials(folder, described, rows, epochs, curves)
+    board(folder, record, records).write(folder)
     return folder
 
 
-def config_of(config: Config, digits: Digits, steps_per_epoch: int) -> dict:
-    """What config.json holds."""
-    return {
-        "experiment": "mnist_cnn",
-        "options": dataclasses.asdict(config),
-        "data": {
-            "name": digits.name,
-            "label": digits.label,
-            "synthetic": digits.synthetic,
-            "provenance": digits.provenance,
-            "sha256": digits.checksum,
-        },
-        "nets": [dataclasses.asdict(net) for net in config.nets()],
-        "steps_per_epoch": steps_per_epoch,
-        "batch": BATCH,
-        "weight_decay": WEIGHT_DECAY,
-        **environment(),
-    }
+def record_of(options: Config, digits: Digits, image_count: int) -> dict[str, Any]:
+    """Return the content of config.json.
 
-
-def _penalty_alone(model: keras.Model, place: str, epochs: int, steps_per_epoch: int) -> np.ndarray:
-    """The penalty of the same initial factors, trained at the same rates without any data."""
-    layers = [
-        (
-            [keras.ops.convert_to_numpy(factor) for factor in layer.factors],
-            keras.ops.convert_to_numpy(layer.bias),
-        )
-        for layer in map(model.get_layer, ("fc1", "fc2"))
-    ]
-    return penalty_alone(
-        layers, WEIGHT_DECAY, place, momentum_sgd(steps_per_epoch), epochs * steps_per_epoch
+    Args:
+        options: The options.
+        digits: The images.
+        image_count: How many of them are trained on.
+    """
+    return options.record(
+        "mnist_cnn",
+        digits,
+        nets=[asdict(net) for net in options.nets()],
+        steps_per_epoch=-(-image_count // BATCH),  # the last batch may be smaller
+        batch=BATCH,
+        weight_decay=WEIGHT_DECAY,
     )
+
+
+def _open_folder(options: Config, record: dict[str, Any], digits: Digits) -> RunFolder:
+    return options.open_folder(record, f"depth-{options.depth}", digits)
 
 
 def draw(folder: RunFolder, console: Console) -> None:
-    """Draws figures and prints the table and the verdicts from a run folder alone."""
-    config = folder.read_config()
-    try:
-        results, epochs = (
-            pd.read_csv(folder.path / name) for name in ("results.csv", "epochs.csv")
-        )
-        with np.load(folder.path / "curves.npz", allow_pickle=False) as arrays:
-            curves = dict(arrays)
-    except (OSError, ValueError, BadZipFile) as error:
-        message = (
-            f"Expected results.csv, epochs.csv and curves.npz in {folder.path}. Received: {error}"
-        )
-        raise DataError(message) from None
-    config["nets"] = [net for net in config["nets"] if net["name"] in set(epochs["net"])]
-    if not config["nets"]:
-        return console.print("No epoch is finished yet.")
-    table, claims = results_table(results), claims_of(epochs, curves, config["nets"])
-    drawn = mnist_figures.draw_all(folder, config, epochs, curves)
-    print_table(
-        table,
-        f"{config['data']['label']}: last epoch's means over its steps, errors after it",
-        console,
-    )
+    """Draw figures and print the table and the verdicts, from a run folder alone."""
+    record = folder.read_config()
+    results = folder.read_table("results.csv", ["net"])
+    epochs = folder.read_table("epochs.csv", ["net"])
+    curves = folder.read_arrays("curves.npz")
+    trained = set(epochs["net"])
+    record["nets"] = [net for net in record["nets"] if net["name"] in trained]
+    if not record["nets"]:
+        console.print("No epoch is finished yet.")
+        return
+    table, claims = results_table(results), claims_of(epochs, curves, record["nets"])
+    drawn = ConvnetFigures(folder, record, curves).draw_all(epochs)
+    title = f"{record['data']['label']}: last epoch's means over its steps, errors after it"
+    print_table(table, title, console)
     print_claims(claims, console)
-    write_report(folder, table, claims, drawn)
+    write_results(folder, table, claims, drawn)
 
 
 EXPERIMENT = Experiment("mnist_cnn", Config, run, draw)

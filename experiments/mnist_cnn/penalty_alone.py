@@ -1,4 +1,4 @@
-"""What weight decay does to a product by itself: the convnet's penalty, trained without any data."""
+"""Weight decay without data: the convnet's penalty on a product, trained by itself."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ def penalty_alone(
 ) -> np.ndarray:
     r"""Train factors and biases on their penalty alone.
 
-    The first factor F of a layer may have many more rows than columns. It is replaced, exactly, by the triangle R
-    of its QR decomposition F = Q R: the penalties are functions of :math:`F^\top F`, so their gradient at F is
-    :math:`2 F M = Q (2 R M)` with a matrix M of the other factors and :math:`F^\top F` alone. Hence an
-    optimizer that is linear in the gradients, such as SGD with momentum, never leaves Q: F stays Q R, and R
-    moves as if it were the factor. Of 3136 x 512 entries 512 x 512 are left.
+    The first factor F of a layer may have many more rows than columns. It is replaced, exactly, by
+    the triangle R of its QR decomposition F = Q R: the penalties are functions of $F^\top F$, so
+    their gradient at F is $2 F M = Q (2 R M)$ with a matrix M of the other factors and $F^\top F$
+    alone. Hence an optimizer that is linear in the gradients, such as SGD with momentum, never
+    leaves Q: F stays Q R, and R moves as if it were the factor. Of 3136 x 512 entries 512 x 512
+    are left.
 
     Args:
-        layers: per layer its factors and its bias, as `overparam_tf.FactorizedDense` has them.
-        weight_decay: lambda in the penalty lambda/2 sum of squares, over biases and `place`.
-        place: what is penalised beside the biases, see `overparam_tf.penalty_on`.
+        layers: For each layer its factors and its bias, as `overparam_tf.FactorizedDense` has them.
+        weight_decay: $\lambda$ in the penalty $\lambda/2$ times the sum of squares, over biases and
+            `place`.
+        place: What is penalised beside the biases, see `overparam_tf.penalty_on`.
         optimizer: SGD, with or without momentum.
-        steps: number of steps.
+        steps: Number of steps.
 
     Returns:
         The sum of the penalties before each step, shape (steps,).
@@ -44,53 +46,57 @@ def penalty_alone(
         >>> bool(np.allclose(curve, 0.25 * 0.95 ** (2 * np.arange(3))))
         True
     """
-    stand_ins = [_layer(factors, bias, weight_decay, place) for factors, bias in layers]
-    variables = [variable for layer in stand_ins for variable in _penalised(layer, place)]
+    reduced = [_reduced_layer(factors, bias, weight_decay, place) for factors, bias in layers]
+    variables = [variable for layer in reduced for variable in _penalised(layer, place)]
     optimizer.build(variables)
 
     def step() -> tf.Tensor:
         with tf.GradientTape() as tape:
-            penalty = tf.add_n([loss for layer in stand_ins for loss in layer.losses])
+            penalty = tf.add_n([loss for layer in reduced for loss in layer.losses])
         optimizer.apply(tape.gradient(penalty, variables), variables)
         return penalty
 
-    return _repeated(step, steps).numpy()
+    return _repeat(step, steps).numpy()
 
 
-def _layer(
+def _reduced_layer(
     factors: Sequence[np.ndarray], bias: np.ndarray, weight_decay: float, place: str
 ) -> FactorizedDense:
+    """Return a layer of the same penalty, its first factor at most square."""
     first, *others = factors
     if first.shape[0] > first.shape[1]:
         first = np.linalg.qr(first, mode="r")
+    inner_widths = [factor.shape[1] for factor in factors[:-1]]
+    outputs = factors[-1].shape[1]
     penalty = keras.regularizers.L2(weight_decay / 2)
     layer = FactorizedDense(
-        factors[-1].shape[1],
+        outputs,
         depth=len(factors),
-        width=[factor.shape[1] for factor in factors[:-1]] or None,
+        width=inner_widths or None,
         bias_regularizer=penalty,
         **penalty_on(place, penalty, len(factors)),
     )
     layer.build((None, len(first)))
-    for variable, value in zip([*layer.factors, layer.bias], [first, *others, bias], strict=True):
+    values = [first, *others, bias]
+    for variable, value in zip([*layer.factors, layer.bias], values, strict=True):
         variable.assign(value)
     return layer
 
 
 def _penalised(layer: FactorizedDense, place: str) -> list[keras.Variable]:
-    """What the penalty moves: one on the first factor leaves the others where they are."""
+    """Return the variables that the penalty moves: on the first factor, it leaves the others."""
     return [layer.factors[0], layer.bias] if place == "first" else layer.trainable_variables
 
 
-def _repeated(step: Callable[[], tf.Tensor], steps: int) -> tf.Tensor:
-    """The values of `step`, called `steps` times in one compiled loop."""
+def _repeat(step: Callable[[], tf.Tensor], steps: int) -> tf.Tensor:
+    """Return the values of `step`, called `steps` times in one compiled loop."""
 
     @tf.function(jit_compile=True)
     def loop() -> tf.Tensor:
         values = tf.TensorArray(tf.float32, steps, element_shape=())
         _, values = tf.while_loop(
-            lambda at, values: at < steps,
-            lambda at, values: (at + 1, values.write(at, step())),
+            lambda count, values: count < steps,
+            lambda count, values: (count + 1, values.write(count, step())),
             (0, values),
         )
         return values.stack()

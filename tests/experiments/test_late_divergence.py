@@ -1,27 +1,16 @@
-"""The Hessian by two other routes, a single run against the sweep, the mechanism on a small problem, bad input."""
+"""The Hessian by two other routes, and a single run against the sweep."""
 
 from __future__ import annotations
 
-import json
-
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
 
-from experiments.late_divergence.claims import followed, over_the_swing
-from experiments.late_divergence.experiment import main, sharpness_at_floor
-from experiments.late_divergence.follow import crossing
-from overparam_tf import LpLoss, Problem, Sweep, Variant, convex_floor
+from overparam_tf import LpLoss, Problem, Sweep, Variant
 from overparam_tf.dynamics import dense_reference
-from overparam_tf.dynamics.sharpness import hessian, kernel_hessian, sharpness
+from overparam_tf.dynamics.sharpness import hessian, sharpness
 from overparam_tf.sweep.recorded_run import RecordedDescent
-from tests.event_files import events
-from tests.experiments.refusals import assert_refused
-
-FIGURES = ["crossing", "last_steps", "remedies"]
-PLAIN = "constant rate"
 
 
 def data(rows=30, features=4):
@@ -35,26 +24,6 @@ def factors(depth, features=4):
         rng.standard_normal((features, 1)),
         *(rng.standard_normal((1, 1)) for _ in range(depth - 1)),
     ]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    logdir = tmp_path_factory.mktemp("logs")
-    # From a balanced start there is no long plateau to leave first.
-    options = [
-        "--data",
-        "synthetic",
-        "--init",
-        "balanced",
-        "--learning-rate",
-        "0.02",
-        "--steps",
-        "1200",
-        "--clips",
-        "1",
-    ]
-    main(["--logdir", str(logdir), "--quiet", "--quick", *options])
-    return next((logdir / "late_divergence").iterdir())
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
@@ -105,22 +74,6 @@ def test_sharpness_of_a_blown_up_run_is_nan():
     assert np.isnan(sharpness([np.full((4, 1), np.inf), np.ones((1, 1))], x, y, 4).value)
 
 
-def test_at_balanced_factors_of_a_minimum_the_preconditioner_gives_the_sharpness():
-    x, y = data()
-    problem = Problem("small", x, y, "random", "none", synthetic=True)
-    kernel = convex_floor(x, y, 4).kernel
-
-    class Depths:
-        shallower, depth = 2, 3
-
-    found = sharpness_at_floor(problem, Depths)
-    s = np.linalg.norm(kernel) ** (1 / 3)
-    split = [kernel / s**2, np.array([[s]]), np.array([[s]])]
-    assert found["3"] == pytest.approx(sharpness(split, x, y, 4).value, rel=1e-5)
-    error = (x @ kernel - y)[:, 0]
-    assert found["1"] == pytest.approx(np.linalg.eigvalsh(kernel_hessian(error, x, 4))[-1])
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_recorded_run_is_that_of_the_sweep(dtype):
     x, y = data()
@@ -159,96 +112,3 @@ def test_the_balance_moves_by_differences_of_squared_steps(depth):
     )
     moved, added = np.diff(squares[-1] - squares[0]), np.diff(steps.sum(0))
     np.testing.assert_allclose(moved, added, rtol=1e-9)
-
-
-def test_a_crossing_by_hand():
-    trace = pd.DataFrame(
-        {"step": [0, 10, 20, 30], "sharpness": [1.0, 1.5, 2.5, 1.0], "threshold": 2.0}
-    )
-    assert crossing(trace) == 15
-    assert crossing(trace[:2]) is None
-
-
-def test_the_stretch_to_follow_is_above_the_noise_and_still_small():
-    swing = np.concatenate([np.full(50, 1e-9), 1e-9 * np.exp(0.5 * np.arange(50))])
-    part = followed(np.arange(100), swing, 50.0)
-    assert swing[part.start] > 30e-9 and swing[part.stop - 1] < 1e-3 and part.stop - part.start > 15
-
-
-def test_the_sharpness_is_taken_on_both_sides_of_a_swing():
-    sharpness = [1.0, 1.5, 2.1, 1.9, 2.12, 2.0, 9.0]
-    run = pd.DataFrame(
-        {"step": [0, 10, 64, 65, 128, 129, 192], "sharpness": sharpness, "threshold": 2.0}
-    )
-    steps, quotient = over_the_swing(run)
-    assert steps.tolist() == [0, 10, 64.5, 128.5] and quotient.tolist() == pytest.approx(
-        [0.5, 0.75, 1, 1.03]
-    )
-    steps, quotient = over_the_swing(run[:3])
-    assert steps.tolist() == [0, 10, 64] and quotient.tolist() == pytest.approx([0.5, 0.75, 1.05])
-
-
-def test_the_mechanism_on_a_small_run(finished):
-    results = pd.read_csv(finished / "results.csv").set_index("method")
-    plain = results.loc[PLAIN]
-    assert plain["status"] == "diverged" and plain["crossed_at"] < plain["steps"]
-    trace = pd.read_csv(finished / "trace.csv")
-    before = trace[(trace["method"] == PLAIN) & (trace["step"] < plain["crossed_at"])]
-    assert (before["sharpness"] < 2 / 0.008).all() and before["loss"].iloc[-1] < 0.5
-    capped = trace[trace["method"].str.startswith("capped")]
-    assert (capped["sharpness"] * capped["rate"] < 2).all() and results.loc[
-        capped["method"], "status"
-    ].eq("finished").all()
-    with np.load(finished / "curves.npz", allow_pickle=False) as curves:
-        steps = curves[f"{PLAIN}/tail_steps"]
-    assert steps[-1] == plain["steps"] - 2 and np.all(np.diff(steps) == 1)
-
-
-def test_the_run_folder_explains_itself(finished):
-    config = json.loads((finished / "config.json").read_text())
-    assert set(config["at_floor"]) == {"1", "2", "3"} and {"command", "commit", "versions"} <= set(
-        config
-    )
-    assert sorted(path.stem for path in (finished / "figures").glob("*.png")) == FIGURES
-    assert "synthetic" in finished.name
-
-
-def test_redraw_needs_only_the_folder(finished, capsys):
-    for figure in (finished / "figures").iterdir():
-        figure.unlink()
-    main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
-    shown = capsys.readouterr().out
-    assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
-    assert (
-        "held  sharpness passes 2 / rate before every blow-up" in shown and "What to do:" in shown
-    )
-    assert {"results", "claims", "advice", *(f"figures/{name}" for name in FIGURES)} <= set(
-        events(finished / "tb" / "charts")
-    )
-
-
-def test_a_run_that_survives_is_drawn_too(tmp_path, capsys):
-    main(["--logdir", str(tmp_path), "--data", "synthetic", "--quick", "--steps", "50"])
-    shown = capsys.readouterr().out
-    assert "did not hold  constant rate, depth 3: the run diverges: finite after 50 steps" in shown
-
-
-BAD = {
-    "depth 1": ["--depth", "1"],
-    "nothing shallower": ["--shallower", "3"],
-    "no rate": ["--learning-rate", "0"],
-    "NaN rate": ["--learning-rate", "nan"],
-    "no steps": ["--steps", "0"],
-    "clipped to nothing": ["--clips", "0"],
-    "clip twice": ["--clips", "1", "1"],
-    "negative seed": ["--seed", "-1"],
-    "unknown gas": ["--data", "gas", "--gas", "neon"],
-    "unknown run to redraw": ["--redraw", "nothing"],
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused(
-        "late_divergence", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys
-    )

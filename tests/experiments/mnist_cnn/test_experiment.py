@@ -1,4 +1,4 @@
-"""The convnet's experiment on a few images: what it trains, its folder, its verdicts, an interruption, bad input."""
+"""The experiment on a few images: what it trains, its folder, its verdicts, an interruption."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.mnist_cnn import experiment as mnist_cnn
 from experiments.mnist_cnn.claims import PAPER, claims_of, lower, smooth
 from experiments.mnist_cnn.convnet import convnet, momentum_sgd
-from experiments.mnist_cnn.experiment import main
+from experiments.mnist_cnn.experiment import EXPERIMENT
 from experiments.mnist_cnn.records import epoch_rows
 from experiments.mnist_cnn.spectra import singular_values
 from overparam_tf.distributed import Training
 from tests.event_files import events, scalars
-from tests.experiments.few_images import bars
+from tests.experiments.mnist_cnn.few_images import HELD_OUT, bars, few_images, interrupting
 from tests.experiments.refusals import assert_refused
 
 FIGURES = ["batch_loss", "cross_entropy_and_penalty", "errors"]
@@ -30,25 +29,18 @@ def digits():
     return bars()
 
 
-@pytest.fixture(autouse=True)
-def few_images(digits, monkeypatch):
-    monkeypatch.setattr(mnist_cnn, "load_mnist", lambda source: digits)
-    monkeypatch.setattr(mnist_cnn, "VALIDATION", 32)
-
-
 @pytest.fixture(scope="module")
-def finished(digits, tmp_path_factory):
+def finished(tmp_path_factory):
     logdir = tmp_path_factory.mktemp("logs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist_cnn, "load_mnist", lambda source: digits)
-        patch.setattr(mnist_cnn, "VALIDATION", 32)
-        main(["--logdir", str(logdir), "--name", "run", "--epochs", "3", "--quiet"])
+    options = ["--logdir", str(logdir), "--name", "run", "--epochs", "3", "--quiet"]
+    few_images().main(options)
     return logdir / "mnist_cnn" / "run-bars"
 
 
 def test_the_plain_net_trains_as_under_keras_fit(finished, digits):
-    """Without dropout's noise the two would be equal throughout; with it they agree as far as its seeds allow."""
-    split = digits.split(32)
+    # Without dropout's noise the two would be equal throughout; with it they agree as far as its
+    # seeds allow.
+    split = digits.split(HELD_OUT)
     model = convnet()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(momentum_sgd(2), loss, metrics=["sparse_categorical_accuracy"])
@@ -79,22 +71,16 @@ def test_the_folder_explains_itself_and_redraws(finished, capsys):
     config = json.loads((finished / "config.json").read_text())
     assert config["status"] == "finished" and config["data"]["synthetic"]
     assert [net["name"] for net in config["nets"]] == NETS
-    assert pd.read_csv(finished / "results.csv")["parameters"].tolist() == [
-        1_663_370,
-        1_925_614,
-        1_925_614,
-    ]
+    results = pd.read_csv(finished / "results.csv")
+    assert results["parameters"].tolist() == [1_663_370, 1_925_614, 1_925_614]
     trial = events(finished / "tb" / "charts" / f"{NETS[1]}, seed 0")
-    assert (
-        len(scalars(trial, "test error")) == 3 and len(scalars(trial, "effective rank of fc1")) == 4
-    )
-    assert (
-        len(events(finished / "tb" / "distributions" / f"{NETS[1]}, seed 0")["singular values/fc2"])
-        == 4
-    )
+    assert len(scalars(trial, "test error")) == 3
+    assert len(scalars(trial, "effective rank of fc1")) == 4
+    distributions = events(finished / "tb" / "distributions" / f"{NETS[1]}, seed 0")
+    assert len(distributions["singular values/fc2"]) == 4
     for path in (finished / "figures").iterdir():
         path.unlink()
-    main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
+    EXPERIMENT.main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
     assert "SYNTHETIC" in capsys.readouterr().out
 
@@ -117,27 +103,20 @@ def test_a_kernel_that_is_lost_has_no_singular_values():
 
 def test_the_saved_net_computes_what_was_measured(finished, digits):
     net = keras.models.load_model(finished / f"{NETS[1]}, seed 0.keras")
-    test = digits.split(32).test
+    test = digits.split(HELD_OUT).test
     error = np.mean(np.argmax(net.predict(test.x, verbose=0), axis=1) != test.y)
     assert error == pytest.approx(pd.read_csv(finished / "results.csv")["test_error"][1])
 
 
-def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monkeypatch):
-    class Interrupting(mnist_cnn.ProgressReport):
-        def __call__(self, progress):
-            if progress.step == 4:
-                signal.raise_signal(signal.SIGTERM)
-
+def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path):
     arguments = ["--logdir", str(tmp_path), "--name", "run", "--epochs", "3", "--quiet"]
-    with monkeypatch.context() as patch:
-        patch.setattr(mnist_cnn, "ProgressReport", Interrupting)
-        with pytest.raises(SystemExit) as caught:
-            main(arguments)
+    with pytest.raises(SystemExit) as caught:
+        few_images(make_progress=interrupting(4, signal.SIGTERM)).main(arguments)
     assert caught.value.code == 128 + signal.SIGTERM
     del caught  # its frames hold the lock on the folder, as the process would
     folder = tmp_path / "mnist_cnn" / "run-bars"
     assert len(pd.read_csv(folder / "epochs.csv")) == 2 and list((folder / "figures").iterdir())
-    main(arguments)
+    few_images().main(arguments)
     for file in ("curves.npz", "spectra.npz"):
         with np.load(folder / file) as ours, np.load(finished / file) as theirs:
             assert set(ours) == set(theirs)
@@ -160,9 +139,8 @@ def test_verdicts_follow_the_numbers():
     assert lower(epochs, "loss", "better", "plain", "").held is True
     assert lower(epochs, "loss", "worse", "plain", "").held is False
     assert lower(epochs, "loss", "untrained", "plain", "").held is None
-    mixed = epochs.assign(
-        loss=epochs["loss"].where((epochs["net"] != "worse") | (epochs["epoch"] > 7), 0.01)
-    )
+    is_late = (epochs["net"] != "worse") | (epochs["epoch"] > 7)
+    mixed = epochs.assign(loss=epochs["loss"].where(is_late, 0.01))
     assert lower(mixed, "loss", "worse", "plain", "").held is None
 
 
@@ -204,4 +182,4 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("mnist_cnn", main, BAD[case], tmp_path / "logs", capsys)
+    assert_refused("mnist_cnn", EXPERIMENT.main, BAD[case], tmp_path / "logs", capsys)

@@ -1,4 +1,4 @@
-"""mnist_cnn on two worker processes, as SLURM starts them: one folder, written by the chief, with one CPU's curves."""
+"""The experiment on two worker processes: one folder, of the chief, with one CPU's curves."""
 
 from __future__ import annotations
 
@@ -9,24 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.mnist_cnn import experiment as mnist_cnn
 from tests.distributed.workers import ended
-from tests.experiments.few_images import bars, without_dropout
+from tests.experiments.mnist_cnn.few_images import few_images, without_dropout
 
 OPTIONS = ["--epochs", "2", "--regularize", "first", "--name", "run"]
 NETS = ["plain", "depth 2, penalty on the first factor"]
 
 
 def run(logdir, **environment):
-    """Two workers; returns their exit codes and outputs."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.experiments.few_images",
-        "--strategy",
-        "multiworker",
-        *OPTIONS,
-    ]
+    """Run two workers; return their exit codes and outputs."""
+    module = "tests.experiments.mnist_cnn.few_images"
+    command = [sys.executable, "-m", module, "--strategy", "multiworker", *OPTIONS]
     codes, logs, _ = ended([*command, "--logdir", str(logdir)], 2, logdir, environment)
     return codes, logs
 
@@ -40,11 +33,8 @@ def logdir(tmp_path_factory):
 def interrupted(logdir):
     """Ctrl-C to worker 1 alone, in the second epoch of the first net."""
     codes, outputs = run(logdir, INTERRUPT_AT="4")
-    return (
-        codes,
-        outputs,
-        json.loads((logdir / "mnist_cnn" / "run-bars" / "config.json").read_text()),
-    )
+    config = (logdir / "mnist_cnn" / "run-bars" / "config.json").read_text()
+    return codes, outputs, json.loads(config)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +49,10 @@ def test_a_signal_to_one_worker_ends_all_cleanly(interrupted):
     assert "--name run-bars" in outputs[0] and "--name" not in outputs[1]
 
 
-def test_the_run_continues_to_the_curves_of_one_cpu(finished, logdir, tmp_path, monkeypatch):
+def test_the_run_continues_to_the_curves_of_one_cpu(finished, logdir, tmp_path):
     assert finished[0] == [0, 0], finished[1]
-    monkeypatch.setattr(mnist_cnn, "load_mnist", lambda source: bars())
-    monkeypatch.setattr(mnist_cnn, "VALIDATION", 32)
-    monkeypatch.setattr(mnist_cnn, "convnet", without_dropout)
-    mnist_cnn.main([*OPTIONS, "--logdir", str(tmp_path), "--strategy", "cpu", "--quiet"])
+    options = [*OPTIONS, "--logdir", str(tmp_path), "--strategy", "cpu", "--quiet"]
+    few_images(make_net=without_dropout).main(options)
     ours, theirs = (where / "mnist_cnn" / "run-bars" for where in (logdir, tmp_path))
     with np.load(ours / "curves.npz") as found, np.load(theirs / "curves.npz") as expected:
         assert set(found) == set(expected) and found[f"{NETS[1]}, seed 0/total"].shape == (4,)
@@ -79,8 +67,7 @@ def test_one_folder_and_one_voice(finished, logdir):
     assert [path.name for path in (logdir / "mnist_cnn").iterdir()] == ["run-bars"]
     folder = logdir / "mnist_cnn" / "run-bars"
     assert json.loads((folder / "config.json").read_text())["status"] == "finished"
-    assert (
-        len({path.name.split(".")[4] for path in (folder / "tb").rglob("*tfevents*")}) == 1
-    )  # the process
+    processes = {path.name.split(".")[4] for path in (folder / "tb").rglob("*tfevents*")}
+    assert len(processes) == 1
     chief, other = finished[1]
     assert "Run folder" in chief and "Run folder" not in other and "total" not in other

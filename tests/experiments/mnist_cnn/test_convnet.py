@@ -1,4 +1,4 @@
-"""The convnet: its parameters, its recipe, what nets of one seed share; and its penalty trained alone."""
+"""The convnet: parameters, recipe, what nets of one seed share; its penalty trained alone."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 while everything that logs and saves is timed, by the clock and by the processor's time, which other
 work on the machine does not lengthen. Logging is progress reports, curves, result files and
 TensorBoard's files. The time of drawing figures is reported, but is no part of the run's time. A
-live display works in a thread of its own: its processor time is measured separately, and added.
+live display works in a separate thread: its processor time is measured by itself, and added.
 
     python -m experiments.benchmarks.log_cost
 """

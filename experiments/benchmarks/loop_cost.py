@@ -1,8 +1,8 @@
 """What does our training loop cost? A step of `overparam_tf.train` against one of Keras `fit`.
 
 The two train copies of the MNIST convnet on the same images, in turns of as many steps as a call of
-our loop takes. Ratios are those of neighbouring turns, so that whatever slows the machine down for
-a while slows both.
+our loop takes. Ratios are taken between neighbouring turns, so that whatever slows the machine
+down for a while slows both.
 
     python -m experiments.benchmarks.loop_cost
 """
@@ -76,7 +76,7 @@ def measure(depth: int, rounds: int, steps: int) -> Times:
     began = time.perf_counter()
 
     def take_turn_of_fit(progress: Progress) -> None:
-        """Let `fit` have its turn: `train` calls this after each of its own."""
+        """Let `fit` have its turn; `train` calls this after each of its turns."""
         nonlocal began
         seconds["train"].append(time.perf_counter() - began)
         began = time.perf_counter()

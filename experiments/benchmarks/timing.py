@@ -136,7 +136,7 @@ CLOCKS = (time.perf_counter, time.process_time)
 class Stopwatch:
     """The seconds of each kind of work, by each clock.
 
-    Work within other work counts for its own kind alone. A stopwatch is for one thread.
+    Work within other work counts for the inner kind alone. A stopwatch is for one thread.
 
     Args:
         clocks: Functions that return seconds; default, the clock and the processor's time.

@@ -99,12 +99,12 @@ def claims_of(results: pd.DataFrame) -> list[Claim]:
 def at_most(text: str, rows: pd.DataFrame, column: str, bound: float = TOLERANCE) -> Claim:
     """Return the claim that medians are at most `bound`.
 
-    It did not hold where a median is above the bound and so is every round; it is open where only
-    some rounds are.
+    It did not hold where a median and every one of its rounds are above the bound; it is open where
+    a median is above, but not all of its rounds.
 
     Args:
         text: The claim.
-        rows: The results that it is about.
+        rows: The results to test.
         column: The ratio; its least and largest value are in `COLUMN_low` and `COLUMN_high`.
         bound: The bound.
     """

@@ -33,7 +33,7 @@ def call(model: keras.Model, x: tf.Tensor, compiler: str) -> Contestant:
     Args:
         model: The model.
         x: A batch.
-        compiler: `"xla"`, or `"graph"` for TensorFlow's own.
+        compiler: `"xla"`, or `"graph"` for TensorFlow's graphs.
     """
     return _compile(lambda x: model(x, training=False), (x,), compiler)
 

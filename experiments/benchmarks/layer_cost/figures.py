@@ -100,7 +100,7 @@ def _plot_dots(ax: Axes, rows: pd.DataFrame, contestants: Sequence[str], column:
     Args:
         ax: The panel.
         rows: The results.
-        contestants: Those to draw, as far as they were measured.
+        contestants: The contestants to draw, as far as they were measured.
         column: The ratio; its least and largest value are in `COLUMN_low` and `COLUMN_high`.
     """
     workloads = list(dict.fromkeys(zip(rows["layer"], rows["batch"], strict=True)))

@@ -1,4 +1,4 @@
-"""The layers to measure on batches of their own size, and their multiply-adds by formula."""
+"""The layers to measure, with shapes and batch sizes, and their multiply-adds by formula."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def start_up_claim(seconds: list[float]) -> Claim:
     """Return whether optimizer_compare is ready soon.
 
     Args:
-        seconds: Those of each start; empty if it was not measured.
+        seconds: The seconds of each start; empty if they were not measured.
     """
     text = f"optimizer_compare takes at most {START_UP_SECONDS} s to import, trace and compile"
     if not seconds:

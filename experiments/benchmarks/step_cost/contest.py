@@ -15,7 +15,7 @@ from experiments.benchmarks.step_cost.status import BLEW_UP, MEASURED, Status
 from experiments.benchmarks.step_cost.worker_process import Launcher, Worker, WorkerError
 from overparam_tf.datasets import Problem
 
-# Losses are compared after so many steps from the same start at the same rate.
+# Losses are compared after this many steps from the same start at the same rate.
 COMPARED_STEPS = 100
 IDLE_COLUMNS = ("idle_seconds", "idle_processor_seconds")
 

@@ -44,12 +44,12 @@ class Setting(NamedTuple):
 
 
 def sweep_label(runs: int) -> str:
-    """Return the label of our sweep of so many runs."""
+    """Return the label of our sweep."""
     return f"sweep, {runs} run{'s' * (runs > 1)}"
 
 
 def products_label(runs: int) -> str:
-    """Return the label of the limit for so many runs."""
+    """Return the label of the limit."""
     return f"two BLAS products, {runs} run{'s' * (runs > 1)}"
 
 

@@ -21,7 +21,7 @@ MARKERS = "os^Dv"
 
 
 def draw_contest(folder: RunFolder, record: dict[str, Any], results: pd.DataFrame) -> list[Path]:
-    """Draw the cost of a run-step: all contestants in one setting, and some in every setting.
+    """Draw the cost of a run-step, in one figure for the first setting and in one for all.
 
     Args:
         folder: The run folder.

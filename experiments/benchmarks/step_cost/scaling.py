@@ -67,8 +67,8 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Return a row for each value of an axis.
 
-    Each value has a worker of its own, since a process gives little memory back. The workers take
-    turns: a machine is slower now and faster then by a fifth, and all of them have to see that.
+    Each value has a separate worker, since a process returns little of its memory. The workers take
+    turns: the speed of a machine varies by a fifth, and all of them must meet that alike.
 
     Args:
         axis: The size to vary.
@@ -105,10 +105,10 @@ def measure(
 
 
 class _Point:
-    """Our sweep at one size, in a worker of its own.
+    """Our sweep at one size, in a separate worker.
 
     Attributes:
-        sizes: Those of the problem, keys as in `BASE`.
+        sizes: The problem's sizes, keys as in `BASE`.
         status: Whether it can be measured, and otherwise why not.
         cost: Time and memory, once it is finished.
     """
@@ -134,7 +134,11 @@ class _Point:
         self._worker = launcher.start("with_sweep")
 
     def prepare(self, seconds: float) -> None:
-        """Make the data, compile, and find how many steps fill a burst of so many seconds."""
+        """Make the data, compile, and find how many steps fill a burst.
+
+        Args:
+            seconds: Length of a burst.
+        """
         data = {name: self.sizes[name] for name in DATA_SIZES}
         settings = {name: value for name, value in self.sizes.items() if name not in data}
         task = {"data": data, "rate": RATE, **settings}

@@ -121,7 +121,7 @@ class Worker:
             self._give_up(f"Expected JSON. Received: {line.strip()[:100]!r}")
 
     def steps_of_burst(self, name: str, seconds: float) -> int:
-        """Return how many steps of a prepared entry fill a burst, found by longer and longer ones.
+        """Return how many steps of a prepared entry fill a burst, by trying longer and longer ones.
 
         Args:
             name: The name under which the entry was prepared.
@@ -173,7 +173,7 @@ class Launcher:
         timeout: Seconds that a worker may take to start, and for any answer.
         command: Returns the command that starts the worker of a name; default `peer_command`.
         pause: Seconds before the first burst after one of another worker. Thread pools spin for a
-            while after their last work, that of BLAS for about 30 ms.
+            while after their last work, BLAS's for about 30 ms.
     """
 
     timeout: float

@@ -106,7 +106,7 @@ def run_sweep(case: Case, strategy: tf.distribute.Strategy) -> Result:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, 16))
     y = x @ rng.normal(size=(16, 1)) + rng.normal(size=(ROWS, 1))
-    problem = Problem("made up", x, y, "made", "none", True)
+    problem = Problem("generated", x, y, "strategy_table", "none", synthetic=True)
     variants = [
         Variant("GD, depth 2", 2, optimizer="sgd", learning_rates=(1e-3, 3e-3, 1e-2)),
         Variant("Adam", optimizer="adam", learning_rates=(1e-3, 3e-3, 1e-2)),

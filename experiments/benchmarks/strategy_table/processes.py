@@ -1,4 +1,4 @@
-"""A strategy in processes of its own: one, or several workers on this machine."""
+"""A strategy in separate processes: one, or several workers on this machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_line(line: str) -> tuple[Case, Result]:
 
 
 def measure_in_processes(devices: int, workers: int) -> dict[Case, Result]:
-    """Return the results of `measure` in processes of their own, as the first worker reports them.
+    """Return the results of `measure` in new processes, as the first worker reports them.
 
     A case after which the processes hang or end is missing, and so are all later ones.
 

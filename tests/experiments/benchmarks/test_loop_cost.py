@@ -28,12 +28,9 @@ def test_the_verdict_follows_the_ratios(tmp_path, capsys):
     )
     results.to_csv(folder / "results.csv", index=False)
     EXPERIMENT.main(["--logdir", str(tmp_path), "--redraw", "run"])
-    shown = capsys.readouterr().out
-    assert (
-        "held  plain" in shown
-        and "did not hold  depth 2" in shown
-        and "0.800 [0.800, 0.800]" in shown
-    )
+    output = capsys.readouterr().out
+    assert "held  plain" in output and "did not hold  depth 2" in output
+    assert "0.800 [0.800, 0.800]" in output
 
 
 BAD = {

@@ -41,7 +41,7 @@ class Server:
         self._idle_since = _clocks()
 
     def prepare(self, name: str, entry: str, task: dict[str, Any], steps: int) -> dict[str, Any]:
-        """Build, compile, and take some steps from the start.
+        """Build, compile, and take the first steps.
 
         Args:
             name: The name for later requests.
@@ -53,16 +53,16 @@ class Server:
             The seconds that it took, and the losses before and after.
         """
         began = time.perf_counter()
-        made_task = make_task(**task)
-        trainer = self._entries[entry](made_task)
-        self._trainers[name] = trainer, made_task
-        start_loss = _loss(trainer, made_task)
+        new_task = make_task(**task)
+        trainer = self._entries[entry](new_task)
+        self._trainers[name] = trainer, new_task
+        start_loss = _loss(trainer, new_task)
         trainer.advance(steps)
         seconds = time.perf_counter() - began
-        return {"seconds": seconds, "start_loss": start_loss, "loss": _loss(trainer, made_task)}
+        return {"seconds": seconds, "start_loss": start_loss, "loss": _loss(trainer, new_task)}
 
     def burst(self, name: str, steps: int) -> dict[str, Any]:
-        """Time some steps, rounded up to the trainer's stride.
+        """Time steps, their number rounded up to the trainer's stride.
 
         Args:
             name: The name under which the contestant was prepared.

@@ -20,7 +20,7 @@ def main(data: str) -> None:
         data: Path of an npz file with x and y.
     """
     task, options = make_task(data), Config()
-    problem = Problem("start-up", task.x, task.y, "given", "none", synthetic=True)
+    problem = Problem("start-up", task.x, task.y, "step_cost", "none", synthetic=True)
     for variants, _ in options.parts().values():
         Sweep(problem, variants, options.lp_loss, options.dtype).run(1)
 

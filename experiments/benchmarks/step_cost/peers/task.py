@@ -17,7 +17,7 @@ HYPERPARAMETERS: dict[str, dict[str, float]] = {
     "adadelta": {"rho": 0.95, "epsilon": 1e-7},
     "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-10},
 }
-# The norm of the product that the factors start from, about.
+# The approximate norm of the product that the factors start from.
 START_NORM = 0.1
 
 
@@ -33,7 +33,7 @@ class Task:
             share.
         optimizer: A key of `HYPERPARAMETERS`.
         p: Exponent of the loss, even.
-        options: Settings that only some contestants have, e.g. `compressed`.
+        options: Settings that not every contestant has, e.g. `compressed`.
     """
 
     x: np.ndarray

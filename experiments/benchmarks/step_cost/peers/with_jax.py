@@ -12,7 +12,7 @@ import optax
 from .serve import serve
 from .task import Task
 
-# Steps of one compiled scan: the overhead of a call is spread over so many.
+# Steps of one compiled scan, over which the overhead of a call is spread.
 STEPS_PER_SCAN = 100
 
 

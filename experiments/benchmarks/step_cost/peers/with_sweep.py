@@ -23,7 +23,7 @@ class SweepTrainer:
     """
 
     def __init__(self, task: Task):
-        problem = Problem("step-cost", task.x, task.y, "given", "none", synthetic=True)
+        problem = Problem("step-cost", task.x, task.y, "step_cost", "none", synthetic=True)
         variant = Variant(
             "the runs",
             depth=len(task.factors),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -162,8 +162,13 @@ class Config(DataOptions):
         )
 
 
-def run(options: Config) -> RunFolder:
-    """Train; write config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves."""
+def run(options: Config, **pace: Any) -> RunFolder:
+    """Train; write config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves.
+
+    Args:
+        options: The options.
+        **pace: How often the sweeps save: see `run_parts`.
+    """
     parts, loss = options.parts(), options.lp_loss
     problem = options.load_problem()
     reference = LossReference.measure(problem, loss, options.use_biases)
@@ -172,7 +177,7 @@ def run(options: Config) -> RunFolder:
         for name, (variants, steps) in parts.items()
     ]
     name, preset = "optimizer_compare", options.preset
-    return run_parts(name, preset, options, problem, sweeps, "{}", options.fine)[0]
+    return run_parts(name, preset, options, problem, sweeps, "{}", options.fine, pace)[0]
 
 
 def draw(folder: RunFolder, console: Console) -> None:

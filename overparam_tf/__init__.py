@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from overparam_tf.optimizers import EndToEndSGD, legacy_2019
     from overparam_tf.regularizers import penalty_on
     from overparam_tf.surgery import collapse, load_collapsed, overparameterize, verify_equivalent
-    from overparam_tf.sweep import History, Sweep, Variant
+    from overparam_tf.sweep import History, RecordedRun, Sweep, TrainingStatus, Variant
 
 # The module of each public name. Names are imported on first use: layers and losses must not load
 # TensorFlow when Keras runs on another backend, and a data loader should not wait for either.
@@ -65,7 +65,7 @@ _HOMES = {
     "overparam_tf.emulation": ("emulate", "Emulation"),
     # experiments at speed
     "overparam_tf.datasets": ("load", "Problem", "load_mnist", "Digits"),
-    "overparam_tf.sweep": ("Variant", "Sweep", "History"),
+    "overparam_tf.sweep": ("Variant", "Sweep", "History", "RecordedRun", "TrainingStatus"),
     "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
     # several devices, several machines
     "overparam_tf.checkpoints": ("Checkpoints",),

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and npz archives whose bytes depend on their arrays alone."""
+"""Files written whole or not at all, and npz archives whose bytes depend on their arrays alone."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from typing import BinaryIO
 
 import numpy as np
 
-from overparam_tf.errors import InputError
+from overparam_tf.checks import file_path, function, instance_of
+from overparam_tf.errors import InputError, input_error
 
 TEMPORARY = ".tmp"
 
 
 def write_atomically(path: str | os.PathLike, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file beside `path`, forces it to the disk, and only then gives it its name.
+    """Write a file beside `path`, force it to the disk, and only then give it its name.
 
-    Whenever the process or the machine stops, `path` holds what it held before, or all of the new content. What a
-    killed process leaves is a hidden file `.NAME.tmp`, which the next attempt overwrites.
+    Whenever the process or the machine stops, `path` holds its earlier content or all of the new
+    one. A killed process leaves a hidden file `.NAME.tmp`, which the next attempt overwrites.
 
     Args:
-        path: the file. Its folder must exist.
-        write: writes the content into the open file, which can be read and sought too.
+        path: The file. Its folder must exist.
+        write: Writes the content into the open file, which can be read and sought too.
 
     Raises:
-        InputError: if the file cannot be written: disk full, a read-only folder ..; nothing is left behind.
+        InputError: If an argument is not as described, or the file cannot be written, such as on a
+            full disk or in a read-only folder; no file is left behind then.
     """
-    path = Path(path)
+    path = file_path("path", path)
+    if not path.name:
+        raise input_error("the path of a file for path", path=path)
+    function("write", write)
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
         with open(temporary, "w+b") as file:
@@ -40,22 +45,12 @@ def write_atomically(path: str | os.PathLike, write: Callable[[BinaryIO], object
         _sync_folder(path.parent)
     except OSError as error:
         raise InputError(
-            f"Cannot write {path}: {error.strerror or error}. What was saved before is intact; make room or choose "
-            "another folder, and run it again."
+            f"Expected to write {path}. Received: {error.strerror or error}. What was saved before "
+            "is intact; make room or choose another folder, and run it again."
         ) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Forces the new name itself to the disk (Windows has no such call and cannot open folders)."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def write_npz(
@@ -65,13 +60,13 @@ def write_npz(
     compress: bool = False,
     comment: bytes = b"",
 ) -> None:
-    """Writes arrays as `numpy.savez` does, but without times, which zip cannot hold before 1980.
+    """Write arrays as `numpy.savez` does, but without times, which zip cannot hold before 1980.
 
     Args:
-        file: an open file.
-        arrays: the arrays by name; none of objects.
-        compress: make the file smaller, and slower to write.
-        comment: the zip archive's comment: the last bytes of the file.
+        file: An open file.
+        arrays: The arrays by name; none of objects.
+        compress: Make the file smaller, and slower to write; default False.
+        comment: The zip archive's comment, the last bytes of the file; default empty.
     """
     with zipfile.ZipFile(file, "w") as archive:
         archive.comment = comment
@@ -85,10 +80,24 @@ def write_npz(
 
 
 def save_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays as a compressed npz file, atomically."""
+    """Write arrays as a compressed npz file, atomically; see `write_atomically`."""
     write_atomically(path, lambda file: write_npz(file, arrays, compress=True))
 
 
 def save_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a text file in UTF-8, atomically."""
-    write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+    """Write a text file in UTF-8, atomically; see `write_atomically`."""
+    content = instance_of("text", text, str).encode("utf-8")
+    write_atomically(path, lambda file: file.write(content))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the new name itself to the disk.
+
+    Windows has no such call and cannot open folders.
+    """
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -249,6 +249,44 @@ def list_of(name: str, values: object, check: Callable[[str, object], T]) -> lis
     if isinstance(values, (str, bytes)) or not ordered:
         raise input_error(f"a list for {name}", **{name: values})
     return [check(name, entry) for entry in values]  # type: ignore[attr-defined]  # ordered, above
+
+
+def mapping_of(name: str, values: object, check: Callable[[str, object], T]) -> dict[str, T]:
+    """Return the entries of a mapping by their names, each as `check` returns it.
+
+    Args:
+        name: The argument's name, for the message.
+        values: The argument.
+        check: The check of one entry, called with `name` and the entry.
+
+    Raises:
+        InputError: If `values` is no mapping, a key is no text, or an entry is refused.
+
+    Example:
+        >>> mapping_of("targets", {"half": 1}, real_number)
+        {'half': 1.0}
+    """
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+        raise input_error(f"a mapping with texts as keys for {name}", **{name: values})
+    return {key: check(name, entry) for key, entry in values.items()}
+
+
+def optional(name: str, value: object, check: Callable[[str, object], T]) -> T | None:
+    """Return None if `value` is None, and otherwise what `check` returns.
+
+    Args:
+        name: The argument's name, for the message.
+        value: The argument.
+        check: The check of a value other than None, called with `name` and the value.
+
+    Raises:
+        InputError: If the value is refused.
+
+    Example:
+        >>> optional("batch_size", None, positive_int) is None
+        True
+    """
+    return None if value is None else check(name, value)
 
 
 def resolve(name: str, value: object, get: Callable[[Any], T], expected: str) -> T:

@@ -1,4 +1,4 @@
-"""How far a long run has come: what sweeps and trainings tell those who watch them."""
+"""The progress of a long run, as sweeps and trainings report it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come.
+    """How much of a run is done.
 
     Attributes:
-        step: steps done.
-        steps: steps to do in all.
-        seconds: seconds since the run was started, or continued.
-        losses: last loss by name; in a sweep, that of each variant at its best rate.
-        steps_here: steps done in these seconds: `step`, but for those before the checkpoint it was continued from.
+        step: Number of steps done.
+        steps: Number of steps of the whole run.
+        seconds: Seconds since the run was started or continued.
+        losses: Last loss by name; in a sweep, that of each variant at its best rate.
+        steps_here: Steps done in these seconds, without those before the checkpoint from which the
+            run was continued.
     """
 
     step: int

@@ -1,4 +1,4 @@
-"""Stop signals: Ctrl-C and `kill` as a question that a long loop asks between its steps."""
+"""Stop signals: Ctrl-C and `kill` as a flag that a long loop reads between its steps."""
 
 from __future__ import annotations
 
@@ -6,22 +6,32 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
-# The program-wide context, where there is one: signal handlers belong to the process, and so does this.
+from overparam_tf.checks import whole_number
+
+# The context of the whole program, if there is one: signal handlers belong to the process.
 _program: StopSignals | None = None
 
 
 class StopSignals:
-    """A context for a whole program: a stop signal ends it by `KeyboardInterrupt`, and which one it was is known.
+    """A context for a whole program, which a stop signal ends by a `KeyboardInterrupt`.
 
-    In a block under `deferred` the first signal is only noted, and the loop there ends when it is ready to. A second
-    one interrupts at once. (In a thread other than the main one Python has no signals; there this does nothing.)
+    In a block under `deferred` the first signal is only noted, and the loop in it ends at its next
+    look. A second signal interrupts at once. (Python handles signals in the main thread only; in
+    other threads this does nothing.)
 
     Args:
-        signals: their numbers; default SIGINT (Ctrl-C) and SIGTERM (`kill`, and batch systems at a time limit).
+        *signals: Numbers of the signals; default SIGINT (Ctrl-C) and SIGTERM (`kill`, and batch
+            systems at a time limit).
 
     Attributes:
-        signal: number of the first signal that came, None before. A shell expects 128 + number as the exit code.
+        signal: Number of the first signal received, None before. A shell expects 128 + number as
+            the exit code.
+
+    Raises:
+        InputError: If an argument is no number of a signal.
 
     Example:
         >>> with StopSignals() as program, deferred() as stop:
@@ -36,37 +46,42 @@ class StopSignals:
 
     def __init__(self, *signals: int):
         self.signal: int | None = None
-        self._signals = signals or (signal.SIGINT, signal.SIGTERM)
+        last = signal.NSIG - 1
+        checked = [whole_number("signals", number, least=1, most=last) for number in signals]
+        self._signals = checked or [signal.SIGINT, signal.SIGTERM]
         self._deferring = False
+        self._earlier: dict[int, Any] = {}
+        self._outer: StopSignals | None = None
 
     def __enter__(self) -> StopSignals:
         global _program
         self._earlier = {}
         if threading.current_thread() is threading.main_thread():
-            self._earlier = {
-                number: signal.signal(number, self._handle) for number in self._signals
-            }
+            for number in self._signals:
+                self._earlier[number] = signal.signal(number, self._handle)
         self._outer, _program = _program, self
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         global _program
         for number, handler in self._earlier.items():
             signal.signal(number, handler)
         _program = self._outer
 
-    def _handle(self, number: int, frame) -> None:
-        first, self.signal = self.signal is None, self.signal or number
-        if not (first and self._deferring):
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        is_first = self.signal is None
+        if is_first:
+            self.signal = number
+        if not (is_first and self._deferring):
             raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[StopSignals]:
-    """A block in which the first stop signal is only noted in `signal`, to be asked for between steps.
+    """Open a block in which the first stop signal is only noted in `signal`, to be read in a loop.
 
-    Under a `StopSignals` those signals, and that object. Elsewhere, say in a notebook, Ctrl-C alone: a library that
-    kept a program alive after `kill` would be a nuisance.
+    Under a `StopSignals` it yields that object and defers its signals. Otherwise, as in a notebook,
+    it defers Ctrl-C alone: a library should not keep a program alive after `kill`.
     """
     with contextlib.ExitStack() as stack:
         stop = _program or stack.enter_context(StopSignals(signal.SIGINT))

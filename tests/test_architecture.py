@@ -23,13 +23,13 @@ MODULES = {
 # The flow of the design, early to late: a part imports only parts before it.
 ORDER = [
     ("errors", "_version"),
-    ("checks", "atomic_files", "messages"),
-    ("_shapes", "_arrays"),
+    ("checks", "messages"),
+    ("_shapes", "_arrays", "atomic_files"),
     ("losses", "initializers", "regularizers"),
     ("dynamics",),
     ("layers", "optimizers", "datasets"),
     ("surgery", "callbacks", "floor", "emulation"),
-    ("checkpoints", "stopping", "progress"),
+    ("checkpoints", "stopping", "progress", "status"),
     ("distributed",),
     ("sweep",),
     ("runlog",),

@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back, whole or not at all, newest first, and never that of another run."""
+"""Checkpoints: saved arrays are restored whole or not at all, and never those of another run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from overparam_tf.checkpoints import sealed_npz as _sealed
+from overparam_tf.checkpoints import sealed_npz
 from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.checkpoints.difference import first_difference
 from overparam_tf.errors import InputError
@@ -168,7 +168,7 @@ BAD = {
     "objects": lambda c: c.save(1, {"a": np.array([None])}),
     "records": lambda c: c.save(1, {"a": np.zeros(1, "i4,i4")}),
     "dates": lambda c: c.save(1, {"a": np.array("2018-07-10", "M8")}),
-    "its own name": lambda c: c.save(1, {_sealed.ABOUT: np.array(1)}),
+    "its own name": lambda c: c.save(1, {sealed_npz.ABOUT: np.array(1)}),
     "a name with a zero": lambda c: c.save(1, {"a\0b": np.array(1)}),
     "negative step": lambda c: c.save(-1, {}),
     "fractional step": lambda c: c.save(1.5, {}),
@@ -203,7 +203,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoints_and_no_rest(call, checkpoint
 
 @pytest.mark.parametrize("size", [0, 10, 1000, 20_000, 80_100])
 def test_a_file_size_limit_at_any_point(size, checkpoints):
-    """A real limit of the kernel's: at the first byte, in a header, in an array, and within the seal at the end."""
+    """Set a limit of the kernel: at the first byte, in a header, in an array, in the seal."""
     checkpoints.save(1, ARRAYS)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
@@ -222,18 +222,18 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 
 def sealed(members):
-    """A checkpoint with a right checksum around the given bytes, as an adversary could make one."""
+    """Return a checkpoint with a right checksum around bytes, as an adversary could make it."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.comment = b"0" * _sealed.SEAL_BYTES
+        archive.comment = b"0" * sealed_npz.SEAL_BYTES
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name), content)
-    content = file.getvalue()[: -_sealed.SEAL_BYTES]
+    content = file.getvalue()[: -sealed_npz.SEAL_BYTES]
     return resealed(content)
 
 
 def resealed(content):
-    return content + _sealed._sha256(io.BytesIO(content), len(content))
+    return content + sealed_npz._sha256(io.BytesIO(content), len(content))
 
 
 def npy(header):
@@ -273,7 +273,7 @@ def test_announced_sizes_are_checked_before_memory_is_asked_for(case, checkpoint
 
 
 def mutated(content, random):
-    """The content after one to four cuts, changed bytes, doubled, moved or zeroed blocks."""
+    """Return the content after one to four cuts, changed bytes, doubled or zeroed blocks."""
     content = bytearray(content)
     for _ in range(random.choice((1, 1, 2, 4))):
         at, size = random.randrange(len(content) + 1), random.randrange(1, 40)
@@ -296,7 +296,7 @@ def mutated(content, random):
 
 
 def mutants(path, count):
-    """Mutated files; mutated files with a right checksum; and mutated arrays in an archive otherwise right."""
+    """Yield mutated files, others with a right checksum, and right ones with mutated arrays."""
     generator = random.Random(2019)
     original = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
@@ -305,7 +305,7 @@ def mutants(path, count):
         if index % 3 == 0:
             yield mutated(original, generator), index
         elif index % 3 == 1:
-            yield resealed(mutated(original[: -_sealed.SEAL_BYTES], generator)), index
+            yield resealed(mutated(original[: -sealed_npz.SEAL_BYTES], generator)), index
         else:
             name = generator.choice(list(members))
             yield sealed({**members, name: mutated(members[name], generator)}), index

@@ -1,4 +1,4 @@
-"""`emulate`, the sweep's end-to-end variant and real training of factors: three routes to one curve."""
+"""`emulate`, the sweep's end-to-end variant and training of factors: three routes to one curve."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ def test_a_dense_layer_with_end_to_end_sgd_equals_emulate(depth, outputs, float6
 
 
 def gap(depth, width, rate, steps=300, p=2):
-    """Largest relative gap between the loss curves of real factors and of the rule, from one balanced start."""
+    """Return the largest relative gap between the losses of factors and of the rule.
+
+    Both start from the same balanced factors.
+    """
     problem, kernel = small_problem(), np.random.default_rng(1).normal(size=(6, 1))
     factors = balanced_factors(kernel, depth, width)
     real = Variant("real", depth, width, learning_rates=(rate,), initial_factors=factors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -149,6 +149,7 @@ def run_parts(
     parts: Sequence[Part],
     chart: str,
     fine: bool = False,
+    pace: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> tuple[RunFolder, History]:
     """Train part after part; write config.json, results.csv, curves.npz, weights.npz, TensorBoard.
@@ -164,6 +165,8 @@ def run_parts(
         parts: The sweeps, all of different variants.
         chart: Title of TensorBoard's chart of the best curves; `{}` stands for the part's name.
         fine: Train each part once more with ten rates a decade around each variant's best.
+        pace: Arguments of `Sweep.run` that say how often it saves, such as
+            `seconds_between_checkpoints`; default None, its defaults.
         **more: Further entries of config.json.
 
     Returns:
@@ -175,11 +178,12 @@ def run_parts(
     history, charts = None, {}
     with deferred() as stop:
         for part in parts:
-            trained = _train(part, part.name, options, folder)
+            trained = _train(part, part.name, options, folder, pace)
             finer = finer_variants(part.variants, trained) if fine and not stop.signal else []
             if finer:
                 fine_part = replace(part, variants=finer)
-                trained = trained.join(_train(fine_part, f"{part.name}, fine", options, folder))
+                title = f"{part.name}, fine"
+                trained = trained.join(_train(fine_part, title, options, folder, pace))
             history = trained if history is None else history.join(trained)
             history.save(folder.path)
             charts[chart.format(part.name)] = [variant.name for variant in part.variants]
@@ -219,7 +223,13 @@ def references_of(record: dict[str, Any]) -> list[LossReference]:
     return [LossReference.from_record(entry) for entry in record["losses"]]
 
 
-def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> History:
+def _train(
+    part: Part,
+    title: str,
+    options: DataOptions,
+    folder: RunFolder,
+    pace: Mapping[str, Any] | None,
+) -> History:
     """Train one sweep with progress; its table gains part, loss and the excess over the floor."""
     with ProgressReport(f"{folder.path.parent.name}, {title}", options.quiet) as progress:
         history = Sweep(part.problem, part.variants, part.loss, options.dtype).run(
@@ -227,6 +237,7 @@ def _train(part: Part, title: str, options: DataOptions, folder: RunFolder) -> H
             targets={"target": part.reference.target()},
             progress=progress,
             checkpoints=folder.checkpoints / title,
+            **(pace or {}),
         )
     runs = history.runs
     excess = runs["final_loss"] - part.reference.floor

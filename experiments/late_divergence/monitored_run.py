@@ -17,8 +17,8 @@ from overparam_tf.datasets import Problem
 from overparam_tf.dynamics.sharpness import sharpness
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport
-from overparam_tf.sweep import Progress, Variant
-from overparam_tf.sweep.recorded_run import MAX_STEPS_PER_CALL, RecordedDescent
+from overparam_tf.sweep import Progress, RecordedRun, Variant
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 
 # A capped rate is kept below CAP over the sharpness, which is measured this often over the run.
 CAP, CAP_CHECKS = 1.8, 200
@@ -87,7 +87,7 @@ def train_monitored(plan: Plan, method: Method) -> RunTables:
         method.name, depth=method.depth, seeds=(plan.seed,), initial_factors=plan.initial_factors
     )
     optimizer = keras.optimizers.SGD(method.rate, global_clipnorm=method.clip)
-    descent = RecordedDescent(plan.problem, variant, optimizer, LpLoss(P), plan.dtype)
+    descent = RecordedRun(plan.problem, variant, optimizer, LpLoss(P), plan.dtype)
     recorder, rates = _train(plan, method, descent)
     trace = _trace(plan, method, descent, recorder.snapshots(), rates)
     steps, losses = recorder.curve()
@@ -108,7 +108,7 @@ def train_monitored(plan: Plan, method: Method) -> RunTables:
 
 
 def _train(
-    plan: Plan, method: Method, descent: RecordedDescent
+    plan: Plan, method: Method, descent: RecordedRun
 ) -> tuple[StepRecorder, dict[int, float]]:
     """Return the recorded steps, and the rate of each compiled call by the call's first step."""
     steps_per_call = MAX_STEPS_PER_CALL
@@ -136,7 +136,7 @@ def _train(
 
 
 def _trace(
-    plan: Plan, method: Method, descent: RecordedDescent, snapshots: Steps, rates: dict[int, float]
+    plan: Plan, method: Method, descent: RecordedRun, snapshots: Steps, rates: dict[int, float]
 ) -> pd.DataFrame:
     """Return the rows of trace.csv: the stability at every snapshot."""
     rows = []
@@ -157,7 +157,7 @@ def _rate_at(method: Method, rates: dict[int, float], step: int) -> float:
 
 
 def _blow_up(
-    problem: Problem, descent: RecordedDescent, last: Steps, trace: pd.DataFrame
+    problem: Problem, descent: RecordedRun, last: Steps, trace: pd.DataFrame
 ) -> dict[str, np.ndarray]:
     """Return losses and swing of the last steps, along the top eigenvector at the crossing."""
     crossed_at, first = crossing_step(trace), last.numbers[0]

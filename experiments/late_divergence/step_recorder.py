@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overparam_tf.sweep import record_steps
-from overparam_tf.sweep.recorded_run import MAX_STEPS_PER_CALL
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 
 # Steps kept one by one before the end, to see a blow-up from the crossing on.
 TAIL = 8192

@@ -20,7 +20,7 @@ from experiments.benchmarks.timing import Contestant, Times, interleave, make_co
 from experiments.harness.sweeps import Part
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import Variant
-from overparam_tf.sweep.engine import Engine
+from overparam_tf.sweep.devices import make_engine
 
 PRICES = "prices.csv"
 COLUMNS = ["p", "group", "variant", "ms_per_run_step", "price", "least", "most"]
@@ -56,7 +56,7 @@ def time_steps(part: Part, dtype: str, seconds: float) -> Times:
 
 def _contestant(part: Part, variant: Variant, dtype: str) -> Contestant:
     stack = replace(variant, learning_rates=RATES, seeds=variant.seeds[:1])
-    engine = Engine(part.problem, (stack,), part.loss, dtype)
+    engine = make_engine(part.problem, (stack,), part.loss, dtype)
     return make_contestant(lambda: engine.advance(STEPS_PER_CALL))
 
 

@@ -1,4 +1,4 @@
-"""Arrays in one npz file with a checksum over all of it: read whole and undamaged, or not at all."""
+"""Arrays in one npz file with a checksum over all of it: read whole and undamaged, or refused."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
 from overparam_tf.atomic_files import write_npz
 from overparam_tf.errors import DataError
 
-# The array that holds step and facts, as JSON.
+# The array that holds the step and the identity of the run, as JSON.
 ABOUT = "checkpoint"
-# A SHA-256 in hex over all other bytes of the file, kept in the zip archive's comment: its very last bytes.
+# The keys of that JSON. The second has been `facts` since the first version of the format.
+STEP, IDENTITY = "step", "facts"
+# A SHA-256 in hex over all other bytes of the file, in the zip archive's comment: its last bytes.
 SEAL_BYTES = 64
-# Booleans, integers, floats, complex numbers, text. (Others, bfloat16 among them, an npz file does not bring back.)
+# Booleans, integers, floats, complex numbers, text. (An npz file does not return other types, such
+# as bfloat16, as they were.)
 KINDS = "biufcU"
+_BLOCK_BYTES = 1 << 20
 
 
 def write_sealed(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
@@ -34,21 +38,11 @@ def write_sealed(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
     file.write(seal)
 
 
-def _sha256(file: BinaryIO, size: int) -> bytes:
-    """SHA-256 in hex over the first `size` bytes."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    while size > 0 and (block := file.read(min(size, 1 << 20))):
-        digest.update(block)
-        size -= len(block)
-    return digest.hexdigest().encode()
-
-
 def read_sealed(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a checkpoint says of itself (step and facts), and its arrays.
+    """Return step and identity of a checkpoint (by `STEP` and `IDENTITY`), and its arrays.
 
     Raises:
-        DataError: if the file is damaged.
+        DataError: If the file is damaged.
     """
     try:
         with path.open("rb") as file:
@@ -58,13 +52,24 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
                 raise ValueError("its checksum is wrong")
             arrays = _read_arrays(file, size)
         about = json.loads(str(arrays.pop(ABOUT)))
-        if path.name != f"step-{about['step']:012d}.npz" or not isinstance(about["facts"], dict):
+        if path.name != f"step-{about[STEP]:012d}.npz" or not isinstance(about[IDENTITY], dict):
             raise ValueError("its name is not that of its step")
-    except Exception as error:  # with a right checksum: a crafted file, and zip and npy readers raise what they like
+    # A crafted file may have a right checksum, and readers of zip and npy raise errors of any type.
+    except Exception as error:
         raise DataError(
             f"Expected a checkpoint in {path}. Received a damaged file: {_one_line(error)}."
         ) from None
     return about, arrays
+
+
+def _sha256(file: BinaryIO, size: int) -> bytes:
+    """Return a SHA-256 in hex over the first `size` bytes."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while size > 0 and (block := file.read(min(size, _BLOCK_BYTES))):
+        digest.update(block)
+        size -= len(block)
+    return digest.hexdigest().encode()
 
 
 def _one_line(error: Exception) -> str:
@@ -72,7 +77,10 @@ def _one_line(error: Exception) -> str:
 
 
 def _read_arrays(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
-    """The arrays of an npz file of `size` bytes; no more memory is asked for than the file has bytes, and the copy."""
+    """Return the arrays of an npz file of `size` bytes.
+
+    Memory is requested for no more than the bytes of the file, and for the copy.
+    """
     arrays = {}
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -86,13 +94,12 @@ def _read_arrays(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_array(stream: BinaryIO) -> np.ndarray:
+def _read_array(stream: IO[bytes]) -> np.ndarray:
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError("another version of npy")
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # on headers that are no Python literal: they end in an exception anyway
+        # On headers that are no Python literal; they end in an exception anyway.
+        warnings.simplefilter("ignore")
         shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
     if dtype.kind not in KINDS:
         raise ValueError(f"an array of dtype {dtype}")

@@ -1,19 +1,22 @@
-r"""Any Keras model on one device, on several, or on several machines: `get_strategy` and `train`.
+r"""Training on one device, on several, or on several machines: `get_strategy` and `train`.
 
 ```python
-strategy = get_strategy("auto")  # one line says what it picked
+strategy = get_strategy("auto")  # it reports in one line which devices it found
 with strategy.scope():
     model, optimizer = make_model(), keras.optimizers.SGD(0.01, momentum=0.9)
 training = train(model, (x, y), "mse", optimizer, strategy, batch_size=64)
 ```
 
-Keras 3's `fit` does not run under `tf.distribute.MultiWorkerMirroredStrategy`, so the loop is our own: a `tf.function`
-of many steps around ``strategy.run``. On one device it takes the steps of ``fit(shuffle=False)``; without dropout and
-batch normalization it takes them on any number of devices, up to round-off, whatever the batch size: each global batch
-is split into contiguous shares, and a replica left without a row computes with weight 0.
+`train` takes any Keras model. Its loop is our own, a `tf.function` of many steps around
+`strategy.run`, because Keras 3's `fit` does not run under
+`tf.distribute.MultiWorkerMirroredStrategy`. On one device it takes the steps of
+`fit(shuffle=False)`. On any number of devices it takes the same steps up to round-off, whatever the
+batch size, for models without dropout and batch normalization: each global batch is split into
+contiguous shares, and a replica without a row computes with weight 0.
 
-What works (``python -m experiments.strategy_table``: largest relative deviation of the losses of 100 steps from `fit`
-on one device; TensorFlow 2.21, Keras 3.15, logical CPUs and processes of one machine):
+The table shows the largest relative deviation of the losses of 100 steps from `fit` on one device,
+alike for 1, 10 and 50 steps a call (`python -m experiments.benchmarks.strategy_table`; TensorFlow
+2.21, Keras 3.15, logical CPUs and processes of one machine; several GPUs have not been tried).
 
 | strategy | `train` | `train`, XLA | `fit` | `fit`, XLA |
 |---|---|---|---|---|
@@ -21,65 +24,78 @@ on one device; TensorFlow 2.21, Keras 3.15, logical CPUs and processes of one ma
 | mirrored, 2 and 4 CPUs | 1e-7 | 1e-7 | 1e-7 | InvalidArgumentError |
 | 2 and 3 workers | 1e-7 | 1e-7 | ValueError | ValueError |
 
-alike for 1, 10 and 50 steps a call. Several GPUs have not been tried.
+# Sweeps
 
-A sweep, ``Sweep.run(steps, strategy=strategy)``, takes the steps of one device, with a batch size or without: the
-losses of 100 steps of Adam on all rows, in float32, deviate by 2e-7 on 2 CPUs (with the end-to-end rule beside it) and
-by 3e-7 on 3 workers, the largest relative deviation of any step.
+`Sweep.run(steps, strategy=strategy)` takes the steps of one device, with a batch size or without.
+Over 100 steps of Adam on all rows in float32 the losses deviate by at most 2e-7 on 2 CPUs (with the
+end-to-end rule beside it) and by 3e-7 on 3 workers, relative to those of one device.
 
-Each replica keeps its share of the rows on its device (a `Problem` is whole in the memory of every host) and compiles
-its pass over them by XLA; losses and dL/dK are summed once a step, and every process makes the same update of it. The
-loop around is not compiled as a whole, as on one device it is: this pays where the pass over the rows takes
-milliseconds. Call it outside of ``strategy.scope()``; on several workers, make variants and optimizers after the
+Each replica keeps its share of the rows on its device (a `Problem` is whole in the memory of every
+host) and compiles its pass over them by XLA. Losses and dL/dK are summed once a step, and every
+process makes the same update from the sums. Unlike on one device, the loop is not compiled as a
+whole: several devices are faster if the pass over the rows takes milliseconds.
+
+Call it outside of `strategy.scope()`. On several workers, make variants and optimizers after the
 strategy.
 
-On several replicas
+# Several replicas
 
-- gradients are summed once, before they are clipped, and before `LossScaleOptimizer` looks at them;
-- weight decay, moving averages (in use from the end of the training on, as with `fit`) and constraints work;
-  ``ema_overwrite_frequency`` and ``gradient_accumulation_steps``, of which Keras is not capable there, are refused;
-- batch normalization normalises by the statistics of each replica's rows, as Keras does, and the moving statistics are
-  the mean over replicas weighted with their rows; with ``synchronized=True`` it does what one device does, but not
-  under ``jit_compile``;
-- dropout and other layers with a `keras.random.SeedGenerator` draw independently on each replica; the same seeds,
-  devices and batches give the same bits. A layer of one's own needs a generator too: without one, it draws the same
-  every step;
-- penalties count once, also those that depend on the rows of a batch if they are means over it;
-- metrics add up over replicas;
-- where an input crosses the kink of relu or max pooling at a slightly different step, the curves part.
+- Gradients are summed once, before they are clipped and before `LossScaleOptimizer` checks them.
+- Weight decay, moving averages (used from the end of the training on, as with `fit`) and
+  constraints work. `ema_overwrite_frequency` and `gradient_accumulation_steps` are refused: Keras
+  does not support them there.
+- Batch normalization normalises by the statistics of each replica's rows, as in Keras, and the
+  moving statistics are the mean over replicas, weighted by their rows. With `synchronized=True` it
+  does what one device does, but not under `jit_compile`.
+- Dropout and other layers with a `keras.random.SeedGenerator` draw independently on each replica;
+  the same seeds, devices and batches give the same bits. A layer of your own needs a generator too,
+  or else it draws the same numbers every step.
+- Penalties count once. One that depends on the rows of a batch must be a mean over them.
+- Metrics add up over replicas.
+- Curves may part where an input crosses the kink of relu or max pooling at a different step.
 
-Callbacks: those that watch or steer `fit` by its logs, ``model.stop_training`` or ``optimizer.learning_rate`` work:
-TensorBoard, CSVLogger, ModelCheckpoint, EarlyStopping, ReduceLROnPlateau, LearningRateScheduler, TerminateOnNaN,
-`overparam_tf.EndToEndMonitor`. BackupAndRestore does not; that is what ``checkpoints`` are for. What callbacks count is
-not in a checkpoint. On several workers, give those that write files to the chief only: ``if is_chief(strategy)``.
+# Callbacks
 
-Several machines
-----------------
+Callbacks work if they watch or steer `fit` by its logs, by `model.stop_training` or by
+`optimizer.learning_rate`: TensorBoard, CSVLogger, ModelCheckpoint, EarlyStopping,
+ReduceLROnPlateau, LearningRateScheduler, TerminateOnNaN, `overparam_tf.EndToEndMonitor`.
+BackupAndRestore does not; use `checkpoints` instead. The counters of callbacks are not part of a
+checkpoint. On several workers, pass callbacks that write files on the chief only:
+`if is_chief(strategy)`.
 
-Every machine runs the same program, and the environment variable ``TF_CONFIG`` tells it who the others are and which of
-them it is; `get_strategy` finds it there. All workers read the same data, and each computes its share of every batch;
-the checkpoint folder must be shared by all. Worker 0 is the chief, which alone writes.
+# Several machines
 
-On SLURM, one task a machine (``sbatch --nodes=4 --ntasks-per-node=1 job.sh``)::
+Every machine runs the same program. The environment variable `TF_CONFIG` names all machines and
+the number of this one; `get_strategy` reads it. All workers read the same data, and each computes
+its share of every batch. Worker 0 is the chief: only it writes, to a checkpoint folder that all
+must share.
 
-    export WORKERS=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed 's/.*/"&:12345"/' | paste -sd,)
-    srun --kill-on-bad-exit=1 bash -c 'TF_CONFIG="{\"cluster\": {\"worker\": [$WORKERS]},
-        \"task\": {\"type\": \"worker\", \"index\": $SLURM_PROCID}}" python train.py'
+With SLURM, one task a machine (`sbatch --nodes=4 --ntasks-per-node=1 job.sh`):
 
-On Kubernetes, a Job ``trainer`` with ``completionMode: Indexed``, as many completions as ``parallelism``, a headless
-Service ``trainer`` that its pods name as their ``subdomain``, and the variable ``WORKERS``, how many they are::
+```bash
+export WORKERS=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed 's/.*/"&:12345"/' | paste -sd,)
+srun --kill-on-bad-exit=1 bash -c 'TF_CONFIG="{\"cluster\": {\"worker\": [$WORKERS]},
+    \"task\": {\"type\": \"worker\", \"index\": $SLURM_PROCID}}" python train.py'
+```
 
-    command: [bash, -c]
+With Kubernetes, a Job `trainer` with `completionMode: Indexed` and as many completions as
+`parallelism`, a headless Service `trainer` that its pods name as their `subdomain`, and the number
+of pods in the variable `WORKERS`:
 
-    Args:
-      - |
-        hosts=$(seq -f "\"trainer-%g.trainer:12345\"" -s, 0 $((WORKERS - 1)))
-        TF_CONFIG="{\"cluster\": {\"worker\": [$hosts]},
-        \"task\": {\"type\": \"worker\", \"index\": $JOB_COMPLETION_INDEX}}" python train.py
+```yaml
+command:
+  - bash
+  - -c
+  - |
+    hosts=$(seq -f "\"trainer-%g.trainer:12345\"" -s, 0 $((WORKERS - 1)))
+    TF_CONFIG="{\"cluster\": {\"worker\": [$hosts]},
+    \"task\": {\"type\": \"worker\", \"index\": $JOB_COMPLETION_INDEX}}" python train.py
+```
 
-A worker that ends or cannot be reached ends the others within half a minute with a `WorkerLostError`. Start all of them
-again: training, or a sweep, continues from the newest checkpoint, if need be on another number of workers. A stop
-signal to one worker ends a sweep on all.
+If a worker ends or cannot be reached, the others end within half a minute with a
+`WorkerLostError`. Start all of them again: the training or the sweep continues from the newest
+checkpoint, on another number of workers if you like. A stop signal to one worker ends a sweep on
+all of them.
 """
 
 from overparam_tf.distributed.failures import workers_watched

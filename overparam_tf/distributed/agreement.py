@@ -1,4 +1,7 @@
-"""What workers must do alike: each says what it has, and all learn the same answer."""
+"""Sums over workers by which all of them learn the same answer.
+
+All workers must call these functions together, at the same point of the program.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,19 @@ from overparam_tf.distributed.strategies import is_chief
 
 
 def any_worker(strategy: tf.distribute.Strategy, *votes: bool) -> tuple[bool, ...]:
-    """Whether any worker says so, of each vote. All must call this at the same point of the program."""
-    return tuple(
-        bool(count) for count in sum_over_workers(strategy, tf.constant(votes, tf.float32)).numpy()
-    )
+    """Return, for each vote, whether any worker votes yes."""
+    counts = sum_over_workers(strategy, tf.constant(votes, tf.float32)).numpy()
+    return tuple(bool(count) for count in counts)
 
 
 def of_chief(strategy: tf.distribute.Strategy, value: int) -> int:
-    """The chief's value. All workers must call this at the same point of the program."""
-    return int(
-        sum_over_workers(
-            strategy, tf.constant(value if is_chief(strategy) else 0, tf.int32)
-        ).numpy()
-    )
+    """Return the chief's value."""
+    term = value if is_chief(strategy) else 0
+    return int(sum_over_workers(strategy, tf.constant(term, tf.int32)).numpy())
 
 
 def is_alike(strategy: tf.distribute.Strategy, value: str) -> bool:
-    """Whether every worker has the same text (but for a chance of 1 in 2^24). All must call this together.
+    """Return whether every worker has the same text, up to a chance of 1 in 2^24.
 
     Example:
         >>> is_alike(tf.distribute.get_strategy(), "one process is like itself")
@@ -42,7 +41,7 @@ def is_alike(strategy: tf.distribute.Strategy, value: str) -> bool:
 
 
 def text_of_chief(strategy: tf.distribute.Strategy, text: str) -> str:
-    """The chief's text. All workers must call this at the same point of the program.
+    """Return the chief's text.
 
     Example:
         >>> text_of_chief(tf.distribute.get_strategy(), "logs/Größe")
@@ -51,10 +50,5 @@ def text_of_chief(strategy: tf.distribute.Strategy, text: str) -> str:
     content = text.encode() if is_chief(strategy) else b""
     length = of_chief(strategy, len(content))
     letters = np.frombuffer(content.ljust(length, b"\0"), np.uint8)
-    return (
-        sum_over_workers(strategy, tf.constant(letters, tf.int32))
-        .numpy()
-        .astype(np.uint8)
-        .tobytes()
-        .decode()
-    )
+    sums = sum_over_workers(strategy, tf.constant(letters, tf.int32)).numpy()
+    return sums.astype(np.uint8).tobytes().decode()

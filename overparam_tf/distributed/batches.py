@@ -1,4 +1,4 @@
-"""Global batches in order, and the share of each that one replica computes on."""
+"""Global batches in order, and the share of each on which one replica computes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf.checks import positive_int
-from overparam_tf.errors import InputError
+from overparam_tf.errors import InputError, input_error
 
-FORMS = "(x, y) or (x, y, sample_weight) as arrays with batch_size=..., or a tf.data.Dataset of batches of such tuples"
+FORMS = (
+    "(x, y) or (x, y, sample_weight) as arrays with batch_size=..., "
+    "or a tf.data.Dataset of batches of such tuples"
+)
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,32 @@ class Chunk:
 
 
 class ArrayBatches:
-    """Batches of arrays: the whole arrays are on the device, and a batch is a slice within the compiled loop.
+    """Batches of arrays that are on the device as a whole.
 
-    Measured against tf.data this saves a copy and a queue a step, which matters where a step takes milliseconds.
+    A batch is a slice within the compiled loop. Unlike tf.data this needs no copy and no queue a
+    step, which matters if a step takes milliseconds.
+
+    Args:
+        name: The argument's name, for messages.
+        arrays: (x, y) or (x, y, sample_weight), arrays or nested arrays.
+        batch_size: Rows of a batch.
+        device: The device.
+
+    Raises:
+        InputError: If the arrays differ in their number of rows or have none, or `batch_size` is no
+            positive integer.
     """
 
-    def __init__(self, arrays: tuple, batch_size: int | None, device: str):
+    def __init__(self, name: str, arrays: tuple, batch_size: int | None, device: str):
         self.size = positive_int("batch_size", batch_size)
-        lengths = {len(array) for array in tf.nest.flatten(arrays)}
+        parts = tf.nest.flatten(arrays)
+        lengths = {len(part) if np.ndim(part) else 0 for part in parts}
         if len(lengths) != 1 or 0 in lengths:
             raise InputError(
-                f"Expected arrays with the same number of rows, at least one. Received: {sorted(lengths)}"
+                f"Expected arrays with the same number of rows, at least one, for {name}. "
+                f"Received: {sorted(lengths)} rows"
             )
-        self.rows = lengths.pop()
+        (self.rows,) = lengths
         with tf.device(device):
             self.arrays = tf.nest.map_structure(_to_tensor, arrays)
 
@@ -63,15 +79,25 @@ class ArrayBatches:
 
 
 class DatasetBatches:
-    """Batches of a finite `tf.data.Dataset` in its own order; those of one call are joined into arrays first."""
+    """Batches of a finite `tf.data.Dataset` in its own order; those of one call are joined first.
 
-    def __init__(self, dataset: tf.data.Dataset, device: str):
-        self.dataset, self.device = dataset, device
+    Args:
+        name: The argument's name, for messages.
+        dataset: The data set; its elements are the batches.
+        device: Device of the joined arrays.
+
+    Raises:
+        InputError: If the number of batches is infinite or unknown.
+    """
+
+    def __init__(self, name: str, dataset: tf.data.Dataset, device: str):
+        self.name, self.dataset, self.device = name, dataset, device
         self.count = int(dataset.cardinality())
         if self.count < 1:
             raise InputError(
-                "Expected a finite dataset of known length: end it with dataset.apply("
-                f"tf.data.experimental.assert_cardinality(batches)). Received: cardinality {self.count}"
+                f"Expected a finite dataset of known length for {name}: end it with dataset.apply("
+                "tf.data.experimental.assert_cardinality(batches)). "
+                f"Received: cardinality {self.count}"
             )
 
     def __len__(self) -> int:
@@ -81,7 +107,7 @@ class DatasetBatches:
         """Yield the batches after the first `skip`, up to `most` at a time."""
         waiting: list[tuple] = []
         for element in self.dataset.skip(skip).prefetch(most):
-            batch = _checked(element)
+            batch = _checked(self.name, element)
             if waiting and (len(waiting) == most or _rows(waiting[0]) != _rows(batch)):
                 yield self._joined(waiting)
                 waiting = []
@@ -94,36 +120,39 @@ class DatasetBatches:
         return Chunk(arrays, 0, _rows(batches[0]), len(batches))
 
 
-def make_batches(
-    dataset: Any, batch_size: int | None, device: str
-) -> ArrayBatches | DatasetBatches:
-    """Return the batches of what a user passed as a data set.
+Batches = ArrayBatches | DatasetBatches
+
+
+def make_batches(name: str, dataset: Any, batch_size: int | None, device: str) -> Batches:
+    """Return the batches of a data set.
 
     Args:
+        name: The argument's name, for messages.
         dataset: See `FORMS`.
         batch_size: Rows of a global batch, for arrays only.
-        device: Where the rows wait to be sliced.
+        device: Device where the rows wait to be sliced.
 
     Raises:
-        InputError: If `dataset` is neither, or `batch_size` does not go with it.
+        InputError: If `dataset` has no such form, or `batch_size` does not go with it.
     """
     if isinstance(dataset, tf.data.Dataset):
         if batch_size is not None:
-            raise InputError(
-                "Expected no batch_size beside a tf.data.Dataset, whose elements are the batches. "
-                f"Received: batch_size={batch_size!r}"
+            raise input_error(
+                "no batch_size beside a tf.data.Dataset, whose elements are the batches",
+                batch_size=batch_size,
             )
-        return DatasetBatches(dataset, device)
-    return ArrayBatches(_checked(dataset), batch_size, device)
+        return DatasetBatches(name, dataset, device)
+    return ArrayBatches(name, _checked(name, dataset), batch_size, device)
 
 
 def share(
     chunk_arrays: tuple, start: tf.Tensor, size: int, replica: int, replicas: int, device: str
-):
-    """Return one replica's contiguous rows of a global batch, and how large a part of it they are.
+) -> tuple[tuple, float]:
+    """Return one replica's contiguous rows of a global batch, and their fraction of it.
 
-    Rows size r / R up to size (r + 1) / R go to replica r of R, so that all rows are taken once whatever their number.
-    A replica without a row gets the batch's first row with fraction 0: every replica then runs the same operations.
+    Rows size r / R up to size (r + 1) / R go to replica r of R, so that every row is taken once,
+    whatever their number. A replica without a row gets the batch's first row with fraction 0, so
+    that every replica runs the same operations.
 
     Args:
         chunk_arrays: As in `Chunk`.
@@ -131,7 +160,7 @@ def share(
         size: Its rows.
         replica: r.
         replicas: R.
-        device: Where `chunk_arrays` are; slicing anywhere else would move them there as a whole.
+        device: Device of `chunk_arrays`; a slice on another one would move them there as a whole.
 
     Returns:
         The replica's (x, y) or (x, y, sample_weight), and rows / size.
@@ -149,25 +178,28 @@ def share(
         return tf.nest.map_structure(rows_of, chunk_arrays), rows / size
 
 
-def _checked(element: Any) -> tuple:
+def _checked(name: str, element: Any) -> tuple:
+    """Return (x, y) or (x, y, sample_weight) of dense arrays."""
     if isinstance(element, (tuple, list)) and len(element) == 3 and element[2] is None:
         element = element[:2]
     if not isinstance(element, (tuple, list)) or len(element) not in (2, 3):
-        raise InputError(f"Expected {FORMS}. Received: {type(element).__name__}")
-    if any(
-        isinstance(part, (tf.SparseTensor, tf.RaggedTensor)) for part in tf.nest.flatten(element)
-    ):
-        raise InputError(f"Expected dense arrays: {FORMS}. Received: a sparse or ragged tensor")
+        raise InputError(f"Expected {FORMS} for {name}. Received: {type(element).__name__}")
+    parts = tf.nest.flatten(element)
+    if any(isinstance(part, (tf.SparseTensor, tf.RaggedTensor)) for part in parts):
+        raise InputError(
+            f"Expected dense arrays for {name}: {FORMS}. Received: a sparse or ragged tensor"
+        )
     return tuple(element)
 
 
 def _rows(batch: tuple) -> int:
-    return int(tf.nest.flatten(batch)[0].shape[0])
+    first, *_ = tf.nest.flatten(batch)
+    return int(first.shape[0])
 
 
 def _to_tensor(array: Any) -> tf.Tensor:
     array = np.asarray(array)
     # As `fit` does: floating-point arrays in Keras's precision, all others as they are.
-    return tf.convert_to_tensor(
-        array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
-    )
+    if array.dtype.kind == "f":
+        array = array.astype(keras.config.floatx())
+    return tf.convert_to_tensor(array)

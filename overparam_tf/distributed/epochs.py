@@ -1,4 +1,4 @@
-"""The epochs of a training: calls of the compiled loop, and what happens between them."""
+"""The epochs of a training: calls of the compiled loop, and the work between them."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf.checkpoints.checkpoints import Checkpoints
-from overparam_tf.distributed.agreement import any_worker
-from overparam_tf.distributed.batches import ArrayBatches, DatasetBatches
+from overparam_tf.distributed.batches import Batches
 from overparam_tf.distributed.loop import Loop
 from overparam_tf.distributed.records import Records, mean_loss
 from overparam_tf.distributed.replica import Replica
 from overparam_tf.distributed.state import State
-from overparam_tf.distributed.strategies import is_chief, worker_count
+from overparam_tf.distributed.workers import Workers
 from overparam_tf.progress import Progress
-
-Batches = ArrayBatches | DatasetBatches
 
 
 class Epochs:
-    """Trains epoch by epoch, from the newest checkpoint where there is one.
+    """Training epoch by epoch, from the newest checkpoint if there is one.
 
-    Between two calls of the compiled loop it reports, saves if it is time to, and stops if asked to. Workers agree on
-    both: one that stopped or saved alone would leave the others waiting.
+    Between two calls of the compiled loop it reports progress, saves if a checkpoint is due, and
+    stops if asked to. Workers decide about both together: one that stopped or saved alone would
+    leave the others waiting.
 
     Args:
-        strategy: Under whose scope all this is.
+        strategy: The strategy, whose scope the caller has entered.
         replica: The steps.
-        batches: Of training.
-        validation: Of validation, by name.
+        batches: Batches of the training set.
+        validation: Batches of validation sets, by name.
         steps_per_call: The most steps of a call.
-        jit_compile: Compile the whole loop by XLA, on one replica.
-        should_stop: Asked between calls.
+        jit_compile: Compile the whole loop by XLA; on one replica only.
+        should_stop: Called between calls; None to never stop early.
+
+    Attributes:
+        records: Losses and logs.
+        stopped: Whether the training was asked to stop.
     """
 
     def __init__(
@@ -46,9 +48,9 @@ class Epochs:
         validation: Mapping[str, Batches],
         steps_per_call: int,
         jit_compile: bool,
-        should_stop: Callable[[], bool] | None,
+        should_stop: Callable[[], object] | None,
     ):
-        self.strategy, self.model, self.metrics = strategy, replica.model, replica.metrics
+        self.model, self.metrics = replica.model, replica.metrics
         self.batches, self.validation = batches, validation
         self.steps_per_call = steps_per_call
         self.records = Records()
@@ -57,7 +59,7 @@ class Epochs:
         self._train = Loop(strategy, replica.train, steps_per_call, jit_compile)
         self._evaluate = Loop(strategy, replica.evaluate, steps_per_call, jit_compile)
         self._state = State(replica.model, replica.optimizer, replica.metrics, self.records)
-        self._alone = worker_count(strategy) == 1
+        self._workers = Workers(strategy)
 
     def run(
         self,
@@ -65,9 +67,9 @@ class Epochs:
         callbacks: Sequence[keras.callbacks.Callback],
         checkpoints: Checkpoints | None,
         checkpoint_seconds: float,
-        progress: Callable[[Progress], None] | None,
+        progress: Callable[[Progress], object] | None,
     ) -> None:
-        """Train until there are `epochs` epochs, or asked to stop."""
+        """Train until there are `epochs` epochs, or until asked to stop; see `train`."""
         self._restore(checkpoints)
         last = _LastLogs()
         called = keras.callbacks.CallbackList(
@@ -78,7 +80,7 @@ class Epochs:
         self._first = len(self.records.losses)
         self._seconds_between = checkpoint_seconds
         called.on_train_begin()
-        logs = {}
+        logs: dict[str, float] = {}
         while len(self.records.epochs) < epochs and not self.stopped:
             epoch, began = len(self.records.epochs), time.monotonic() - self.records.seconds
             called.on_epoch_begin(epoch)
@@ -90,32 +92,48 @@ class Epochs:
             self.records.add_epoch({**last.logs, "seconds": time.monotonic() - began})
             for metric in self.metrics:
                 metric.reset_state()
-            self.stopped, _ = self._agreed(self.stopped or self.model.stop_training, False)
+            (self.stopped,) = self._workers.any_vote(self.stopped or self.model.stop_training)
             self._save(checkpoints)
         called.on_train_end(logs)
 
-    def _epoch(self, began, epochs, called, checkpoints, progress) -> None:
+    def _epoch(
+        self,
+        began: float,
+        epochs: int,
+        called: keras.callbacks.CallbackList,
+        checkpoints: Checkpoints | None,
+        progress: Callable[[Progress], object] | None,
+    ) -> None:
+        """Train the rest of an epoch that began at the time `began`, or until asked to stop."""
         for chunk in self.batches.chunks(self.steps_per_call, skip=self.records.batch):
             called.on_train_batch_begin(self.records.batch)
             self.records.add_steps(self._train(chunk), chunk.size)
             self.records.seconds = time.monotonic() - began
             called.on_train_batch_end(self.records.batch - 1, {"loss": self.records.mean_loss()})
             if progress is not None:
-                done, total = len(self.records.losses), epochs * len(self.batches)
-                seconds, last = time.monotonic() - self._began, float(self.records.losses[-1, 0])
-                progress(Progress(done, total, seconds, {"loss": last}, done - self._first))
-            asked = self.model.stop_training or (
-                self._should_stop is not None and self._should_stop()
+                progress(self._progress(epochs * len(self.batches)))
+            is_due = time.monotonic() - self._saved_at >= self._seconds_between
+            self.stopped, is_due = self._workers.any_vote(
+                self._asked_to_stop(), is_due and self._workers.is_chief
             )
-            due = time.monotonic() - self._saved_at >= self._seconds_between
-            self.stopped, due = self._agreed(asked, due and is_chief(self.strategy))
-            if self.records.batch < len(self.batches):  # else it is saved with its logs
-                if due or self.stopped:
+            if self.records.batch < len(self.batches):  # an epoch's end is saved with its logs
+                if is_due or self.stopped:
                     self._save(checkpoints)
                 if self.stopped:
                     return
 
+    def _progress(self, steps: int) -> Progress:
+        done, seconds = len(self.records.losses), time.monotonic() - self._began
+        losses = {"loss": float(self.records.losses[-1, 0])}
+        return Progress(done, steps, seconds, losses, done - self._first)
+
+    def _asked_to_stop(self) -> bool:
+        if self.model.stop_training:
+            return True
+        return self._should_stop is not None and bool(self._should_stop())
+
     def _logs(self) -> dict[str, float]:
+        """Return loss and metrics of the epoch, and those of each validation set."""
         logs = {"loss": self.records.mean_loss(), **self._results()}
         for prefix, batches in self.validation.items():
             for metric in self.metrics:
@@ -129,6 +147,7 @@ class Epochs:
         return logs
 
     def _results(self) -> dict[str, float]:
+        """Return the metrics by name."""
         results = {}
         for metric in self.metrics:
             result = metric.result()
@@ -138,15 +157,11 @@ class Epochs:
             for name, value in results.items()
         }
 
-    def _agreed(self, stop: bool, due: bool) -> tuple[bool, bool]:
-        """Whether any worker says so."""
-        return (stop, due) if self._alone else any_worker(self.strategy, stop, due)
-
     def _save(self, checkpoints: Checkpoints | None) -> None:
         if checkpoints is None:
             return
         arrays = self._state.arrays()  # on every worker: metrics are summed over them
-        if is_chief(self.strategy):
+        if self._workers.is_chief:
             checkpoints.save(len(self.records.losses), arrays)
         self._saved_at = time.monotonic()
 
@@ -160,7 +175,8 @@ class Epochs:
 
 
 class _LastLogs(keras.callbacks.Callback):
-    """Keeps the logs of an epoch as the callbacks before it have left them."""
+    """The logs of an epoch, as the callbacks before it have left them."""
 
-    def on_epoch_end(self, epoch, logs=None):
-        self.logs = logs
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the logs."""
+        self.logs = logs or {}

@@ -1,4 +1,4 @@
-"""The compiled loop: several steps of all replicas in one call."""
+"""The compiled loop of a training: several steps of all replicas in one call."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from overparam_tf.distributed.strategies import worker_count
 
 
 class Loop:
-    """Runs one of `Replica`'s steps over the batches of a chunk in one call of a compiled program.
+    """One of `Replica`'s steps over the batches of a chunk, in one call of a compiled program.
 
     Args:
-        strategy: Whose replicas run.
+        strategy: The strategy whose replicas run.
         step: `Replica.train` or `Replica.evaluate`.
         most: The most batches of a chunk.
         jit_compile: Compile the whole loop by XLA; on one replica only.
@@ -28,30 +28,28 @@ class Loop:
         self._programs: dict[int, Callable] = {}  # by batch size, a constant of the program
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
-        """Return the losses of every step, summed over all replicas: total, data loss, penalty; shape (count, 3)."""
+        """Return total, data loss and penalty of every step, summed over replicas: (count, 3)."""
         with self.strategy.scope():
             if chunk.size not in self._programs:
                 self._programs[chunk.size] = self._program(chunk)
-            losses = self._programs[chunk.size](
-                chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count)
-            )
+            program = self._programs[chunk.size]
+            losses = program(chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count))
             return sum_over_workers(self.strategy, losses).numpy()[: chunk.count]
 
     def _program(self, chunk: Chunk) -> Callable:
         def steps(arrays: tuple, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
             def body(step, losses):
-                terms = self.strategy.run(
-                    self._step, args=(arrays, first + step * chunk.size, chunk.size)
-                )
+                begin = first + step * chunk.size
+                terms = self.strategy.run(self._step, args=(arrays, begin, chunk.size))
                 here = tf.add_n(self.strategy.experimental_local_results(terms))
                 return step + 1, losses.write(step, tf.cast(here, tf.float64))
 
             losses = tf.TensorArray(tf.float64, self._most, element_shape=(3,))
-            return tf.while_loop(lambda step, _: step < count, body, (tf.constant(0), losses))[
-                1
-            ].stack()
+            start = (tf.constant(0), losses)
+            _, losses = tf.while_loop(lambda step, _: step < count, body, start)
+            return losses.stack()
 
-        # Any number of rows: how many batches are joined varies.
+        # Any number of rows, since the number of joined batches varies.
         arrays = tf.nest.map_structure(
             lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), chunk.arrays
         )
@@ -61,11 +59,11 @@ class Loop:
 
 
 def sum_over_workers(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:
-    """Return the sum of what every worker calls this with, all at the same point of the program."""
+    """Return the sum of the values of all workers, which must call this together."""
     if worker_count(strategy) == 1:
         return value
     here = strategy.num_replicas_in_sync // worker_count(strategy)
-    # The sum is one over replicas: the first of each worker speaks for it.
+    # The sum is one over replicas: the first of each worker contributes its value, others zeros.
     terms = strategy.experimental_distribute_values_from_function(
         lambda context: (
             value if context.replica_id_in_sync_group % here == 0 else tf.zeros_like(value)

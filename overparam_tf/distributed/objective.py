@@ -1,4 +1,4 @@
-"""Loss and metrics of one replica's rows, so that the replicas' sum is what one device would get."""
+"""Loss and metrics of one replica's rows, such that the replicas' sum is that of one device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from overparam_tf.errors import InputError
+from overparam_tf.checks import has_duplicates, list_of, one_of
+from overparam_tf.errors import InputError, input_error
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
@@ -17,34 +18,22 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 class Objective:
     """A Keras loss whose terms add up over replicas.
 
-    Every reduction but ``"sum"`` is a mean. With n rows in the global batch, n_r of them here and L_r their loss, the
-    term is (n_r / n) L_r; for ``"mean_with_sample_weight"`` the weights' sums take the place of n_r and n. Masked
-    outputs are averaged over each replica's unmasked entries, as Keras does.
+    Every reduction but `"sum"` is a mean. With n rows in the global batch, n_r of them here and L_r
+    their loss, the term is (n_r / n) L_r; for `"mean_with_sample_weight"` the sums of the weights
+    take the place of n_r and n. Masked outputs are averaged over each replica's unmasked entries,
+    as Keras does.
 
     Args:
-        loss: A Keras loss, a name of one, or a function (y, y_pred) of values per row.
-        replicas: How many there are in all.
+        loss: A Keras loss, its name, or a function (y, y_pred) that returns one value a row.
+        replicas: Number of replicas.
 
     Raises:
-        InputError: If `loss` is none of these, or its reduction is ``"none"``.
+        InputError: If `loss` is none of these, or its reduction is `"none"`.
     """
 
     def __init__(self, loss: Any, replicas: int):
-        try:
-            self.loss = keras.losses.get(loss)
-        except ValueError:
-            self.loss = None
-        if not isinstance(self.loss, keras.losses.Loss):
-            if not callable(self.loss):
-                raise InputError(
-                    f"Expected a Keras loss, its name, or a function (y, y_pred). Received: loss={loss!r}"
-                )
-            self.loss = _FunctionLoss(self.loss)
-        if self.loss.reduction not in REDUCTIONS:
-            raise InputError(
-                f"Expected a loss with a reduction among {', '.join(REDUCTIONS)}. "
-                f"Received: reduction={self.loss.reduction!r}"
-            )
+        self.loss = _keras_loss(loss)
+        one_of("reduction", self.loss.reduction, REDUCTIONS)
         self.replicas = replicas
 
     def __call__(
@@ -55,11 +44,12 @@ class Objective:
         Args:
             rows: Its (x, y) or (x, y, sample_weight).
             fraction: n_r / n.
-            y_pred: What the model makes of x.
+            y_pred: The model's outputs for x.
             all_weights: The weights of the whole global batch, or None.
         """
-        weights = rows[2] if len(rows) == 3 else None
-        value = self.loss(rows[1], y_pred, weights)
+        _, y, *weights_or_none = rows
+        weights = weights_or_none[0] if weights_or_none else None
+        value = self.loss(y, y_pred, weights)
         if self.loss.reduction == "sum":
             return value if fraction else 0 * value
         if self.replicas == 1:
@@ -74,7 +64,22 @@ class Objective:
         return value * tf.cast(fraction, value.dtype)
 
 
+def _keras_loss(loss: Any) -> keras.losses.Loss:
+    """Return the Keras loss of a name, a function or an instance."""
+    try:
+        known = keras.losses.get(loss)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        known = None
+    if isinstance(known, keras.losses.Loss):
+        return known
+    if not callable(known):
+        raise input_error("a Keras loss, its name, or a function (y, y_pred) for loss", loss=loss)
+    return _FunctionLoss(known)
+
+
 class _FunctionLoss(keras.losses.Loss):
+    """A function of values per row as a Keras loss."""
+
     def __init__(self, function: Callable):
         super().__init__(name="loss")
         self.call = function
@@ -84,42 +89,44 @@ def make_metrics(metrics: Sequence, strategy: tf.distribute.Strategy) -> list[ke
     """Return Keras metrics, those given by name made under the strategy.
 
     Args:
-        metrics: Keras metrics or names. As in `fit`, ``"accuracy"`` is the binary, sparse or categorical one that the
-            shapes ask for.
-        strategy: Under whose scope metrics must have been made.
+        metrics: Keras metrics or names. As in `fit`, `"accuracy"` is the binary, sparse or
+            categorical one that fits the shapes.
+        strategy: Strategy under whose scope metrics must have been made.
 
     Raises:
-        InputError: For an unknown name, or a name twice.
+        InputError: If an entry is no metric, or two have the same name.
     """
     with strategy.scope():
-        made = [_named(metric) if isinstance(metric, str) else metric for metric in metrics]
-    for metric in made:
-        if not isinstance(metric, keras.metrics.Metric):
-            raise InputError(f"Expected Keras metrics or names of them. Received: {metric!r}")
+        made = list_of("metrics", metrics, _metric)
     names = [metric.name for metric in made]
-    if len(set(names)) != len(names):
+    if has_duplicates(names):
         raise InputError(f"Expected metrics with different names. Received: {names}")
     return made
 
 
 def takes_training(model: keras.Model) -> bool:
-    """Return whether the model's `call` knows training from inference."""
+    """Return whether the model's `call` distinguishes training from inference."""
     parameters = inspect.signature(model.call).parameters.values()
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def _named(name: str) -> keras.metrics.Metric:
-    if name in ("accuracy", "acc"):
-        return keras.metrics.MeanMetricWrapper(_accuracy, name=name)
+def _metric(name: str, value: Any) -> keras.metrics.Metric:
+    """Return the Keras metric of a name or an instance."""
+    if isinstance(value, keras.metrics.Metric):
+        return value
+    if not isinstance(value, str):
+        raise input_error(f"a Keras metric or its name for each of {name}", **{name: value})
+    if value in ("accuracy", "acc"):
+        return keras.metrics.MeanMetricWrapper(_accuracy, name=value)
     try:
-        metric = keras.metrics.get(name)
+        known = keras.metrics.get(value)
     except ValueError:
-        raise InputError(f"Expected a Keras metric. Received: metrics=[..., {name!r}]") from None
-    return (
-        metric
-        if isinstance(metric, keras.metrics.Metric)
-        else keras.metrics.MeanMetricWrapper(metric, name=name)
-    )
+        raise input_error(
+            f"a Keras metric or its name for each of {name}", **{name: value}
+        ) from None
+    if isinstance(known, keras.metrics.Metric):
+        return known
+    return keras.metrics.MeanMetricWrapper(known, name=value)
 
 
 def _accuracy(y: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:

@@ -1,52 +1,59 @@
-"""What a model and an optimizer must be to be trained under a strategy."""
+"""Requirements of a strategy: on the model, on the optimizer, and the device of the data."""
 
 from __future__ import annotations
 
 import keras
 import tensorflow as tf
 
-from overparam_tf.errors import InputError
+from overparam_tf.checks import instance_of
+from overparam_tf.errors import InputError, input_error
 
 
-def check(
+def check_trainable(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, strategy: tf.distribute.Strategy
 ) -> None:
-    """Raise an `InputError` unless both are usable under `strategy`, and were made there."""
-    if not isinstance(model, keras.Model) or not model.built:
-        raise InputError(
-            f"Expected a built keras.Model: give it an Input, or call it on data. Received: {model!r}"
-        )
-    if not model.trainable_variables:
-        raise InputError(
-            f"Expected a model with trainable variables. Received: model {model.name!r} without any"
-        )
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise InputError(f"Expected a Keras optimizer. Received: optimizer={optimizer!r}")
-    for what, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
+    """Raise an `InputError` unless both can be trained under `strategy`, and were made there."""
+    instance_of("optimizer", optimizer, keras.optimizers.Optimizer, "a Keras optimizer")
+    for name, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
         if not all(
             strategy.extended.variable_created_in_scope(variable.value) for variable in variables
         ):
             raise InputError(
-                f"Expected a {what} made under `with strategy.scope():` of the strategy that trains it. "
-                f"Received: a {what} made elsewhere, and {type(strategy).__name__}"
+                f"Expected a {name} made under `with strategy.scope():` of the strategy that "
+                f"trains it. Received: a {name} made elsewhere, and {type(strategy).__name__}"
             )
     if strategy.num_replicas_in_sync > 1:
-        for name in ("ema_overwrite_frequency", "gradient_accumulation_steps"):
-            if getattr(optimizer, name):
-                raise InputError(
-                    f"Expected an optimizer without {name} on several replicas, where Keras cannot have it. "
-                    f"Received: {name}={getattr(optimizer, name)}"
+        for option in ("ema_overwrite_frequency", "gradient_accumulation_steps"):
+            value = getattr(optimizer, option)
+            if value:
+                raise input_error(
+                    f"an optimizer without {option} on several replicas, where Keras does not "
+                    "support it",
+                    **{option: value},
                 )
 
 
+def check_model(model: keras.Model) -> keras.Model:
+    """Return a built model with trainable variables, or raise an `InputError`."""
+    if not isinstance(model, keras.Model) or not model.built:
+        raise input_error("a built keras.Model: give it an Input, or call it on data", model=model)
+    if not model.trainable_variables:
+        raise InputError(
+            f"Expected a model with trainable variables. Received: model {model.name!r} without any"
+        )
+    return model
+
+
 def device_of_rows(strategy: tf.distribute.Strategy) -> str:
-    """Return the device where data wait to be sliced: the only one that computes, or else the host."""
+    """Return the device where data wait to be sliced.
+
+    That is the device that computes if there is only one, and the host otherwise.
+    """
     with strategy.scope():
         if not tf.distribute.has_strategy():
             return "/device:GPU:0" if tf.config.list_logical_devices("GPU") else "/device:CPU:0"
-    devices = strategy.extended.worker_devices
-    if len(devices) == 1:
-        return devices[0]
-    return (
-        tf.DeviceSpec.from_string(devices[0]).replace(device_type="CPU", device_index=0).to_string()
-    )
+    first, *others = strategy.extended.worker_devices
+    if not others:
+        return first
+    host = tf.DeviceSpec.from_string(first).replace(device_type="CPU", device_index=0)
+    return host.to_string()

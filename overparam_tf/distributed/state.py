@@ -1,8 +1,9 @@
-"""All that training needs to continue, as arrays: variables of model, optimizer and metrics, and the records."""
+"""The state of a training as arrays: variables of model, optimizer and metrics, and the records."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,16 +14,17 @@ from overparam_tf.errors import InputError
 
 
 class State:
-    """The variables and records of one training, to arrays and back.
+    """The variables and records of one training, saved as arrays and restored.
 
-    Random seeds are among the model's variables. Under several replicas the arrays are the same for each, so that a
-    run may continue on another number of devices; the metrics of an epoch in progress are then sums over all.
+    Random seeds are among the model's variables. Under several replicas the arrays are the same for
+    each, so that a run may continue on another number of devices; the metrics of an epoch in
+    progress are then sums over all.
 
     Args:
-        model: Its variables, by their order and path.
-        optimizer: Built.
-        metrics: Keras metrics.
-        records: The losses so far.
+        model: The model; its variables go by their order.
+        optimizer: The optimizer, built.
+        metrics: The Keras metrics.
+        records: The records so far.
     """
 
     def __init__(
@@ -33,20 +35,24 @@ class State:
         records: Records,
     ):
         self._records = records
+        metric_variables = [variable for metric in metrics for variable in metric.variables]
         self._variables = {
-            **_named("model", model.variables),
-            **_named("optimizer", optimizer.variables),
-            **_named("metrics", [variable for metric in metrics for variable in metric.variables]),
+            **_numbered("model", model.variables),
+            **_numbered("optimizer", optimizer.variables),
+            **_numbered("metrics", metric_variables),
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return everything by name. Every worker must call this together: metrics are summed over them."""
+        """Return everything by name.
+
+        All workers must call this together, since metrics are summed over them.
+        """
         variables = {
-            name: np.array(tf.convert_to_tensor(v.value)) for name, v in self._variables.items()
+            name: np.array(tf.convert_to_tensor(variable.value))
+            for name, variable in self._variables.items()
         }
-        return variables | {
-            f"records/{name}": array for name, array in self._records.arrays().items()
-        }
+        records = {f"records/{name}": array for name, array in self._records.arrays().items()}
+        return variables | records
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set everything to what `arrays` returned.
@@ -54,25 +60,32 @@ class State:
         Raises:
             InputError: If the arrays are of another model, optimizer or list of metrics.
         """
-        saved = {name: array for name, array in arrays.items() if not name.startswith("records/")}
+        saved, records = {}, {}
+        for name, array in arrays.items():
+            if name.startswith("records/"):
+                records[name.removeprefix("records/")] = array
+            else:
+                saved[name] = array
         for name in (*self._variables, *saved):
-            ours, theirs = (_shape(where.get(name)) for where in (self._variables, saved))
-            if ours != theirs:
+            expected, received = _shape(self._variables.get(name)), _shape(saved.get(name))
+            if expected != received:
                 raise InputError(
-                    f"Expected a checkpoint of this model, optimizer and metrics: {name} is {ours} here. "
-                    f"Received: {theirs}; choose another folder, or train the same again"
+                    "Expected a checkpoint of this model, optimizer and metrics: "
+                    f"{name} is {expected} here. Received: {received}; "
+                    "choose another folder, or train the same again"
                 )
         for name, variable in self._variables.items():
             variable.assign(tf.constant(saved[name]))
-        self._records.restore(
-            {name.removeprefix("records/"): a for name, a in arrays.items() if name not in saved}
-        )
+        self._records.restore(records)
 
 
-def _named(owner: str, variables: Sequence[keras.Variable]) -> dict[str, keras.Variable]:
-    # The place in the list, since names need not differ, nor be the same in another process.
+def _numbered(owner: str, variables: Sequence[keras.Variable]) -> dict[str, keras.Variable]:
+    """Return variables by their place in the list.
+
+    Their names may be equal, and may be others in another process.
+    """
     return {f"{owner}/{place}": variable for place, variable in enumerate(variables)}
 
 
-def _shape(value) -> str:
+def _shape(value: Any) -> str:
     return "missing" if value is None else f"an array of shape {tuple(value.shape)}"

@@ -1,34 +1,37 @@
-"""The pass over a part of the data: one batch a step, and of every batch one replica's share."""
+"""The pass over one batch a step, and over one replica's share of each batch."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
-from overparam_tf.sweep.whole_pass import ROW_BLOCK, DataPass, Rows
+from overparam_tf.sweep.data_pass import PassResult
+from overparam_tf.sweep.rows import Rows, padded_length, sum_over_blocks
 
 
-class SharedPass(DataPass):
-    """Step t reads batch t mod m of the m batches in which the rows lie in order, as `fit` does with `shuffle=False`.
+class BatchedPass:
+    """A `DataPass` over batch t mod m of m at step t.
 
-    The last batch may be smaller. Replica r of R takes rows s r / R up to s (r + 1) / R of a batch of s rows, but
-    scales by all s, so that losses and gradients add up over replicas.
+    The batches are the rows in their order, as `fit` takes them with `shuffle=False`; the last one
+    may be smaller. Replica r of R takes rows s r / R to s (r + 1) / R of a batch of
+    s rows, and divides by all s, so that losses and gradients add up over the replicas.
 
-    Rows are kept batch by batch, each padded to the same length, so that a batch is a slice at a multiple of it. There
-    is one order of x: with both, a data set would need its memory twice.
+    The rows are kept batch by batch, each padded to the same length, so that a batch begins at a
+    multiple of it. They are kept in one order only: with x_transposed too, a data set would take
+    twice its memory.
 
     Args:
-        problem: the data.
-        loss: an `LpLoss`.
+        problem: The data.
+        loss: An `LpLoss`.
         dtype: `"float32"` or `"float64"`.
-        batch_size: rows of a batch, of all replicas together.
-        replica: r.
-        replicas: R.
+        batch_size: Rows of a batch, of all replicas together.
+        replica: r; default 0.
+        replicas: R; default 1.
     """
+
+    is_compilable = True
 
     def __init__(
         self,
@@ -45,44 +48,56 @@ class SharedPass(DataPass):
             slice(start + size * replica // replicas, start + size * (replica + 1) // replicas)
             for start, size in zip(starts, sizes, strict=True)
         ]
-        longest = max(share.stop - share.start for share in shares)
-        self._block = max(1, -(-longest // ROW_BLOCK)) * ROW_BLOCK
-        rows = len(shares) * self._block
-        x, y, is_row = (
-            np.zeros((rows, width), dtype) for width in (problem.features, problem.outputs, 1)
-        )
-        for batch, share in enumerate(shares):
-            at = slice(batch * self._block, batch * self._block + share.stop - share.start)
-            x[at], y[at], is_row[at] = problem.x[share], problem.y[share], 1
-        self.p = loss.p
-        factor = (1 / loss.p if loss.scale else 1.0) / problem.outputs
+        self._length = padded_length(max(share.stop - share.start for share in shares))
         self._batches = len(shares)
-        self._scales = tf.constant([factor / size for size in sizes], dtype)
-        self._all = Rows(
-            tf.constant(x),
-            None,
-            tf.constant(y.T.copy()),
-            tf.constant(is_row.T.copy()),
-            factor / problem.rows,
+        self._p = loss.p
+        scale = (1 / loss.p if loss.scale else 1.0) / problem.outputs
+        self._loss_scales = tf.constant([scale / size for size in sizes], dtype)
+        self._all = self._padded(problem, dtype, shares, scale / problem.rows)
+
+    def __call__(
+        self, kernel: tf.Tensor, bias: tf.Tensor | None, step: tf.Tensor | None = None
+    ) -> PassResult:
+        """Return losses and gradients of the step's batch; see `DataPass`."""
+        if step is None or self._batches == 1:
+            rows = self._all
+        else:
+            rows = self._batch(step % self._batches)
+        return sum_over_blocks([rows], self._p, kernel, bias)
+
+    def _padded(self, problem: Problem, dtype: str, shares: list[slice], loss_scale: float) -> Rows:
+        """Return the shares of all batches one after the other, each padded to the same length."""
+        length = len(shares) * self._length
+        x = np.zeros((length, problem.features), dtype)
+        y = np.zeros((length, problem.outputs), dtype)
+        is_row = np.zeros((length, 1), dtype)
+        for batch, share in enumerate(shares):
+            begin = batch * self._length
+            place = slice(begin, begin + share.stop - share.start)
+            x[place], y[place], is_row[place] = problem.x[share], problem.y[share], 1
+        return Rows(
+            x=tf.constant(x),
+            x_transposed=None,
+            y=tf.constant(y.T.copy()),
+            is_row=tf.constant(is_row.T.copy()),
+            loss_scale=loss_scale,
         )
 
-    def _rows(self, step: tf.Tensor | None) -> Sequence[Rows]:
-        """The batch of a step; all batches where there is none."""
-        if step is None or self._batches == 1:
-            return [self._all]
-        batch = step % self._batches
+    def _batch(self, batch: tf.Tensor) -> Rows:
+        """Return the rows of one batch.
+
+        Never by `tf.slice`: it makes the compiler take the number of a call's first step for a
+        constant, and compile the loop again in every call.
+        """
+        batches, length = self._batches, self._length
         features, outputs = self._all.x.shape[1], self._all.y.shape[0]
-        # Never `tf.slice`: it makes the compiler take the number of a call's first step for a constant, and compile
-        # the loop anew in every call.
-        own = Rows(
-            x=tf.gather(tf.reshape(self._all.x, (self._batches, self._block, features)), batch),
+        x = tf.reshape(self._all.x, (batches, length, features))
+        y = tf.reshape(self._all.y, (outputs, batches, length))
+        is_row = tf.reshape(self._all.is_row, (1, batches, length))
+        return Rows(
+            x=tf.gather(x, batch),
             x_transposed=None,
-            y=tf.gather(
-                tf.reshape(self._all.y, (outputs, self._batches, self._block)), batch, axis=1
-            ),
-            is_row=tf.gather(
-                tf.reshape(self._all.is_row, (1, self._batches, self._block)), batch, axis=1
-            ),
-            loss_scale=tf.gather(self._scales, batch),
+            y=tf.gather(y, batch, axis=1),
+            is_row=tf.gather(is_row, batch, axis=1),
+            loss_scale=tf.gather(self._loss_scales, batch),
         )
-        return [own]

@@ -1,101 +1,44 @@
-"""On which devices a sweep runs, and what the workers of a cluster must do alike."""
+"""The devices of a sweep: which strategies it can use, and the engine that trains on each."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Mapping
-from typing import Any
+import os
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from overparam_tf.datasets import Problem
-from overparam_tf.distributed.agreement import is_alike
-from overparam_tf.distributed.failures import workers_watched
-from overparam_tf.distributed.loop import sum_over_workers
-from overparam_tf.distributed.requirements import device_of_rows
-from overparam_tf.distributed.strategies import is_chief, worker_count
+from overparam_tf.distributed.strategies import check_strategy
 from overparam_tf.errors import InputError
-from overparam_tf.sweep.distributed_engine import DistributedEngine
+from overparam_tf.losses import LpLoss
+from overparam_tf.sweep.batched_pass import BatchedPass
+from overparam_tf.sweep.data_pass import DataPass
 from overparam_tf.sweep.engine import Engine
-from overparam_tf.sweep.saving import digest_of
+from overparam_tf.sweep.replicated_pass import ReplicatedPass
+from overparam_tf.sweep.stacks import Stack, make_stack
+from overparam_tf.sweep.variant import Variant
+from overparam_tf.sweep.whole_pass import WholePass
+
+# Starting an iteration of the compiled loop (condition, counters) takes a noticeable part of a
+# small step. A single variant of fewer multiply-adds a step than `SMALL_STEP` takes `UNROLLED`
+# steps in one iteration; each of them is compiled separately.
+UNROLLED, SMALL_STEP = 4, 2**20
+# Fewer rows than this are not worth a block of their own; see `WholePass`.
+LEAST_BLOCK = 512
 
 
-class Workers:
-    """The processes that run one sweep together; most often there is one.
-
-    Args:
-        strategy: a `tf.distribute.Strategy`, or None: one process on TensorFlow's default device.
-        problem: the data.
-
-    Attributes:
-        has_others: whether there are several.
-        is_chief: whether this one writes the checkpoints.
+def check_devices(
+    strategy: tf.distribute.Strategy | None, problem: Problem
+) -> tf.distribute.Strategy | None:
+    """Return the strategy of a sweep, or None for TensorFlow's default device.
 
     Raises:
-        InputError: if the strategy is none, is entered already, or has more replicas than there are rows.
+        InputError: If it is no strategy, if the caller is inside a strategy's scope, or if it has
+            more replicas than there are rows.
     """
-
-    def __init__(self, strategy: tf.distribute.Strategy | None, problem: Problem):
-        if strategy is not None:
-            _check(strategy, problem)
-        self._strategy = strategy
-        self.has_others = strategy is not None and worker_count(strategy) > 1
-        self.is_chief = not self.has_others or is_chief(strategy)
-
-    @contextlib.contextmanager
-    def together(self):
-        """A block in which they compute: a lost worker is a `WorkerLostError`, a single device the strategy's."""
-        if self._strategy is None:
-            yield
-        elif self._strategy.num_replicas_in_sync == 1:
-            with tf.device(device_of_rows(self._strategy)):
-                yield
-        else:
-            with workers_watched(self._strategy):
-                yield
-
-    def make_engine(self, *arguments) -> Engine:
-        """The engine for these devices; arguments are those of `Engine`."""
-        if self._strategy is None or self._strategy.num_replicas_in_sync == 1:
-            return Engine(*arguments)
-        return DistributedEngine(*arguments, self._strategy)
-
-    def agree(self, stop: bool, size: int) -> tuple[bool, int]:
-        """Whether any of them is to stop, and how many steps the chief takes next: each by its own clock would hang."""
-        if not self.has_others:
-            return stop, size
-        stops, size = sum_over_workers(
-            self._strategy, tf.constant((stop, self.is_chief * size), tf.int32)
-        ).numpy()
-        return bool(stops), int(size)
-
-    def require_alike(self, facts: Mapping[str, Any], engine: Engine) -> None:
-        """Raises an `InputError` on every worker unless all have the same facts, see `facts_of`, and the same start."""
-        if self.has_others and not is_alike(
-            self._strategy, json.dumps(facts) + digest_of(engine.state())
-        ):
-            data = facts["data"]
-            raise InputError(
-                "Expected the same sweep (data, variants, steps, versions) on every worker. Received: another one "
-                f"on some; compare their lines: here data {data['name']}, sha256 {data['sha256'][:12]}"
-            )
-
-    def require_same_step(self, step: int) -> None:
-        """Raises an `InputError` on every worker unless all continue from the same step."""
-        if self.has_others and not is_alike(self._strategy, str(step)):
-            raise InputError(
-                "Expected the same newest checkpoint on every worker, from one folder that all share. "
-                f"Received: others than that of step {step}, which is the one here"
-            )
-
-
-def _check(strategy: tf.distribute.Strategy, problem: Problem) -> None:
-    if not isinstance(strategy, tf.distribute.Strategy):
-        raise InputError(
-            "Expected a tf.distribute.Strategy, as overparam_tf.get_strategy makes one, or None. "
-            f"Received: strategy={strategy!r}"
-        )
+    if strategy is None:
+        return None
+    check_strategy(strategy)
     if tf.distribute.has_strategy():
         raise InputError(
             "Expected a sweep outside of every strategy.scope(), with strategy=... instead. "
@@ -103,6 +46,87 @@ def _check(strategy: tf.distribute.Strategy, problem: Problem) -> None:
         )
     if strategy.num_replicas_in_sync > problem.rows:
         raise InputError(
-            f"Expected at least one row for each replica; take fewer devices. "
+            "Expected at least one row for each replica; take fewer devices. "
             f"Received: {problem.rows} rows, {strategy.num_replicas_in_sync} replicas"
         )
+    return strategy
+
+
+def make_engine(
+    problem: Problem,
+    variants: Sequence[Variant],
+    loss: LpLoss,
+    dtype: str,
+    batch_size: int | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Engine:
+    """Return the engine that trains variants on a problem, on one device or several.
+
+    Args:
+        problem: The data.
+        variants: What to train.
+        loss: An `LpLoss`.
+        dtype: `"float32"` or `"float64"`.
+        batch_size: Rows of a step's batch, of all replicas together; default None, all rows.
+        strategy: Devices to train on; default None, TensorFlow's default device.
+    """
+    if strategy is None or strategy.num_replicas_in_sync == 1:
+        return _on_one_device(problem, variants, loss, dtype, batch_size)
+    return _on_replicas(problem, variants, loss, dtype, batch_size, strategy)
+
+
+def _on_one_device(
+    problem: Problem,
+    variants: Sequence[Variant],
+    loss: LpLoss,
+    dtype: str,
+    batch_size: int | None,
+) -> Engine:
+    vectors = sum(len(variant.runs) for variant in variants) * problem.outputs
+    products = vectors * (batch_size or problem.rows) * problem.features
+    is_small = len(variants) == 1 and products <= SMALL_STEP
+    stacks = _stacks(problem, variants, dtype)
+    data_pass: DataPass
+    if batch_size is None:
+        most_blocks = max(1, problem.rows // LEAST_BLOCK)
+        blocks = 1 if vectors == 1 else min(_cores(), most_blocks)
+        data_pass = WholePass(problem, loss, dtype, blocks)
+    else:
+        data_pass = BatchedPass(problem, loss, dtype, batch_size)
+    return Engine(stacks, data_pass, dtype, stride=UNROLLED if is_small else 1)
+
+
+def _on_replicas(
+    problem: Problem,
+    variants: Sequence[Variant],
+    loss: LpLoss,
+    dtype: str,
+    batch_size: int | None,
+    strategy: tf.distribute.Strategy,
+) -> Engine:
+    """Return the engine whose pass over the data is shared by the replicas of a strategy.
+
+    The kernels of all runs are small and the rows are many. So each process keeps one copy of the
+    factors and optimizers, as ordinary variables on its first device. In a step its replicas
+    compute losses and gradients of the same kernels on their own rows. The sums are the same bits
+    in every process, and so are the updates.
+    """
+    with tf.device(strategy.extended.worker_devices[0]):
+        stacks = _stacks(problem, variants, dtype)
+        size = batch_size or problem.rows
+        data_pass = ReplicatedPass(problem, loss, dtype, size, strategy)
+        return Engine(stacks, data_pass, dtype)
+
+
+def _stacks(problem: Problem, variants: Sequence[Variant], dtype: str) -> list[Stack]:
+    sizes = problem.features, problem.outputs
+    return [make_stack(variant, *sizes, dtype) for variant in variants]
+
+
+def _cores() -> int:
+    """Return the number of cores that TensorFlow computes on."""
+    if hasattr(os, "sched_getaffinity"):
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    return tf.config.threading.get_intra_op_parallelism_threads() or allowed

@@ -1,11 +1,12 @@
-"""The state of a sweep on disk: saved now and then, and taken up again bit for bit."""
+"""The state of a sweep on disk: saved now and then, and restored bit for bit."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,78 +15,103 @@ import tensorflow as tf
 
 from overparam_tf._version import __version__
 from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checks import file_path, optional, real_number
 from overparam_tf.errors import InputError
 from overparam_tf.sweep.engine import Engine
 from overparam_tf.sweep.recorder import Recorder
 from overparam_tf.sweep.variant import Variant
 
-# A slow disk gets fewer checkpoints, so that they cost at most a fiftieth of the time.
-LARGEST_SHARE = 0.02
+
+@dataclass(frozen=True)
+class Saving:
+    """Where and how often the checkpoints of a sweep are saved.
+
+    Attributes:
+        folder: Folder of the checkpoints; None for no checkpoints.
+        seconds_between_checkpoints: Least time between two of them.
+        checkpoint_share: Largest share of the time that saving may take, above 0 and at most 1; a
+            slow disk gets fewer checkpoints.
+
+    Raises:
+        InputError: If a value is not as described.
+    """
+
+    folder: str | os.PathLike | None
+    seconds_between_checkpoints: float
+    checkpoint_share: float
+
+    def __post_init__(self) -> None:
+        optional("checkpoints", self.folder, file_path)
+        seconds = self.seconds_between_checkpoints
+        real_number("seconds_between_checkpoints", seconds, least=0)
+        real_number("checkpoint_share", self.checkpoint_share, above=0, most=1)
+
+    def pause(self, seconds: float) -> float:
+        """Return how long to wait after a checkpoint that took this many seconds."""
+        return max(self.seconds_between_checkpoints, seconds * (1 / self.checkpoint_share - 1))
 
 
 class SavedSweep:
-    """The checkpoints of one sweep: the engine's variables and what was recorded so far, under the sweep's facts.
+    """The checkpoints of one sweep: the engine's variables and the records so far.
 
-    How many steps a call of the engine takes is no part of the state: it makes no difference to a bit.
+    The number of steps in a call of the engine is no part of the state: it changes no bit.
 
     Args:
-        folder: where the checkpoints go.
-        facts: what must be equal for a sweep to be continued, see `facts_of`.
-        engine: the engine, at its start; its start is one of the facts.
-        recorder: the recorder, empty.
-        seconds: at least so many between two checkpoints.
-        writes: whether this process saves them; of several workers only one may.
+        saving: Folder and frequency of the checkpoints.
+        identity: What must be equal for a sweep to be continued; see `identity_of`. A digest of
+            the numbers that the engine starts from is added to it.
+        engine: The engine, before its first step.
+        recorder: The recorder, empty.
+        writes: Whether this process saves them; only one of several workers may. Default True.
     """
 
     def __init__(
         self,
-        folder: str | os.PathLike,
-        facts: Mapping[str, Any],
+        saving: Saving,
+        identity: Mapping[str, Any],
         engine: Engine,
         recorder: Recorder,
-        seconds: float,
         writes: bool = True,
     ):
         self._engine, self._recorder = engine, recorder
-        self._checkpoints = Checkpoints(folder, {**facts, "start": digest_of(self._state())})
-        self._seconds, self._writes = seconds, writes
-        self._wait_until(seconds)
+        self._saving, self._writes = saving, writes
+        folder = file_path("checkpoints", saving.folder)
+        self._checkpoints = Checkpoints(folder, {**identity, "start": digest_of(self._state())})
+        self._wait(saving.seconds_between_checkpoints)
 
     def restore(self) -> int:
-        """Takes up the newest checkpoint, and returns the step it was made at; 0 where there is none.
+        """Restore the newest checkpoint; return its step, or 0 without a checkpoint.
 
         Raises:
-            InputError: if it is of another sweep.
+            InputError: If it is of another sweep.
         """
         saved = self._checkpoints.newest()
         if saved is None:
             return 0
-        shapes, found = (
-            {name: a.shape for name, a in arrays.items()}
-            for arrays in (self._state(), saved.arrays)
-        )
-        if shapes != found:
+        expected, received = _shapes(self._state()), _shapes(saved.arrays)
+        if expected != received:
             raise InputError(
-                f"Expected a checkpoint with the arrays {shapes}. Received: {saved.path} with {found}"
+                f"Expected a checkpoint with the arrays {expected}. "
+                f"Received: {saved.path} with {received}"
             )
-        self._engine.restore(_under("engine", saved.arrays))
-        self._recorder.restore(_under("recorder", saved.arrays))
+        self._engine.restore(_part("engine", saved.arrays))
+        self._recorder.restore(_part("recorder", saved.arrays))
         return saved.step
 
     def save(self, step: int) -> None:
-        """Saves the state after `step` steps, where this process writes."""
+        """Save the state after `step` steps, if this process writes."""
         if not self._writes:
             return
         began = time.monotonic()
         self._checkpoints.save(step, self._state())
-        self._wait_until(max(self._seconds, (time.monotonic() - began) / LARGEST_SHARE))
+        self._wait(self._saving.pause(time.monotonic() - began))
 
     def save_if_due(self, step: int) -> None:
-        """Saves the state if the last time is long enough ago."""
+        """Save the state if the last checkpoint is old enough."""
         if time.monotonic() >= self._due:
             self.save(step)
 
-    def _wait_until(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         self._due = time.monotonic() + seconds
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -97,53 +123,63 @@ class SavedSweep:
         }
 
 
-def facts_of(variants: tuple[Variant, ...], **more: Any) -> dict[str, Any]:
-    """What makes a sweep this one and no other, JSON-ready and in the order in which a difference is best named.
+def identity_of(variants: Sequence[Variant], **settings: Any) -> dict[str, Any]:
+    """Return what distinguishes a sweep from others, JSON-ready.
+
+    Entries are in the order in which a difference is best named. The numbers that the factors start
+    from are not among them.
 
     Args:
-        variants: the variants; the numbers that their factors start from are left to `SavedSweep`, which sees them.
-        **more: other facts.
+        variants: The variants.
+        **settings: Further settings.
     """
-    described = {
-        variant.name: {
-            "depth": variant.depth,
-            "width": None if variant.width is None else np.asarray(variant.width).tolist(),
-            "update": variant.update,
-            "use_bias": variant.use_bias,
-            "use_factor_biases": variant.use_factor_biases,
-            "learning_rates": variant.learning_rates,
-            "seeds": variant.seeds,
-            "initial_factors": _kind(variant.initial_factors),
-            "optimizer": _settings(variant),
-        }
-        for variant in variants
-    }
     packages = {package.__name__: package.__version__ for package in (tf, keras, np)}
-    return {**more, "variants": described, "versions": {"overparam_tf": __version__, **packages}}
-
-
-def _settings(variant: Variant) -> dict[str, Any]:
-    """The optimizer's, but for the rate, which each run has for itself, and the name, which Keras numbers."""
-    config = variant.optimizer.get_config()
     return {
-        "class": variant.optimizer_name,
-        **{key: config[key] for key in config if key not in ("name", "learning_rate")},
+        **settings,
+        "variants": {variant.name: _identity_of_variant(variant) for variant in variants},
+        "versions": {"overparam_tf": __version__, **packages},
     }
 
 
-def _kind(start: Any) -> str:
-    return start if isinstance(start, str) else type(start).__name__
+def _identity_of_variant(variant: Variant) -> dict[str, Any]:
+    start = variant.initial_factors
+    return {
+        "depth": variant.depth,
+        "width": None if variant.width is None else np.asarray(variant.width).tolist(),
+        "update": variant.update,
+        "use_bias": variant.use_bias,
+        "use_factor_biases": variant.use_factor_biases,
+        "learning_rates": variant.learning_rates,
+        "seeds": variant.seeds,
+        "initial_factors": start if isinstance(start, str) else type(start).__name__,
+        "optimizer": _optimizer_settings(variant),
+    }
+
+
+def _optimizer_settings(variant: Variant) -> dict[str, Any]:
+    """Return class and config of the optimizer.
+
+    Without the rate, which each run has for itself, and the name, which Keras numbers.
+    """
+    config = variant.optimizer.get_config()
+    settings = {key: config[key] for key in config if key not in ("name", "learning_rate")}
+    return {"class": variant.optimizer_name, **settings}
 
 
 def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 (hex) over names, shapes and bytes."""
+    """Return a SHA-256 in hex over names, types, shapes and bytes of arrays."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
     return digest.hexdigest()
 
 
-def _under(part: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}
+
+
+def _part(part: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with `part`/, by the rest of their names."""
     return {
         name.removeprefix(f"{part}/"): array
         for name, array in arrays.items()

@@ -1,15 +1,16 @@
-"""A stack: all runs of one variant as one set of variables with a leading run axis R.
+"""Stacks: all runs of one variant as one set of variables with a leading run axis R.
 
-A stack offers the sweep one operation, `forward()`. It returns the end-to-end affine map of every run,
+A stack has one operation, `forward()`. It returns the end-to-end affine map of every run,
 
     kernel (R, d, k), bias (R, 1, k) or None, and update(kernel_gradient, bias_gradient),
 
-where `update` carries dL/dK and dL/db back to the run's own parameters and takes one step of its own optimizer.
-How the kernel is parametrised is the stack's affair; the pass over the data never sees it.
+where `update` carries dL/dK and dL/db back to the run's own parameters and takes one step of its
+own optimizer. The pass over the data sees the kernels only, not how a stack parametrises them.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,97 +27,126 @@ Forward = tuple[tf.Tensor, "tf.Tensor | None", Update]
 
 
 class StackedRates(keras.optimizers.schedules.LearningRateSchedule):
-    """The runs' learning rates as one tensor of shape (R, 1, 1).
+    """The learning rates of the runs as one tensor of shape (R, 1, 1).
 
-    Keras's elementwise optimizers only ever multiply by the learning rate, so this makes each of them train the
-    whole stack, every run at its own rate, unchanged.
+    Keras's elementwise optimizers only ever multiply by the learning rate, so with this schedule
+    each of them trains the whole stack unchanged, every run at its own rate.
+
+    Args:
+        rates: One rate a run.
     """
 
-    def __init__(self, rates: np.ndarray):
+    def __init__(self, rates: Sequence[float]):
         self.rates = np.reshape(np.asarray(rates, "float64"), (-1, 1, 1))
 
-    def __call__(self, step):
-        """The rates, the same at every step."""
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the rates, the same at every step."""
         return tf.constant(self.rates)
 
-    def get_config(self):
-        """The constructor's arguments."""
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
         return {"rates": self.rates.ravel().tolist()}
 
 
-def make_stack(
-    variant: Variant, features: int, outputs: int, dtype: str
-) -> FactorStack | EndToEndStack:
-    """The stack that trains `variant` on a problem with `features` inputs and `outputs` outputs."""
-    stack = FactorStack if variant.update == "factors" else EndToEndStack
-    return stack(variant, features, outputs, dtype)
+class Stack(ABC):
+    """The parameters of R runs: factors (R, in, out), and after each a bias (R, 1, out) or None.
 
+    Args:
+        factors: One variable a factor.
+        biases: One entry a factor: a variable, or None for no bias.
 
-class _Stack:
-    """What both kinds of stack share: factors (R, in, out), and one bias (R, 1, out) or None after each factor."""
+    Attributes:
+        factors: The factors.
+        biases: The biases.
+        variables: All factors, then all biases that there are.
+        runs: R.
+    """
 
     def __init__(self, factors: list[keras.Variable], biases: list[keras.Variable | None]):
         self.factors = factors
         self.biases = biases
         self.variables = factors + [bias for bias in biases if bias is not None]
-        self.runs = factors[0].shape[0]
+        self.runs: int = factors[0].shape[0]
+
+    @abstractmethod
+    def forward(self) -> Forward:
+        """Return the end-to-end kernels and biases, and the update that takes their gradients."""
 
     @property
     def changing(self) -> list[keras.Variable]:
-        """Every variable that a step changes."""
+        """Return every variable that a step changes."""
         return self.variables
 
     @property
     def width(self) -> str:
-        """Inner widths for tables: `"1"`, `"20,10"`, or `"-"` where there is no inner layer."""
+        """Return the inner widths for tables: `"1"`, `"20,10"`, or `"-"` without an inner layer."""
         widths = [factor.shape[2] for factor in self.factors[:-1]]
-        return ",".join(map(str, widths if len(set(widths)) > 1 else widths[:1])) or "-"
+        distinct = widths if len(set(widths)) > 1 else widths[:1]
+        return ",".join(map(str, distinct)) or "-"
 
     def layer_config(self, dtype: str) -> dict[str, Any]:
-        """Config of the `FactorizedDense` that holds one run's weights."""
+        """Return the config of the `FactorizedDense` that holds the weights of one run."""
+        *inner, last = self.factors
         layer = FactorizedDense(
-            self.factors[-1].shape[2],
+            last.shape[2],
             depth=len(self.factors),
-            width=[factor.shape[2] for factor in self.factors[:-1]] or None,
+            width=[factor.shape[2] for factor in inner] or None,
             use_bias=self.biases[-1] is not None,
             use_factor_biases=any(bias is not None for bias in self.biases[:-1]),
             dtype=dtype,
-            name="factorized_dense",  # Keras would number it, and the same run leave other bytes behind
+            # Keras would number the name, and the same run would leave other bytes behind.
+            name="factorized_dense",
         )
         return layer.get_config()
 
     def weights(self, run: int) -> list[np.ndarray]:
-        """Factors, then biases, of one run, in the order of `FactorizedDense.factors` and `.biases`."""
+        """Return the factors, then the biases, of one run, in the order of `FactorizedDense`."""
         values = [keras.ops.convert_to_numpy(variable)[run] for variable in self.variables]
-        return [value if j < len(self.factors) else value[0] for j, value in enumerate(values)]
+        depth = len(self.factors)
+        return values[:depth] + [bias[0] for bias in values[depth:]]
 
 
-class FactorStack(_Stack):
-    """Factors F_1 .. F_N, each updated by the variant's Keras optimizer."""
+class FactorStack(Stack):
+    """Factors F_1 .. F_N, each updated by a Keras optimizer.
 
-    def __init__(self, variant: Variant, features: int, outputs: int, dtype: str):
+    Args:
+        variant: The runs.
+        features: Input size d.
+        outputs: Output size k.
+        dtype: `"float32"` or `"float64"`.
+        optimizer: A Keras optimizer; default None, the variant's with the rates of the runs.
+
+    Attributes:
+        optimizer: The optimizer.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        features: int,
+        outputs: int,
+        dtype: str,
+        optimizer: keras.optimizers.Optimizer | None = None,
+    ):
         layers = _layers_of_runs(variant, features, outputs)
+        factors = zip(*(layer.factors for layer in layers), strict=True)
+        biases = zip(*(layer.biases for layer in layers), strict=True)
         super().__init__(
-            [
-                _stacked(factor, dtype)
-                for factor in zip(*(layer.factors for layer in layers), strict=True)
-            ],
-            # Rows, so that the learning rates (R, 1, 1) apply to biases too.
-            [
-                _stacked(bias, dtype, as_rows=True)
-                for bias in zip(*(layer.biases for layer in layers), strict=True)
-            ],
+            [_stacked(factor, dtype) for factor in factors],
+            [_stacked_bias(bias, dtype) for bias in biases],
         )
-        self.optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
+        if optimizer is None:
+            optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
+        self.optimizer = optimizer
         self.optimizer.build(self.variables)
 
     @property
     def changing(self) -> list[keras.Variable]:
-        """The optimizer's slots and its counter of steps too."""
+        """Return factors, biases, and the optimizer's slots and step counter."""
         return self.variables + self.optimizer.variables
 
     def forward(self) -> Forward:
-        """The end-to-end kernels and biases, and the update that the chain rule makes of their gradients."""
+        """Return kernels, biases, and the update that the chain rule makes of their gradients."""
         with tf.GradientTape() as tape:
             kernel, bias = affine_product(self.factors, self.biases)
 
@@ -125,56 +155,75 @@ class FactorStack(_Stack):
             if bias is not None:
                 outputs, gradients = [kernel, bias], [kernel_gradient, bias_gradient]
             values = [variable.value for variable in self.variables]
-            self.optimizer.apply(
-                tape.gradient(outputs, values, output_gradients=gradients), self.variables
-            )
+            own_gradients = tape.gradient(outputs, values, output_gradients=gradients)
+            self.optimizer.apply(own_gradients, self.variables)
 
         return kernel, bias, update
 
 
-class EndToEndStack(_Stack):
-    """Kernels moved by the end-to-end rule of Theorem 1, as if they were products of `depth` factors."""
+class EndToEndStack(Stack):
+    """Kernels updated by the end-to-end rule of Theorem 1, as products of `depth` factors would be.
+
+    Args:
+        variant: The runs.
+        features: Input size d.
+        outputs: Output size k.
+        dtype: `"float32"` or `"float64"`.
+    """
 
     def __init__(self, variant: Variant, features: int, outputs: int, dtype: str):
         layers = _layers_of_runs(variant, features, outputs)
         super().__init__(
             [_stacked([layer.kernel for layer in layers], dtype)],
-            [_stacked([layer.bias for layer in layers], dtype, as_rows=True)],
+            [_stacked_bias([layer.bias for layer in layers], dtype)],
         )
         self.depth = variant.depth
         self.rates = tf.constant([[[rate]] for rate, _ in variant.runs], dtype)
         self.weight_decay = float(variant.optimizer.weight_decay or 0.0)
 
     def forward(self) -> Forward:
-        """The kernels and biases themselves, and the rule that moves them."""
+        """Return the kernels and biases themselves, and the rule that updates them."""
         kernel, bias = affine_product(self.factors, self.biases)
 
         def update(kernel_gradient: tf.Tensor, bias_gradient: tf.Tensor | None) -> None:
             shrink = 1 - self.rates * (self.weight_decay * self.depth)
             direction = end_to_end_update(kernel, kernel_gradient, self.depth)
             self.factors[0].assign(shrink * kernel - self.rates * direction)
-            if bias is not None:
+            (bias_variable,) = self.biases
+            if bias_variable is not None:
                 # A bias is one vector, not a product: plain gradient descent with plain decay.
-                self.biases[0].assign(
+                bias_variable.assign(
                     (1 - self.rates * self.weight_decay) * bias - self.rates * bias_gradient
                 )
 
         return kernel, bias, update
 
 
-def affine_product(factors: list, biases: list) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """End-to-end kernel F_1 F_2 .. F_N and bias ((b_1 F_2 + b_2) F_3 + ..) + b_N of every run.
+def make_stack(variant: Variant, features: int, outputs: int, dtype: str) -> Stack:
+    """Return the stack that trains `variant` on `features` inputs and `outputs` outputs."""
+    if variant.update == "factors":
+        return FactorStack(variant, features, outputs, dtype)
+    return EndToEndStack(variant, features, outputs, dtype)
+
+
+def affine_product(
+    factors: Sequence[keras.Variable], biases: Sequence[keras.Variable | None]
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Return kernel F_1 F_2 .. F_N and bias ((b_1 F_2 + b_2) F_3 + ..) + b_N of every run.
 
     Args:
         factors: N variables of shapes (R, in, out).
         biases: N entries, each None or a variable of shape (R, 1, out).
 
     Returns:
-        The kernel, (R, d, k), and the bias, (R, 1, k), or None where no factor has a bias.
+        The kernel, (R, d, k), and the bias, (R, 1, k), or None if no factor has a bias.
     """
-    kernel, bias = factors[-1].value, biases[-1].value if biases[-1] is not None else None
+    *inner_factors, last_factor = factors
+    *inner_biases, last_bias = biases
+    kernel = last_factor.value
+    bias = None if last_bias is None else last_bias.value
     # From the output side: its factors are the narrow ones, down to vectors for a single output.
-    for factor, factor_bias in zip(reversed(factors[:-1]), reversed(biases[:-1]), strict=True):
+    for factor, factor_bias in zip(reversed(inner_factors), reversed(inner_biases), strict=True):
         if factor_bias is not None:
             carried = _product(factor_bias.value, kernel)
             bias = carried if bias is None else carried + bias
@@ -188,13 +237,23 @@ def _product(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
 
 
 def _layers_of_runs(variant: Variant, features: int, outputs: int) -> list[FactorizedDense]:
+    """Return the layer of every run; runs of one seed share one."""
     layers = {seed: variant.layer(features, outputs, seed) for seed in variant.seeds}
     return [layers[seed] for _, seed in variant.runs]
 
 
-def _stacked(weights: Sequence, dtype: str, as_rows: bool = False) -> keras.Variable | None:
-    """One weight of every run as a variable (R, ...), vectors (R, 1, out) if `as_rows`; None where there is none."""
-    if any(weight is None for weight in weights):
-        return None
+def _stacked(weights: Sequence[keras.Variable], dtype: str) -> keras.Variable:
+    """Return one factor of every run as a variable (R, in, out)."""
     values = np.stack([keras.ops.convert_to_numpy(weight) for weight in weights])
-    return keras.Variable(values[:, None, :] if as_rows else values, dtype=dtype)
+    return keras.Variable(values, dtype=dtype)
+
+
+def _stacked_bias(biases: Sequence[keras.Variable | None], dtype: str) -> keras.Variable | None:
+    """Return one bias of every run as a variable (R, 1, out), or None without it.
+
+    A row, so that the learning rates (R, 1, 1) apply to it too.
+    """
+    if any(bias is None for bias in biases):
+        return None
+    values = np.stack([keras.ops.convert_to_numpy(bias) for bias in biases])
+    return keras.Variable(values[:, None, :], dtype=dtype)

@@ -1,4 +1,4 @@
-"""A variant: one named curve of a figure, that is a parametrisation, an optimizer, and the rates and seeds to try."""
+"""A variant: one named curve of a figure, with the learning rates and seeds to try for it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,27 @@ from typing import Any
 import keras
 import numpy as np
 
-from overparam_tf.errors import InputError
+from overparam_tf._shapes import check_width
+from overparam_tf.checks import (
+    boolean,
+    has_duplicates,
+    list_of,
+    one_of,
+    positive_int,
+    real_number,
+    resolve,
+    whole_number,
+)
+from overparam_tf.errors import InputError, input_error
 from overparam_tf.initializers import NearZero
 from overparam_tf.layers import FactorizedDense
 
-# Their update of one weight uses nothing but that weight's own gradient and slots, so that a stack of runs
-# trained as one tensor is exactly the runs trained one by one. (LAMB, LARS, Muon, Adafactor use norms: not so.)
+# Their update of one weight uses nothing but that weight's own gradient and slots, so that a stack
+# of runs trained as one tensor is exactly the runs trained one by one. (LAMB, LARS, Muon and
+# Adafactor use norms of a tensor: they are not elementwise.)
 ELEMENTWISE_OPTIMIZERS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
 
-# Options of Keras optimizers that mix the weights of a tensor, and with it the runs of a stack.
+# Options of Keras optimizers that mix the weights of a tensor, and so the runs of a stack.
 MIXING_OPTIONS = (
     "clipnorm",
     "global_clipnorm",
@@ -27,6 +39,8 @@ MIXING_OPTIONS = (
     "loss_scale_factor",
     "gradient_accumulation_steps",
 )
+# Ways to start the factors that have a name of their own.
+STARTS = ("near_zero", "balanced", "identity")
 
 
 @dataclass(frozen=True)
@@ -34,27 +48,34 @@ class Variant:
     """A parametrisation and an optimizer, trained once for every learning rate and seed.
 
     Args:
-        name: the curve's name in tables and figures, e.g. `"GD, depth 3"`.
-        depth: number N of factors, N >= 1; depth 1 is the plain linear layer.
-        width: inner widths, as in `FactorizedDense`: None (min(in, out)), an int, or depth-1 ints.
-        optimizer: a Keras optimizer or its name. It serves as a template: each run gets its own learning rate.
-            One of SGD (momentum and Nesterov too), Adagrad, Adadelta, RMSprop, Adam, AdamW.
-        learning_rates: the rates to try, each > 0.
-        seeds: the seeds of the initial factors. Runs are all pairs (learning rate, seed).
-        use_bias: adds a bias to the output.
-        use_factor_biases: adds a bias after every factor (the 2019 stack of biased `Dense` layers).
-        initial_factors: how the factors start: `"near_zero"` (each N(0, 0.01^2), the default), `"balanced"` (SVD
-            split of a near-zero kernel), `"identity"` (a near-zero first factor, then identities), a Keras
-            initializer (it is given the run's seed), or a list of `depth` arrays that every run starts from.
-        update: `"factors"` (the optimizer updates every factor) or `"end_to_end"` (Theorem 1 on the kernel itself;
-            the optimizer must then be plain SGD, its weight decay is the theorem's; the kernel starts as the product
-            of the initial factors, and depth may be fractional: the factors' number is then rounded up).
+        name: The curve's name in tables and figures, such as `"GD, depth 3"`.
+        depth: Number N of factors, N >= 1; default 1, the plain linear layer.
+        width: Inner widths, as in `FactorizedDense`: None for min(in, out) (default), an int, or
+            `depth - 1` ints.
+        optimizer: A Keras optimizer or its name; default `"sgd"`. It is a template: each run gets
+            its own learning rate. One of SGD (with momentum or Nesterov too), Adagrad, Adadelta,
+            RMSprop, Adam, AdamW.
+        learning_rates: The rates to try, each > 0; default 0.001 alone.
+        seeds: Seeds of the initial factors; default 0 alone. The runs are all pairs of a learning
+            rate and a seed.
+        use_bias: Add a bias to the output; default False.
+        use_factor_biases: Add a bias after every factor, as in the biased `Dense` layers of 2019;
+            default False.
+        initial_factors: How the factors start: `"near_zero"` (default; every entry N(0, 0.01^2)),
+            `"balanced"` (SVD split of a near-zero kernel), `"identity"` (a near-zero first factor,
+            then identities), a Keras initializer, which gets the run's seed, or a list of `depth`
+            arrays from which every run starts.
+        update: `"factors"` (default), by which the optimizer updates every factor, or
+            `"end_to_end"`, the rule of Theorem 1 on the kernel itself. The optimizer must then be
+            plain SGD, and its weight decay is the theorem's; the kernel starts as the product of
+            the initial factors; depth may be fractional, and the number of initial factors is then
+            rounded up.
 
     Raises:
-        InputError: if an argument is out of its range.
+        InputError: If an argument is not as described.
 
     Example:
-        >>> variant = Variant("GD, depth 2", depth=2, optimizer="sgd", learning_rates=(1e-3, 1e-2), seeds=(0, 1))
+        >>> variant = Variant("GD, depth 2", depth=2, learning_rates=(1e-3, 1e-2), seeds=(0, 1))
         >>> variant.runs
         ((0.001, 0), (0.001, 1), (0.01, 0), (0.01, 1))
     """
@@ -62,7 +83,7 @@ class Variant:
     name: str
     depth: float = 1
     width: int | Sequence[int] | None = None
-    optimizer: str | keras.optimizers.Optimizer = "sgd"
+    optimizer: Any = "sgd"
     learning_rates: Sequence[float] = (1e-3,)
     seeds: Sequence[int] = (0,)
     use_bias: bool = False
@@ -70,120 +91,107 @@ class Variant:
     initial_factors: Any = "near_zero"
     update: str = "factors"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
-            raise InputError(f"A variant needs a non-empty name. Received: name={self.name!r}")
-        if self.update not in ("factors", "end_to_end"):
-            raise self._error("expected update 'factors' or 'end_to_end'", update=self.update)
-        self._freeze(
-            "learning_rates",
-            float,
-            "finite numbers > 0",
-            lambda rate: math.isfinite(rate) and rate > 0,
-        )
-        self._freeze("seeds", int, "integers >= 0", lambda seed: seed >= 0)
-        self._check_depth()
-        self._check_optimizer()
-
-    def _error(self, expected: str, **received: Any) -> InputError:
-        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
-        return InputError(f"Variant {self.name!r}: {expected}. Received: {values}")
-
-    def _freeze(self, field: str, kind: type, expected: str, is_valid) -> None:
-        """Turns a sequence field into a tuple of `kind`, checked and free of duplicates."""
-        values = getattr(self, field)
+            raise input_error("a non-empty name for a variant", name=self.name)
         try:
-            frozen = tuple(kind(value) for value in np.atleast_1d(values).tolist())
-        except (TypeError, ValueError, OverflowError):
-            frozen = ()
-        exact = frozen and all(
-            value == original for value, original in zip(frozen, np.atleast_1d(values), strict=True)
-        )
-        if not exact or not all(map(is_valid, frozen)) or len(set(frozen)) != len(frozen):
-            raise self._error(
-                f"expected {field} as a non-empty list of {expected}, none twice", **{field: values}
-            )
-        object.__setattr__(self, field, frozen)
+            self._check()
+        except InputError as error:
+            raise InputError(f"{error}, in the variant {self.name!r}") from None
 
-    def _check_depth(self) -> None:
-        is_number = isinstance(self.depth, (int, float, np.number)) and not isinstance(
-            self.depth, bool
-        )
-        if not is_number or not math.isfinite(self.depth) or self.depth < 1:
-            raise self._error("expected depth as a number >= 1", depth=self.depth)
-        if self.depth == int(self.depth):
-            object.__setattr__(self, "depth", int(self.depth))
+    def _check(self) -> None:
+        """Check every field but the name, and put it into its plain type."""
+        one_of("update", self.update, ("factors", "end_to_end"))
+        boolean("use_bias", self.use_bias)
+        boolean("use_factor_biases", self.use_factor_biases)
+        values = {
+            "learning_rates": _distinct("learning_rates", self.learning_rates, _rate),
+            "seeds": _distinct("seeds", self.seeds, whole_number),
+            "depth": self._checked_depth(),
+            "optimizer": self._checked_optimizer(),
+        }
+        for field, value in values.items():
+            object.__setattr__(self, field, value)
+        check_width(self.width, math.ceil(self.depth))
+        _check_start(self.initial_factors)
+
+    def _checked_depth(self) -> float:
+        depth = real_number("depth", self.depth, least=1)
+        if depth == int(depth):
+            depth = int(depth)
         elif self.update == "factors":
-            raise self._error("a fractional depth needs update='end_to_end'", depth=self.depth)
+            raise input_error(
+                "update='end_to_end' for a fractional depth", depth=depth, update=self.update
+            )
         if self.update == "end_to_end" and self.use_factor_biases:
-            raise self._error(
-                "the end-to-end rule has no factors to bias; set use_factor_biases=False",
+            raise input_error(
+                "use_factor_biases=False for update='end_to_end', which has no factors",
                 use_factor_biases=True,
             )
+        return depth
 
-    def _check_optimizer(self) -> None:
-        try:
-            optimizer = keras.optimizers.get(self.optimizer)
-        except (ValueError, TypeError, KeyError):
-            raise self._error(
-                f"expected optimizer as one of {', '.join(ELEMENTWISE_OPTIMIZERS)}",
-                optimizer=self.optimizer,
-            ) from None
+    def _checked_optimizer(self) -> keras.optimizers.Optimizer:
+        names = ", ".join(ELEMENTWISE_OPTIMIZERS)
+        optimizer = resolve("optimizer", self.optimizer, _optimizer, f"one of {names}")
         kind, config = type(optimizer).__name__, optimizer.get_config()
-        if (
-            type(optimizer) is not getattr(keras.optimizers, kind, None)
-            or kind not in ELEMENTWISE_OPTIMIZERS
-        ):
-            raise self._error(
-                "a stack of runs is exact only for elementwise optimizers: "
-                + ", ".join(ELEMENTWISE_OPTIMIZERS),
+        is_of_keras = type(optimizer) is getattr(keras.optimizers, kind, None)
+        if not is_of_keras or kind not in ELEMENTWISE_OPTIMIZERS:
+            raise input_error(
+                f"an elementwise optimizer, which does not mix the runs of a stack: {names}",
                 optimizer=kind,
             )
         mixing = {option: config[option] for option in MIXING_OPTIONS if config.get(option)}
         if mixing:
-            raise self._error(
-                "these optimizer options would mix the runs of a stack; leave them out", **mixing
-            )
+            raise input_error("no option of the optimizer that mixes the runs of a stack", **mixing)
         if self.update == "end_to_end" and (kind != "SGD" or config["momentum"]):
-            raise self._error(
-                "the end-to-end rule of Theorem 1 is for SGD without momentum", optimizer=kind
+            raise input_error(
+                "SGD without momentum for update='end_to_end', the rule of Theorem 1",
+                optimizer=kind,
+                momentum=config.get("momentum"),
             )
-        object.__setattr__(self, "optimizer", optimizer)
+        return optimizer
 
     @property
     def optimizer_name(self) -> str:
-        """The optimizer's class name, e.g. `"Adagrad"`."""
+        """Return the optimizer's class name, such as `"Adagrad"`."""
         return type(self.optimizer).__name__
 
     @property
     def runs(self) -> tuple[tuple[float, int], ...]:
-        """The (learning rate, seed) of each run, in the order of the stack."""
+        """Return the (learning rate, seed) of each run, in the order of the stack."""
         return tuple(itertools.product(self.learning_rates, self.seeds))
 
     def optimizer_with(
         self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
-    ):
-        """A fresh copy of the optimizer at another learning rate (or schedule)."""
-        return type(self.optimizer).from_config(
-            {**self.optimizer.get_config(), "learning_rate": learning_rate}
-        )
+    ) -> keras.optimizers.Optimizer:
+        """Return a new copy of the optimizer at another learning rate or schedule."""
+        config = {**self.optimizer.get_config(), "learning_rate": learning_rate}
+        return type(self.optimizer).from_config(config)
 
     def layer(
         self, features: int, outputs: int, seed: int = 0, dtype: str = "float32"
     ) -> FactorizedDense:
-        """The `FactorizedDense` that one run of this variant trains, built, with its initial weights.
+        """Return the `FactorizedDense` that one run of this variant trains, with initial weights.
 
         Args:
-            features: input size d.
-            outputs: output size k.
-            seed: seed of the initial factors.
-            dtype: `"float32"` or `"float64"`.
+            features: Input size d.
+            outputs: Output size k.
+            seed: Seed of the initial factors; default 0.
+            dtype: `"float32"` (default) or `"float64"`.
 
         Returns:
             The built layer.
+
+        Raises:
+            InputError: If an argument is not as described, or the variant's initial factors have
+                other shapes than those of the layer.
         """
-        start = self.initial_factors
-        given = isinstance(start, (list, tuple))
+        features = positive_int("features", features)
+        outputs = positive_int("outputs", outputs)
+        seed = whole_number("seed", seed)
+        one_of("dtype", dtype, ("float32", "float64"))
+        starts_from_arrays = isinstance(self.initial_factors, (list, tuple))
+        initializers = {} if starts_from_arrays else self._initializers(seed)
         layer = FactorizedDense(
             outputs,
             depth=math.ceil(self.depth),
@@ -191,37 +199,89 @@ class Variant:
             use_bias=self.use_bias,
             use_factor_biases=self.use_factor_biases,
             dtype=dtype,
-            **({} if given else self._initializers(seed)),
+            **initializers,
         )
         layer.build((None, features))
-        if given:
-            self._assign(layer, start)
+        if starts_from_arrays:
+            self._assign_factors(layer)
         return layer
 
-    def _assign(self, layer: FactorizedDense, factors: Sequence[Any]) -> None:
+    def _assign_factors(self, layer: FactorizedDense) -> None:
         expected = [tuple(factor.shape) for factor in layer.factors]
-        received = [np.shape(factor) for factor in factors]
+        received = [np.shape(factor) for factor in self.initial_factors]
         if received != expected:
-            raise self._error(f"expected initial_factors of the shapes {expected}", shapes=received)
-        for variable, value in zip(layer.factors, factors, strict=True):
+            raise input_error(
+                f"initial_factors of the shapes {expected} in the variant {self.name!r}",
+                shapes=received,
+            )
+        for variable, value in zip(layer.factors, self.initial_factors, strict=True):
             variable.assign(value)
 
     def _initializers(self, seed: int) -> dict[str, Any]:
-        """The initializer arguments of `FactorizedDense` for one seed."""
+        """Return the initializer arguments of `FactorizedDense` for one seed."""
         start = self.initial_factors
-        if isinstance(start, str) and start == "balanced":
-            return {"kernel_initializer": NearZero(seed=seed)}
-        if isinstance(start, str) and start == "identity":
-            return {
-                "factor_initializer": [NearZero(seed=seed)]
-                + ["identity"] * (math.ceil(self.depth) - 1)
-            }
-        if isinstance(start, str) and start == "near_zero":
-            return {"factor_initializer": NearZero(seed=seed)}
-        initializer = keras.initializers.get(start)
-        config = initializer.get_config()
-        return {
-            "factor_initializer": initializer.from_config(
-                {**config, "seed": seed} if "seed" in config else config
-            )
-        }
+        if not isinstance(start, str) or start not in STARTS:
+            return {"factor_initializer": _seeded(keras.initializers.get(start), seed)}
+        near_zero = NearZero(seed=seed)
+        if start == "balanced":
+            return {"kernel_initializer": near_zero}
+        if start == "identity":
+            identities = ["identity"] * (math.ceil(self.depth) - 1)
+            return {"factor_initializer": [near_zero, *identities]}
+        return {"factor_initializer": near_zero}
+
+
+def _distinct(name: str, values: Any, check: Any) -> tuple:
+    """Return the entries of a list, or a single number, each as `check` returns it."""
+    entries = list_of(name, [values] if np.ndim(values) == 0 else values, check)
+    if not entries or has_duplicates(entries):
+        raise input_error(f"{name} as a non-empty list, none twice", **{name: values})
+    return tuple(entries)
+
+
+def _rate(name: str, value: object) -> float:
+    return real_number(name, value, above=0)
+
+
+def _optimizer(value: Any) -> keras.optimizers.Optimizer:
+    """Return the Keras optimizer of a name, a config or an instance."""
+    try:
+        optimizer = keras.optimizers.get(value)
+    except (AttributeError, KeyError) as error:  # an unreadable config
+        raise ValueError(str(error)) from error
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError("no Keras optimizer")
+    return optimizer
+
+
+def _check_start(start: Any) -> None:
+    """Raise an `InputError` unless `start` is one of `Variant`'s ways to start the factors."""
+    if isinstance(start, (list, tuple)):
+        for factor in start:
+            resolve("initial_factors", factor, _numbers, "arrays of finite numbers")
+    elif not isinstance(start, str) or start not in STARTS:
+        names = ", ".join(map(repr, STARTS))
+        expected = f"one of {names}, a Keras initializer or a list of arrays"
+        resolve("initial_factors", start, _initializer, expected)
+
+
+def _numbers(values: Any) -> np.ndarray:
+    array = np.asarray(values, "float64")
+    if not np.isfinite(array).all():
+        raise ValueError("not finite")
+    return array
+
+
+def _initializer(value: Any) -> keras.initializers.Initializer:
+    initializer = None if value is None else keras.initializers.get(value)
+    if not isinstance(initializer, keras.initializers.Initializer):
+        raise ValueError("no Keras initializer")
+    return initializer
+
+
+def _seeded(
+    initializer: keras.initializers.Initializer, seed: int
+) -> keras.initializers.Initializer:
+    """Return a copy of an initializer with another seed, if it has one."""
+    config = initializer.get_config()
+    return initializer.from_config({**config, "seed": seed} if "seed" in config else config)

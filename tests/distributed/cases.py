@@ -12,7 +12,7 @@ BATCH = 16
 
 
 def images(rows: int = 100, classes: int = 4):
-    """Images of 8 x 8 with labels and sample weights. Batches of 16 leave a last one of 4."""
+    """Return images of 8 x 8, labels, sample weights. Batches of 16 leave a last one of 4."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, 8, 8, 1)).astype("float32")
     y = rng.integers(0, classes, rows).astype("int32")
@@ -20,9 +20,10 @@ def images(rows: int = 100, classes: int = 4):
 
 
 def cnn(*extra, **options) -> keras.Model:
-    """A convolution and two dense layers with a penalty on their kernels, and `extra` layers before the last.
+    """Return a convolution and two dense layers with a penalty on their kernels.
 
-    Smooth, since round-off is amplified where an input crosses the kink of relu or max.
+    The `extra` layers come before the last. All are smooth, since round-off is amplified where an
+    input crosses the kink of relu or max.
     """
     penalty = keras.regularizers.L2(1e-2)
     return keras.Sequential(
@@ -39,7 +40,7 @@ def cnn(*extra, **options) -> keras.Model:
 
 
 def embedding() -> keras.Model:
-    """Sparse gradients: the signs of the first column as tokens."""
+    """Return a model with sparse gradients: the signs of the first column are its tokens."""
     pixels = keras.Input((8, 8, 1))
     tokens = keras.ops.cast(pixels[:, 0, :, 0] > 0, "int32")
     return keras.Model(pixels, layers.Dense(4)(layers.Flatten()(layers.Embedding(2, 3)(tokens))))
@@ -57,7 +58,7 @@ def cross_entropy(reduction: str = "sum_over_batch_size") -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)
 
 
-# Model, optimizer, and what else `train` is told.
+# Model, optimizer, and further arguments of `train`.
 CASES = {
     "momentum": (cnn, sgd, {"epochs": 15, "validation": True, "metrics": ["accuracy"]}),
     "one step a call": (cnn, sgd, {"steps_per_call": 1}),
@@ -90,7 +91,7 @@ MORE_CASES = {
 
 
 def trained(name: str, strategy, **changes) -> dict[str, np.ndarray]:
-    """Train a case under a strategy; return, by name, everything that must not depend on the strategy."""
+    """Train a case under a strategy; return by name all that must not depend on the strategy."""
     build, optimizer, options = (CASES | MORE_CASES)[name]
     options = {"epochs": 3, "steps_per_call": 10, **options, **changes}
     x, y, weights = images()

@@ -1,8 +1,12 @@
-"""`python -m tests.distributed.one_worker FOLDER FATE`: one process of a cluster that `TF_CONFIG` describes.
+"""`python -m tests.distributed.one_worker FOLDER FATE`: one process of a cluster.
 
-Trains a case, then again with checkpoints in FOLDER, and likewise a sweep. Fate `die`: worker 1 kills itself after 61
-of the training's 105 steps; `die-in-sweep`: after 73 of the sweep's 100; `live`: all is continued and finished, and
-workers of which one interrupts a sweep, or which sweep over different data, end together.
+`TF_CONFIG` describes the cluster. The process trains a case, then again with checkpoints in FOLDER,
+and likewise a sweep. The fates:
+
+- `die`: worker 1 kills itself after 61 of the training's 105 steps.
+- `die-in-sweep`: worker 1 kills itself after 73 of the sweep's 100 steps.
+- `live`: all is continued and finished. The workers also end together a sweep that one of them
+  interrupts, a sweep over different data, and actions of the chief that fail.
 """
 
 from __future__ import annotations
@@ -15,13 +19,40 @@ from pathlib import Path
 import numpy as np
 
 from overparam_tf import InputError, WorkerLostError, get_strategy
-from overparam_tf.checkpoints.checkpoints import Checkpoints
-from overparam_tf.sweep import saving
+from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.distributed.workers import ChiefEnded, Workers
+from overparam_tf.stopping import StopSignals
 from tests.distributed.cases import trained
 from tests.distributed.sweeps import STEPS, gd_sweep, swept
 
-saving.LARGEST_SHARE = np.inf  # a checkpoint after every call, however short
 SWEEP, FULL_BATCH = "batches", "no bias"
+
+
+def decided_together(strategy, worker: int) -> dict[str, np.ndarray]:
+    """Return what this worker learns from votes, and from actions of the chief."""
+    workers = Workers(strategy)
+
+    def failing():
+        raise FileNotFoundError("the chief's own error")
+
+    errors = []
+    for ask in (workers.chief_first, workers.text_of_chief):
+        try:
+            ask(failing)
+        except (ChiefEnded, FileNotFoundError) as error:
+            errors.append(type(error).__name__)
+    stop = StopSignals()
+    stop.signal = signal.SIGTERM if worker == 1 else None
+    return {
+        "is chief": np.array(workers.is_chief),
+        "errors": np.array(errors),
+        "first": np.array(workers.chief_first(lambda: f"of {worker}")),
+        "text": np.array(workers.text_of_chief(lambda: f"chosen by {worker}")),
+        "votes": np.array(workers.any_vote(worker == 2, False)),
+        "agreed": np.array(workers.agree(worker == 1, 10 + worker)),
+        "stopped": np.array([workers.stopped(StopSignals()), workers.stopped(stop)]),
+        "signal": np.array(stop.signal),
+    }
 
 
 def main(folder: Path, fate: str) -> int:
@@ -36,8 +67,8 @@ def main(folder: Path, fate: str) -> int:
         if worker == 1 and progress.step >= 9:
             signal.raise_signal(signal.SIGINT)
 
-    def save(what, found):
-        np.savez(folder / f"{fate}-{worker}-{what}.npz", **found)
+    def save(name, arrays):
+        np.savez(folder / f"{fate}-{worker}-{name}.npz", **arrays)
 
     # Three steps a call and seven an epoch: checkpoints lie within epochs too.
     training = {
@@ -45,11 +76,17 @@ def main(folder: Path, fate: str) -> int:
         "checkpoints": Checkpoints(folder / "checkpoints", {}),
         "checkpoint_seconds": 0.0,
     }
-    sweeping = {"checkpoints": folder / "of-sweep", "seconds_between_checkpoints": 0.0}
+    # A checkpoint after every call, however short.
+    sweeping = {
+        "checkpoints": folder / "of-sweep",
+        "seconds_between_checkpoints": 0.0,
+        "checkpoint_share": 1.0,
+    }
     try:
         if fate == "die-in-sweep":
             swept(SWEEP, strategy, progress=kill, **sweeping)
         if fate == "live":
+            save("decided", decided_together(strategy, worker))
             save("sweep-continued", swept(SWEEP, strategy, **sweeping))
             save(
                 "interrupted",

@@ -1,6 +1,7 @@
-"""`python -m tests.distributed.several_devices FILE CASE/DEVICES ...`: cases on logical CPU devices, to a file.
+"""`python -m tests.distributed.several_devices FILE CASE/DEVICES ...`: cases on logical CPUs.
 
-A process of its own, since logical devices come before anything else of TensorFlow.
+A process of its own, since logical devices must be made before anything else of TensorFlow. The
+results go to FILE.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import tensorflow as tf
 from keras import layers
 
 from overparam_tf import train
-from overparam_tf.sweep import saving
 from tests.distributed.cases import trained
 from tests.distributed.sweeps import SWEEPS, swept
 
@@ -30,7 +30,7 @@ def mirrored(count: int) -> tf.distribute.Strategy:
 
 
 def batch_normalization() -> dict[str, np.ndarray]:
-    """Moving mean and variance after steps on batches of 5 and 1 rows, the first split into 2 and 3."""
+    """Return moving mean and variance after batches of 5 rows, split into 2 and 3, and of 1 row."""
     x = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
     strategy = mirrored(2)
     with strategy.scope():
@@ -49,7 +49,10 @@ def batch_normalization() -> dict[str, np.ndarray]:
 
 
 def dropout_masks() -> dict[str, np.ndarray]:
-    """Which of 8 inputs two replicas keep, in 20 steps, twice; the sum of the kept powers of two says which."""
+    """Return which of 8 inputs two replicas keep, in 20 steps, twice.
+
+    The inputs are powers of two, so that the sum of those kept says which.
+    """
     x = 2.0 ** np.arange(16, dtype="float32").reshape(2, 8)
     found = {}
     for run in ("first", "again"):
@@ -71,15 +74,19 @@ def dropout_masks() -> dict[str, np.ndarray]:
 
 
 def killed_sweep() -> dict[str, np.ndarray]:
-    """A sweep on two devices that ends by an exception after nine steps, and is taken up again."""
+    """Return a sweep on two devices, ended by an exception after nine steps and continued."""
 
     def kill(progress):
         if progress.step >= 9:
             raise InterruptedError
 
-    saving.LARGEST_SHARE = np.inf  # a checkpoint after every call, however short
     with tempfile.TemporaryDirectory() as folder:
-        options = {"checkpoints": folder, "seconds_between_checkpoints": 0.0}
+        # A checkpoint after every call, however short.
+        options = {
+            "checkpoints": folder,
+            "seconds_between_checkpoints": 0.0,
+            "checkpoint_share": 1.0,
+        }
         with contextlib.suppress(InterruptedError):
             swept("batches", mirrored(2), progress=kill, **options)
         seen = []

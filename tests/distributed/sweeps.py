@@ -11,7 +11,7 @@ STEPS = 100
 
 
 def rule() -> Variant:
-    """The rule of Theorem 1, and a run that diverges."""
+    """Return the rule of Theorem 1 at two rates, of which one diverges."""
     return Variant("rule", 2.5, learning_rates=(1e-3, 30.0), update="end_to_end", use_bias=True)
 
 
@@ -20,7 +20,7 @@ def adam() -> Variant:
 
 
 def every_variant() -> list[Variant]:
-    """Every optimizer, some with biases, and the rule."""
+    """Return every optimizer, some with biases, and the rule."""
     optimizers = enumerate(OPTIMIZERS.items())
     return [
         *(
@@ -39,7 +39,8 @@ def every_variant() -> list[Variant]:
     ]
 
 
-# Variants, outputs, what else. (Variants hold optimizers, and nothing of TensorFlow may come before the strategy.)
+# Variants, outputs, further settings. (Functions make the variants, since they hold optimizers, and
+# nothing of TensorFlow may be made before the strategy.)
 # Of 101 rows, batches of 16 leave a last one of 5; of 3, some replicas are left without a row.
 SWEEPS = {
     "every optimizer": (every_variant, 1, {}),
@@ -50,7 +51,7 @@ SWEEPS = {
 
 
 def swept(name: str, strategy=None, **options) -> dict[str, np.ndarray]:
-    """Run a sweep under a strategy; return, by name, everything that must not depend on the strategy."""
+    """Run a sweep under a strategy; return by name all that must not depend on the strategy."""
     variants, outputs, settings = SWEEPS[name]
     settings = {"targets": {"half": 0.7}, "points": 2 * STEPS, **settings, **options}
     sweep = Sweep(
@@ -75,5 +76,5 @@ def swept(name: str, strategy=None, **options) -> dict[str, np.ndarray]:
 
 
 def gd_sweep(seed: int = 0) -> Sweep:
-    """A sweep of one run, quick to compile."""
+    """Return a sweep of one run, quick to compile."""
     return Sweep(small_problem(seed=seed), [Variant("GD")])

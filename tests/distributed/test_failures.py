@@ -35,7 +35,7 @@ def test_a_lost_worker_leaves_no_pool_of_threads_open(two_workers):
 
     with (
         pytest.raises(WorkerLostError, match="start all workers again") as caught,
-        failures.workers_watched(None),
+        failures.workers_watched(tf.distribute.get_strategy()),
     ):
         eager_sum()
     assert "\n" not in str(caught.value)
@@ -45,5 +45,8 @@ def test_a_lost_worker_leaves_no_pool_of_threads_open(two_workers):
 @pytest.mark.parametrize("workers, message", [(1, ABORTED), (2, "out of memory")])
 def test_other_errors_pass_as_they_are(workers, message, monkeypatch):
     monkeypatch.setattr(failures, "worker_count", lambda strategy: workers)
-    with pytest.raises(tf.errors.InternalError), failures.workers_watched(None):
+    with (
+        pytest.raises(tf.errors.InternalError),
+        failures.workers_watched(tf.distribute.get_strategy()),
+    ):
         raise tf.errors.InternalError(None, None, message)

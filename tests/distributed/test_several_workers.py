@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import signal
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checkpoints import Checkpoints
 from tests.distributed.cases import assert_same, trained
 from tests.distributed.one_worker import FULL_BATCH, SWEEP
 from tests.distributed.sweeps import swept
@@ -117,6 +118,19 @@ def test_a_signal_to_one_worker_ends_the_sweep_on_all(continued, folder):
 def test_workers_with_different_data_say_so_on_each(continued):
     for log in continued[1]:
         assert log.count("InputError: Expected the same sweep") == 1 and "sha256" in log
+
+
+def test_workers_decide_together(continued, folder):
+    for worker in range(3):
+        decided = load(folder / f"live-{worker}-decided.npz")
+        error = "FileNotFoundError" if worker == 0 else "ChiefEnded"
+        assert decided["is chief"] == (worker == 0)
+        assert decided["errors"].tolist() == [error, error]
+        assert decided["first"] == f"of {worker}" and decided["text"] == "chosen by 0"
+        assert decided["votes"].tolist() == [True, False]
+        assert decided["agreed"].tolist() == [1, 10]
+        assert decided["stopped"].tolist() == [False, True]
+        assert decided["signal"] == signal.SIGTERM
 
 
 def test_only_the_chief_wrote(killed, folder):

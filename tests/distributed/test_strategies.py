@@ -46,7 +46,7 @@ def test_mirrored_takes_every_device():
 
 @pytest.mark.parametrize("kind", ["tpu", "", None])
 def test_another_kind_is_refused(kind):
-    with pytest.raises(InputError, match="among auto, cpu, gpu, mirrored, multiworker"):
+    with pytest.raises(InputError, match="one of 'auto', 'cpu', 'gpu', 'mirrored', 'multiworker'"):
         get_strategy(kind)
 
 

@@ -24,7 +24,11 @@ def free_ports(count):
 
 
 def ended(command, count, folder, environment):
-    """Start workers, wait for all; return their exit codes, outputs, and seconds from first end to last."""
+    """Start workers and wait for all of them.
+
+    Returns:
+        Their exit codes, their outputs, and the seconds from the first end to the last.
+    """
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
     logs = [folder / f"{index}.log" for index in range(count)]
     processes, ends = [], {}

@@ -5,8 +5,9 @@ import signal
 import stat
 import threading
 
-from experiments.optimizer_compare import EXPERIMENT, Config
-from overparam_tf.sweep import engine, saving, sweep
+from experiments.harness.command_line import Experiment
+from experiments.optimizer_compare import Config, draw, run
+from overparam_tf.sweep.engine import Engine
 from tests.cases import small_problem
 
 
@@ -15,10 +16,9 @@ def load_small_problem(config):
     return small_problem(rows=100, features=8)
 
 
-def save_after_every_call() -> None:
-    saving.LARGEST_SHARE = float("inf")
-    sweep.MAX_STEPS_PER_CALL = 5
-    sweep.Sweep.run.__kwdefaults__["seconds_between_checkpoints"] = 0.0
+def run_often_saved(config):
+    """Run the experiment in short calls, with a checkpoint after each."""
+    return run(config, steps_per_call=5, seconds_between_checkpoints=0.0, checkpoint_share=1.0)
 
 
 def kill_self(*arguments) -> None:
@@ -31,7 +31,7 @@ def kill_self(*arguments) -> None:
 def kill_at(moment: str) -> None:
     """Kills this process at a moment like `"fsync 3"`: the third call of fsync, replace, or (midway) of advance."""
     name, count = moment.split()
-    home = engine.Engine if name == "advance" else os
+    home = Engine if name == "advance" else os
     function, left = getattr(home, name), [int(count)]
 
     def counted(*arguments):
@@ -47,8 +47,7 @@ def kill_at(moment: str) -> None:
 
 if __name__ == "__main__":
     Config.load_problem = load_small_problem
-    save_after_every_call()
     if "KILL_AT" in os.environ:
         kill_at(os.environ["KILL_AT"])
     print("ready", flush=True)
-    EXPERIMENT.main()
+    Experiment("optimizer_compare", Config, run_often_saved, draw).main()

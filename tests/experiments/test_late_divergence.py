@@ -10,7 +10,7 @@ import tensorflow as tf
 from overparam_tf import LpLoss, Problem, Sweep, Variant
 from overparam_tf.dynamics import dense_reference
 from overparam_tf.dynamics.sharpness import hessian, sharpness
-from overparam_tf.sweep.recorded_run import RecordedDescent
+from overparam_tf.sweep import RecordedRun
 
 
 def data(rows=30, features=4):
@@ -80,7 +80,7 @@ def test_a_recorded_run_is_that_of_the_sweep(dtype):
     problem = Problem("small", x, y, "random", "none", synthetic=True)
     variant = Variant("GD", depth=3, learning_rates=(0.02,), initial_factors=factors(3))
     history = Sweep(problem, [variant], LpLoss(4), dtype).run(40)
-    descent = RecordedDescent(problem, variant, keras.optimizers.SGD(0.02), LpLoss(4), dtype)
+    descent = RecordedRun(problem, variant, keras.optimizers.SGD(0.02), LpLoss(4), dtype)
     parts = [descent.advance(steps) for steps in (25, 16)]
     losses, entries = (np.concatenate(values) for values in zip(*parts, strict=True))
     np.testing.assert_allclose(losses, history.curve("GD", 0.02)[1], rtol=1e-5)
@@ -92,7 +92,7 @@ def test_clipping_is_by_the_norm_of_all_factors():
     x, y = data()
     problem = Problem("small", x, 100 * y, "random", "none", synthetic=True)
     variant = Variant("GD", depth=2, initial_factors=factors(2))
-    descent = RecordedDescent(
+    descent = RecordedRun(
         problem, variant, keras.optimizers.SGD(0.1, global_clipnorm=0.5), LpLoss(4), "float64"
     )
     _, entries = descent.advance(3)
@@ -104,7 +104,7 @@ def test_the_balance_moves_by_differences_of_squared_steps(depth):
     x, y = data()
     problem = Problem("small", x, y, "random", "none", synthetic=True)
     variant = Variant("GD", depth=depth, initial_factors=factors(depth))
-    descent = RecordedDescent(problem, variant, keras.optimizers.SGD(0.01), LpLoss(4), "float64")
+    descent = RecordedRun(problem, variant, keras.optimizers.SGD(0.01), LpLoss(4), "float64")
     _, entries = descent.advance(50)
     squares = np.array([[np.sum(factor**2) for factor in descent.factors(row)] for row in entries])
     steps = np.array(

@@ -1,4 +1,4 @@
-"""Sweeps in batches: the steps of Keras `fit`, shares that add up to the whole, and batches across calls."""
+"""Sweeps in batches: the steps of `fit`, shares that add up to the whole, batches across calls."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from overparam_tf import InputError, LpLoss, Problem, Sweep, Variant
-from overparam_tf.sweep.batched_pass import SharedPass
-from overparam_tf.sweep.engine import Engine
-from overparam_tf.sweep.whole_pass import DataPass
+from overparam_tf.sweep.batched_pass import BatchedPass
+from overparam_tf.sweep.devices import make_engine
+from overparam_tf.sweep.whole_pass import WholePass
 
 EPOCHS = 3
 
@@ -48,7 +48,9 @@ def test_a_sweep_in_batches_takes_the_steps_of_fit(problem, batch_size, biases):
 
 def test_losses_are_those_of_the_batches_whatever_the_calls(problem):
     variant = Variant("v", learning_rates=(1e-30,))
-    engines = [Engine(problem, (variant,), LpLoss(2), "float64", batch_size=20) for _ in range(2)]
+    engines = [
+        make_engine(problem, (variant,), LpLoss(2), "float64", batch_size=20) for _ in range(2)
+    ]
     whole, parts = (
         engines[0].advance(7),
         np.concatenate([engines[1].advance(2), engines[1].advance(5, 2)]),
@@ -67,16 +69,16 @@ def test_shares_of_replicas_add_up(problem, replicas, step):
     rng = np.random.default_rng(1)
     kernel, bias = (tf.constant(rng.standard_normal((3, *shape))) for shape in ((4, 2), (1, 2)))
     step = None if step is None else tf.constant(step)
-    one = SharedPass(problem, LpLoss(4), "float64", 20)(kernel, bias, step)
+    one = BatchedPass(problem, LpLoss(4), "float64", 20)(kernel, bias, step)
     shares = [
-        SharedPass(problem, LpLoss(4), "float64", 20, replica, replicas)(kernel, bias, step)
+        BatchedPass(problem, LpLoss(4), "float64", 20, replica, replicas)(kernel, bias, step)
         for replica in range(replicas)
     ]
     for whole, parts in zip(one, zip(*shares, strict=True), strict=True):
         np.testing.assert_allclose(tf.add_n(parts), whole, rtol=1e-12, atol=1e-14)
     if step is None:
         for ours, theirs in zip(
-            one, DataPass(problem, LpLoss(4), "float64")(kernel, bias), strict=True
+            one, WholePass(problem, LpLoss(4), "float64")(kernel, bias), strict=True
         ):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
 
@@ -95,8 +97,9 @@ def test_bad_batch_sizes(problem, batch_size):
 
 
 def test_the_number_of_a_step_is_no_constant_to_the_compiler(problem):
-    # XLA wants the operands of these constant, and would compile the loop anew in every call, for seconds each.
-    engine = Engine(problem, (Variant("v"),), LpLoss(2), "float32", batch_size=20)
+    # XLA takes the operands of these for constants, and would compile the loop in every call, for
+    # seconds each.
+    engine = make_engine(problem, (Variant("v"),), LpLoss(2), "float32", batch_size=20)
     nodes = [
         node
         for function in engine._advance.graph.as_graph_def().library.function

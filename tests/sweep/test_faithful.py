@@ -1,4 +1,4 @@
-"""Proof of faithfulness: a sweep's curves are those of an ordinary Keras `fit` from the same factors."""
+"""Faithfulness: a sweep's curves are those of an ordinary Keras `fit` from the same factors."""
 
 from __future__ import annotations
 

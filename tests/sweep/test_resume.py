@@ -1,4 +1,4 @@
-"""A sweep that was stopped, killed or damaged ends as one that never was: the same bits, or one clear line."""
+"""Sweeps that were stopped, killed or damaged end in the bits of one that was not, or in a line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import pytest
 from overparam_tf import InputError, LpLoss, Sweep, Variant
 from overparam_tf.stopping import StopSignals
 from overparam_tf.sweep import saving
-from overparam_tf.sweep.engine import UNROLLED
+from overparam_tf.sweep.devices import UNROLLED, make_engine
 from tests.cases import OPTIMIZERS, small_problem
 
 STEPS = 400
-SETTINGS = {"steps": STEPS, "targets": {"half": 0.7}}
-# Every optimizer and the rule of Theorem 1, with and without biases; the last rate diverges for some.
+# These sweeps are so short that a fiftieth of their time would be no checkpoint at all.
+SETTINGS = {"steps": STEPS, "targets": {"half": 0.7}, "checkpoint_share": 1.0}
+# Every optimizer and the rule of Theorem 1, with and without biases; for some the last rate
+# diverges.
 ALL = [
     *(
         Variant(
@@ -43,18 +45,15 @@ class Killed(Exception):
     """Stands for the end of a process: nothing after it is run."""
 
 
-@pytest.fixture(autouse=True)
-def any_share(monkeypatch):
-    """These sweeps are so short that a fiftieth of their time would be no checkpoint at all."""
-    monkeypatch.setattr(saving, "LARGEST_SHARE", np.inf)
-
-
 def sweep(*variants, dtype="float32", **changes):
     return dataclasses.replace(Sweep(small_problem(), variants, LpLoss(4), dtype), **changes)
 
 
 def killed(sweep, folder, step):
-    """Runs until the first call that ends at or after `step`; a checkpoint was made before that call's progress."""
+    """Run until the first call that ends at or after `step`.
+
+    A checkpoint is saved before the progress of that call is reported.
+    """
 
     def kill(progress):
         if progress.step >= step:
@@ -189,14 +188,14 @@ def test_a_slow_disk_gets_fewer_checkpoints(tmp_path, monkeypatch):
     clock = iter(
         np.arange(0, 1e6, 10.0)
     )  # every look at it takes ten seconds, and so does every checkpoint
-    monkeypatch.setattr(saving, "LARGEST_SHARE", 0.02)
     monkeypatch.setattr(saving.time, "monotonic", lambda: float(next(clock)))
     saved = []
     monkeypatch.setattr(saving.Checkpoints, "save", lambda self, step, state: saved.append(step))
     small = sweep(GD)
     recorder = saving.Recorder(1, 10, {}, 10)
-    engine = saving.Engine(small.problem, small.variants, small.loss, "float32")
-    keeper = saving.SavedSweep(tmp_path, {}, engine, recorder, seconds=30)
+    engine = make_engine(small.problem, small.variants, small.loss, "float32")
+    often = saving.Saving(tmp_path, seconds_between_checkpoints=30, checkpoint_share=0.02)
+    keeper = saving.SavedSweep(often, {}, engine, recorder)
     for step in range(200):
         keeper.save_if_due(step)
-    assert saved[0] <= 3 and np.diff(saved).min() * 10 >= 10 / saving.LARGEST_SHARE - 20
+    assert saved[0] <= 3 and np.diff(saved).min() * 10 >= 10 / 0.02 - 20

@@ -1,4 +1,4 @@
-"""What a sweep promises beside faithfulness: divergence, targets, determinism, order of runs, progress, input."""
+"""Sweeps: divergence, targets, determinism, order of runs, progress, bad input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from overparam_tf import InputError, LpLoss, Sweep, Variant
-from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
+from overparam_tf.sweep.devices import make_engine
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 from tests.cases import small_problem
 
 
@@ -96,7 +97,7 @@ def test_the_same_seed_gives_the_same_bits():
 
 def test_calls_of_any_size_give_the_same_bits():
     def engine():
-        return Engine(
+        return make_engine(
             small_problem(), (Variant("Adam", 2, optimizer="adam"),), LpLoss(4), "float32"
         )
 

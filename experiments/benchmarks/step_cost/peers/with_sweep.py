@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf import LpLoss, Problem, Variant
-from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
+from overparam_tf.sweep.devices import make_engine
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 
 from .serve import serve
 from .task import Task
@@ -34,7 +35,7 @@ class SweepTrainer:
         )
         if task.options.get("compressed"):
             problem = problem.compressed()
-        self._engine = Engine(problem, (variant,), LpLoss(task.p), "float32")
+        self._engine = make_engine(problem, (variant,), LpLoss(task.p), "float32")
         self._last = len(task.rates) - 1
 
     def advance(self, steps: int) -> None:

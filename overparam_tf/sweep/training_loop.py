@@ -1,0 +1,87 @@
+"""The loop around the compiled loop: calls, records, checkpoints, progress and stop signals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from overparam_tf.distributed.workers import Workers
+from overparam_tf.progress import Progress
+from overparam_tf.stopping import deferred
+from overparam_tf.sweep.engine import Engine
+from overparam_tf.sweep.recorder import Recorder
+from overparam_tf.sweep.saving import SavedSweep
+from overparam_tf.sweep.variant import Variant
+
+# A call of the compiled loop is to take this long. Between calls a sweep reports progress, saves,
+# and can be interrupted.
+SECONDS_PER_CALL = 1.0
+# A call has at most this many times the steps of the one before. The first one also compiles, so
+# that its time says little.
+GROWTH = 8
+
+
+class TrainingLoop:
+    """Training from the newest checkpoint to the last step, or to a stop signal.
+
+    Args:
+        engine: The engine.
+        recorder: The records.
+        workers: The processes that train together.
+        variants: The variants, for the losses in progress reports.
+        saved: The checkpoints; None for none.
+        progress: Called with a `Progress` after each call of the engine; None for no reports.
+        steps_per_call: The most steps of a call, rounded down to a multiple of the engine's stride.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        recorder: Recorder,
+        workers: Workers,
+        variants: Sequence[Variant],
+        saved: SavedSweep | None,
+        progress: Callable[[Progress], object] | None,
+        steps_per_call: int,
+    ):
+        self._engine, self._recorder, self._workers = engine, recorder, workers
+        self._variants, self._saved, self._progress = variants, saved, progress
+        self._most = max(steps_per_call - steps_per_call % engine.stride, engine.stride)
+
+    def run(self, steps: int) -> int:
+        """Train up to `steps` steps, those of the checkpoint included; return the steps done."""
+        step = first = 0 if self._saved is None else self._saved.restore()
+        self._workers.require_alike(
+            "newest checkpoint, in one folder that all share,", str(step), f"that of step {step}"
+        )
+        start, size = time.monotonic(), self._engine.stride
+        with deferred() as stop:
+            while step < steps:
+                size = min(size, self._most, steps - step)
+                stopped, size = self._workers.agree(stop.signal is not None, size)
+                if stopped:
+                    break
+                began = time.monotonic()
+                self._recorder.add(step, self._engine.advance(size, step))
+                step += size
+                if self._saved is not None:
+                    self._saved.save_if_due(step)
+                if self._progress is not None:
+                    seconds = time.monotonic() - start
+                    losses = self._losses()
+                    self._progress(Progress(step, steps, seconds, losses, step - first))
+                size *= int(np.clip(SECONDS_PER_CALL / (time.monotonic() - began), 1, GROWTH))
+            if self._saved is not None and step > first:
+                self._saved.save(step)
+        return step
+
+    def _losses(self) -> dict[str, float]:
+        """Return, by variant, the lowest last loss of its runs."""
+        ends = np.cumsum([len(variant.runs) for variant in self._variants])[:-1]
+        parts = np.split(self._recorder.last_loss, ends)
+        return {
+            variant.name: float(np.fmin.reduce(part))
+            for variant, part in zip(self._variants, parts, strict=True)
+        }

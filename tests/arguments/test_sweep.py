@@ -1,0 +1,127 @@
+"""Every public argument of sweeps refuses what it cannot use, in one line that names it."""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+from overparam_tf import History, LpLoss, Sweep, Variant, emulate
+from overparam_tf.atomic_files import save_text, write_atomically
+from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.stopping import StopSignals
+from overparam_tf.sweep import RecordedRun, record_steps
+from tests.arguments.bad_values import Argument, assert_refused, cases
+from tests.cases import small_problem
+
+PROBLEM = small_problem()
+GD = Variant("GD")
+SWEEP = Sweep(PROBLEM, [GD])
+X, KERNEL = PROBLEM.x, np.ones((6, 1))
+
+
+@functools.cache
+def history() -> History:
+    return SWEEP.run(1)
+
+
+def variant(**changes):
+    return Variant(**{"name": "GD", **changes})
+
+
+def recorded(**changes):
+    right = {
+        "problem": PROBLEM,
+        "variant": GD,
+        "optimizer": keras.optimizers.SGD(0.01),
+        "loss": LpLoss(4),
+        "dtype": "float32",
+    }
+    return RecordedRun(**{**right, **changes})
+
+
+def emulated(**changes):
+    right = {"iterations": 1, "learning_rate": 0.1, "depth": 2}
+    return emulate(**{"x": X, "y": PROBLEM.y, "w_init": KERNEL, **right, **changes})
+
+
+ARGUMENTS = {
+    "Variant.name": Argument(lambda v: variant(name=v), ("a text",)),
+    "Variant.depth": Argument(lambda v: variant(depth=v)),
+    "Variant.width": Argument(lambda v: variant(depth=2, width=v), ("None",)),
+    "Variant.optimizer": Argument(lambda v: variant(optimizer=v)),
+    "Variant.learning_rates": Argument(lambda v: variant(learning_rates=v)),
+    "Variant.seeds": Argument(lambda v: variant(seeds=v)),
+    "Variant.use_bias": Argument(lambda v: variant(use_bias=v), ("a bool",)),
+    "Variant.use_factor_biases": Argument(lambda v: variant(use_factor_biases=v), ("a bool",)),
+    "Variant.initial_factors": Argument(lambda v: variant(initial_factors=v)),
+    "Variant.update": Argument(lambda v: variant(update=v)),
+    "Variant.layer features": Argument(lambda v: GD.layer(v, 1)),
+    "Variant.layer outputs": Argument(lambda v: GD.layer(6, v)),
+    "Variant.layer seed": Argument(lambda v: GD.layer(6, 1, seed=v)),
+    "Variant.layer dtype": Argument(lambda v: GD.layer(6, 1, dtype=v)),
+    "Sweep.problem": Argument(lambda v: Sweep(v, [GD])),
+    "Sweep.variants": Argument(lambda v: Sweep(PROBLEM, v)),
+    "Sweep.loss": Argument(lambda v: Sweep(PROBLEM, [GD], v)),
+    "Sweep.dtype": Argument(lambda v: Sweep(PROBLEM, [GD], dtype=v)),
+    "Sweep.run steps": Argument(SWEEP.run),
+    "Sweep.run targets": Argument(lambda v: SWEEP.run(1, targets=v), ("None",)),
+    "Sweep.run one of targets": Argument(
+        lambda v: SWEEP.run(1, targets={"a": v}), ("a negative number",)
+    ),
+    "Sweep.run points": Argument(lambda v: SWEEP.run(1, points=v)),
+    "Sweep.run progress": Argument(lambda v: SWEEP.run(1, progress=v), ("None",)),
+    "Sweep.run checkpoints": Argument(lambda v: SWEEP.run(1, checkpoints=v), ("None", "a text")),
+    "Sweep.run seconds_between_checkpoints": Argument(
+        lambda v: SWEEP.run(1, seconds_between_checkpoints=v)
+    ),
+    "Sweep.run checkpoint_share": Argument(lambda v: SWEEP.run(1, checkpoint_share=v)),
+    "Sweep.run steps_per_call": Argument(lambda v: SWEEP.run(1, steps_per_call=v)),
+    "Sweep.run batch_size": Argument(lambda v: SWEEP.run(1, batch_size=v), ("None",)),
+    "Sweep.run strategy": Argument(lambda v: SWEEP.run(1, strategy=v), ("None",)),
+    "History.best variant": Argument(lambda v: history().best(v)),
+    "History.best_curve variant": Argument(lambda v: history().best_curve(v)),
+    "History.run variant": Argument(lambda v: history().run(v, 1e-3)),
+    "History.run learning_rate": Argument(lambda v: history().run("GD", v)),
+    "History.run seed": Argument(lambda v: history().run("GD", 1e-3, v), ("None",)),
+    "History.curve learning_rate": Argument(lambda v: history().curve("GD", v)),
+    "History.model learning_rate": Argument(lambda v: history().model("GD", v)),
+    "History.join other": Argument(lambda v: history().join(v)),
+    "History.save folder": Argument(lambda v: history().save(v), ("a text",)),
+    "History.load folder": Argument(History.load, ("a text",)),
+    "RecordedRun.problem": Argument(lambda v: recorded(problem=v)),
+    "RecordedRun.variant": Argument(lambda v: recorded(variant=v)),
+    "RecordedRun.optimizer": Argument(lambda v: recorded(optimizer=v)),
+    "RecordedRun.loss": Argument(lambda v: recorded(loss=v)),
+    "RecordedRun.dtype": Argument(lambda v: recorded(dtype=v)),
+    "record_steps steps": Argument(record_steps),
+    "record_steps points": Argument(lambda v: record_steps(10, v)),
+    "emulate x": Argument(lambda v: emulated(x=v)),
+    "emulate y": Argument(lambda v: emulated(y=v)),
+    "emulate w_init": Argument(lambda v: emulated(w_init=v)),
+    "emulate iterations": Argument(lambda v: emulated(iterations=v)),
+    "emulate learning_rate": Argument(lambda v: emulated(learning_rate=v)),
+    "emulate depth": Argument(lambda v: emulated(depth=v)),
+    "emulate p": Argument(lambda v: emulated(p=v)),
+    "emulate weight_decay": Argument(lambda v: emulated(weight_decay=v)),
+    "emulate scale": Argument(lambda v: emulated(scale=v), ("a bool",)),
+    "Checkpoints.folder": Argument(lambda v: Checkpoints(v, {}), ("a text",)),
+    "Checkpoints.identity": Argument(lambda v: Checkpoints("folder", v)),
+    "Checkpoints.keep": Argument(lambda v: Checkpoints("folder", {}, v)),
+    "Checkpoints.save step": Argument(lambda v: Checkpoints("folder", {}).save(v, {})),
+    "Checkpoints.save arrays": Argument(lambda v: Checkpoints("folder", {}).save(1, v)),
+    "Checkpoints.newest report": Argument(lambda v: Checkpoints("folder", {}).newest(v)),
+    "StopSignals.signals": Argument(StopSignals),
+    "write_atomically path": Argument(lambda v: write_atomically(v, print), ("a text",)),
+    "write_atomically write": Argument(lambda v: write_atomically("file", v)),
+    "save_text text": Argument(lambda v: save_text("file", v), ("a text",)),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), cases(ARGUMENTS))
+def test_an_argument_that_cannot_be_used_is_one_line(name, value, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(ARGUMENTS, name, value)
+    assert not list(tmp_path.iterdir())

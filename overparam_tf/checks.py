@@ -103,6 +103,30 @@ def real_number(
     raise input_error(f"{words} for {name}", **{name: value})
 
 
+def even_exponent(name: str, value: object, *, least: int = 2) -> int:
+    """Return an even whole exponent, such as 4 or 4.0, as an int.
+
+    Args:
+        name: The argument's name, for the message.
+        value: The argument.
+        least: The lowest value allowed; default 2.
+
+    Raises:
+        InputError: If `value` is not an even whole number, or below `least`.
+
+    Example:
+        >>> even_exponent("p", 4.0)
+        4
+    """
+    try:
+        exponent = real_number(name, value, least=least)
+    except InputError:
+        exponent = math.nan
+    if exponent % 2 == 0:
+        return int(exponent)
+    raise input_error(f"an even whole exponent {name} >= {least}, such as 2 or 4", **{name: value})
+
+
 def boolean(name: str, value: object) -> bool:
     """Return `value` as a bool.
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from overparam_tf.checks import boolean, real_number, resolve
+from overparam_tf.checks import boolean, even_exponent, resolve
 from overparam_tf.errors import InputError, input_error
 
 
@@ -21,7 +21,7 @@ def check_exponent(p: float) -> int:
         >>> check_exponent(4.0)
         4
     """
-    return _even_exponent(p, least=2)
+    return even_exponent("p", p)
 
 
 def even_power(e: Any, p: int) -> Any:
@@ -46,7 +46,7 @@ def even_power(e: Any, p: int) -> Any:
         >>> print(even_power(-3.0, 2), even_power(-3.0, 4), even_power(2.0, 10))
         9.0 81.0 1024.0
     """
-    remaining = _even_exponent(p, least=0) // 2
+    remaining = even_exponent("p", p, least=0) // 2
     if remaining == 0:
         return ops.ones_like(e)
     square, result = e * e, None
@@ -193,17 +193,6 @@ class L4Loss(LpLoss):
         config = super().get_config()
         del config["p"]
         return config
-
-
-def _even_exponent(p: float, least: int) -> int:
-    expected = f"an even whole exponent p >= {least}, such as 2 or 4"
-    try:
-        exponent = real_number("p", p, least=least)
-    except InputError:
-        raise input_error(expected, p=p) from None
-    if exponent % 2:
-        raise input_error(expected, p=p)
-    return int(p)
 
 
 def _tensor(name: str, value: Any, dtype: str | None = None) -> Any:

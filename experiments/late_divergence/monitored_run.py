@@ -14,7 +14,7 @@ from experiments.late_divergence.oscillation import swing_along
 from experiments.late_divergence.stability import P, crossing_step, stability_row
 from experiments.late_divergence.step_recorder import StepRecorder, Steps
 from overparam_tf.datasets import Problem
-from overparam_tf.dynamics.sharpness import sharpness
+from overparam_tf.dynamics import sharpness
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport
 from overparam_tf.sweep import Progress, RecordedRun, Variant

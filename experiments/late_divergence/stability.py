@@ -9,8 +9,7 @@ import pandas as pd
 
 from overparam_tf import convex_floor
 from overparam_tf.datasets import Problem
-from overparam_tf.dynamics import balance_defect
-from overparam_tf.dynamics.sharpness import kernel_hessian, sharpness
+from overparam_tf.dynamics import balance_defect, kernel_hessian, sharpness
 
 P = 4
 

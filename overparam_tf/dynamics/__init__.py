@@ -6,16 +6,20 @@ Its parts for a single output (Claim 2):
     `effective_learning_rate` and `momentum_direction`.
 Its condition:
     `balance_defect`.
-Why no regularizer does the same (Theorem 2):
-    `line_integral` of `end_to_end_field` along `theorem2_curve`, and `closed_integral` to compare with.
-The yardstick of all of them, slow and obvious:
+Its stable learning rates, by the Hessian of the loss in the factors:
+    `sharpness`, of `hessian` and `kernel_hessian`.
+The proof that no regularizer does the same (Theorem 2):
+    `line_integral` of `end_to_end_field` along `theorem2_curve`, and its closed form
+    `closed_integral`.
+Slow and obvious routes to the same numbers, for comparison:
     the module `dense_reference`.
 """
 
 from overparam_tf.dynamics.balance import BalanceDefect, balance_defect
+from overparam_tf.dynamics.curvature import Sharpness, hessian, kernel_hessian, sharpness
 from overparam_tf.dynamics.end_to_end import end_to_end_update, precondition
-from overparam_tf.dynamics.line_integral import line_integral
-from overparam_tf.dynamics.preconditioner import Preconditioner, preconditioner
+from overparam_tf.dynamics.line_integrals import line_integral
+from overparam_tf.dynamics.preconditioning import Preconditioner, preconditioner
 from overparam_tf.dynamics.single_output import effective_learning_rate, momentum_direction
 from overparam_tf.dynamics.spectrum import pair_eigenvalues
 from overparam_tf.dynamics.theorem2 import closed_integral, end_to_end_field, theorem2_curve
@@ -30,6 +34,10 @@ __all__ = [  # noqa: RUF022 - grouped as in the docstring
     "momentum_direction",
     "balance_defect",
     "BalanceDefect",
+    "sharpness",
+    "Sharpness",
+    "hessian",
+    "kernel_hessian",
     "line_integral",
     "end_to_end_field",
     "theorem2_curve",

@@ -1,84 +1,179 @@
-"""What every function of this package asks of its kernel, gradient and depth: one clear line otherwise."""
+"""Checks of kernels, gradients, factors and depths: tensors of any backend, traced or not.
+
+Shapes and dtypes are checked everywhere. Values can be looked at in eager code only: in a function
+that is being traced or compiled NaN stays NaN.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from keras import backend, ops
 
-from overparam_tf.errors import InputError
+from overparam_tf.errors import InputError, input_error
+
+# A tensor or array of any backend that Keras knows, or a number in its place.
+Tensor = Any
 
 
-def check_depth(depth, kernel=None):
-    """Raise unless `depth` is a number >= 1 or, for a stack of kernels, a tensor (..., 1, 1) of them."""
-    values = _concrete(depth)
-    if values is not None and (
-        values.dtype.kind not in "iuf" or not np.all(np.isfinite(values) & (values >= 1))
+def check_depth(depth: Tensor, kernel: Tensor = None) -> None:
+    """Check that a depth is a number >= 1 or, for a stack of kernels, a tensor of such numbers.
+
+    Args:
+        depth: A number, or a tensor whose shape broadcasts to (..., 1, 1).
+        kernel: Tensor of shape (..., in, out); default None, for which a number is needed.
+
+    Raises:
+        InputError: If the depth is below 1, not finite, of another type, or of another shape.
+    """
+    is_number_or_tensor = isinstance(depth, Real) or hasattr(depth, "shape")
+    values = _concrete(depth) if is_number_or_tensor else np.asarray(None)
+    if values is not None and not (
+        values.dtype.kind in "iuf" and np.all(np.isfinite(values) & (values >= 1))
     ):
-        raise InputError(
-            f"depth must be a finite number >= 1, it may be fractional. Received: depth={depth}"
-        )
+        raise input_error("a finite number >= 1 for depth; it may be fractional", depth=depth)
     shape = tuple(getattr(depth, "shape", ()))
     allowed = () if kernel is None else (*kernel.shape[:-2], 1, 1)
-    aligned = allowed[-len(shape) :] if shape else ()
-    fits = len(shape) == len(aligned) and all(
-        size in (1, limit)
-        or None in (size, limit)  # None: not known while a function is being traced
-        for size, limit in zip(shape, aligned, strict=True)
-    )
-    if not fits:
-        raise InputError(
-            "depth must be a number, or for a stack of kernels a tensor with one depth for each. "
-            f"Expected a shape that broadcasts to {allowed}. Received: depth.shape={shape}"
+    if not _broadcasts(shape, allowed):
+        raise input_error(
+            "one number for depth, or for a stack of kernels one for each, in a shape that "
+            f"broadcasts to {allowed}",
+            **{"depth.shape": shape},
         )
 
 
-def check_kernel(kernel):
-    """Return `kernel` as a tensor; raise unless it is a finite float matrix (in, out), or a stack of them.
+def check_kernel(kernel: Tensor) -> Tensor:
+    """Return a kernel as a tensor.
 
-    Values can be looked at in eager code only; in a compiled function NaN stays NaN.
+    Args:
+        kernel: Tensor of shape (..., in, out); leading axes stack independent kernels.
+
+    Raises:
+        InputError: If it is not a finite float32 or float64 matrix, or a stack of them.
     """
-    kernel = ops.convert_to_tensor(kernel)
+    kernel = _tensor("kernel", kernel)
     dtype = backend.standardize_dtype(kernel.dtype)
     if dtype not in ("float32", "float64"):
-        raise InputError(f"kernel must be float32 or float64. Received: kernel.dtype={dtype}")
+        raise InputError(f"Expected float32 or float64 for kernel. Received: kernel.dtype={dtype}")
     shape = tuple(kernel.shape)
     if len(shape) < 2 or None in shape[-2:] or 0 in shape[-2:]:
-        raise InputError(
-            f"Expected a kernel (in, out) or a stack of them. Received: kernel.shape={shape}"
+        raise input_error(
+            "a matrix (in, out) or a stack of them for kernel", **{"kernel.shape": shape}
         )
     values = _concrete(kernel)
     if values is not None and not np.all(np.isfinite(values)):
         bad = np.count_nonzero(~np.isfinite(values))
         raise InputError(
-            "kernel must be finite; lower the learning rate if training diverged. "
+            "Expected a finite kernel; lower the learning rate if training diverged. "
             f"Received: {bad} of {values.size} entries are NaN or infinite"
         )
     return kernel
 
 
-def check_gradient(gradient, kernel):
-    """Return `gradient` as a tensor of the kernel's dtype; raise unless the two shapes are equal."""
-    gradient = ops.convert_to_tensor(gradient, kernel.dtype)
-    if tuple(gradient.shape) != tuple(kernel.shape):
-        raise InputError(
-            "gradient must have the kernel's shape. "
-            f"Received: gradient.shape={tuple(gradient.shape)}, kernel.shape={tuple(kernel.shape)}"
+def check_gradient(gradient: Tensor, kernel: Tensor) -> Tensor:
+    """Return a gradient as a tensor of the kernel's dtype.
+
+    Raises:
+        InputError: If it does not have the kernel's shape.
+    """
+    gradient = _tensor("gradient", gradient, kernel.dtype)
+    shape, expected = tuple(gradient.shape), tuple(kernel.shape)
+    if shape != expected:
+        raise input_error(
+            "the kernel's shape for gradient", **{"gradient.shape": shape, "kernel.shape": expected}
         )
     return gradient
 
 
-def is_single_output(kernel) -> bool:
-    """Return whether the kernel is one row or one column, so that the closed single-output rule applies."""
+def check_single_output(kernel: Tensor) -> Tensor:
+    """Return a kernel as a tensor; see `check_kernel`.
+
+    Raises:
+        InputError: If it has several rows and several columns, too.
+    """
+    kernel = check_kernel(kernel)
+    if not is_single_output(kernel):
+        raise input_error(
+            "shape (in, 1) or (1, out) for kernel; end_to_end_update takes any other",
+            **{"kernel.shape": tuple(kernel.shape)},
+        )
+    return kernel
+
+
+def is_single_output(kernel: Tensor) -> bool:
+    """Return whether a kernel is one row or one column, for which the rule has a closed form."""
     return 1 in tuple(kernel.shape)[-2:]
 
 
-def _concrete(value) -> np.ndarray | None:
-    """Return `value` as a numpy array, or None while a function is being traced."""
+def check_factors(factors: Sequence[Tensor]) -> list[Tensor]:
+    """Return factors as tensors.
+
+    Args:
+        factors: Tensors of shapes (..., in, m), (..., m, m'), ..., (..., m'', out).
+
+    Raises:
+        InputError: If there are none, or if their product does not exist.
+    """
+    try:
+        entries = list(factors)
+    except TypeError:
+        raise input_error("a list of matrices for factors", factors=factors) from None
+    tensors = [_tensor("factors", factor) for factor in entries]
+    shapes = [tuple(tensor.shape) for tensor in tensors]
+    are_matrices = bool(shapes) and all(len(shape) >= 2 for shape in shapes)
+    if not are_matrices or any(left[-1] != right[-2] for left, right in pairwise(shapes)):
+        raise InputError(
+            "Expected one or more matrices whose product exists for factors, "
+            f"(in, m), (m, m'), ..., (m'', out). Received: shapes={shapes}"
+        )
+    return tensors
+
+
+def check_singular_values(name: str, values: Tensor) -> Tensor:
+    """Return singular values as a tensor.
+
+    Args:
+        name: The argument's name, for the message.
+        values: Float tensor of shape (..., m).
+
+    Raises:
+        InputError: If they are no float tensor with an axis, or one is negative or not finite.
+    """
+    tensor = _tensor(name, values)
+    dtype = backend.standardize_dtype(tensor.dtype)
+    expected = f"singular values, floats >= 0 in an axis, for {name}"
+    if "float" not in dtype or not len(tensor.shape):
+        raise input_error(expected, **{name: values})
+    numbers = _concrete(tensor)
+    if numbers is not None and not np.all(np.isfinite(numbers) & (numbers >= 0)):
+        raise input_error(expected, **{name: numbers.tolist()})
+    return tensor
+
+
+def _tensor(name: str, value: Any, dtype: Any = None) -> Tensor:
+    try:
+        return ops.convert_to_tensor(value, dtype)
+    except Exception as error:  # every backend raises errors of its own
+        raise input_error(f"a tensor of real numbers for {name}", **{name: value}) from error
+
+
+def _broadcasts(shape: Sequence[int | None], allowed: Sequence[int | None]) -> bool:
+    """Return whether a shape broadcasts to the allowed one; None is a size not known yet."""
+    aligned = allowed[len(allowed) - len(shape) :] if len(shape) <= len(allowed) else ()
+    return len(shape) == len(aligned) and all(
+        size in (1, limit) or None in (size, limit)
+        for size, limit in zip(shape, aligned, strict=True)
+    )
+
+
+def _concrete(value: Tensor) -> np.ndarray | None:
+    """Return the values of a tensor as a NumPy array, or None while it is being traced."""
     try:
         return ops.convert_to_numpy(value)
-    except (
-        NotImplementedError,
-        TypeError,
-        ValueError,
-    ):  # from TensorFlow, JAX and Keras's symbolic tensors
+    # The errors of TensorFlow, of JAX, and of Keras's symbolic tensors.
+    except (NotImplementedError, TypeError, ValueError):
         return None

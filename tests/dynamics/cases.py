@@ -1,4 +1,6 @@
-"""Kernels of known singular values: tall, wide, rank-deficient, with equal and nearly equal values, zero."""
+"""Kernels of known singular values: tall, wide, rank-deficient, nearly equal values, zero."""
+
+from __future__ import annotations
 
 import numpy as np
 from keras import ops
@@ -33,6 +35,6 @@ def gradient_for(kernel, seed=1):
 
 
 def largest_gap(actual, expected):
-    """The largest difference, relative to the largest expected entry (absolute where all are 0)."""
+    """Return the largest difference, relative to the largest expected entry unless all are 0."""
     actual, expected = map(ops.convert_to_numpy, (actual, expected))
     return np.max(np.abs(actual - expected)) / (np.max(np.abs(expected)) or 1.0)

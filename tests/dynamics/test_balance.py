@@ -70,5 +70,5 @@ def test_training_from_a_balanced_start_unbalances_in_proportion_to_the_rate():
 
 @pytest.mark.parametrize("factors", [[], [np.ones(3)], [np.ones((2, 3)), np.ones((2, 2))]])
 def test_bad_factors_get_one_line(factors):
-    with pytest.raises(InputError, match="matrices whose product exists"):
+    with pytest.raises(InputError, match="matrices whose product exists for factors"):
         balance_defect(factors)

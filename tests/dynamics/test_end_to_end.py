@@ -210,14 +210,19 @@ def _flow(velocity, state, step=0.01, count=100):
 @pytest.mark.parametrize(
     ("kernel", "gradient", "depth", "message"),
     [
-        (np.ones((2, 2)), np.ones((2, 2)), 0.5, "depth must be a finite number >= 1"),
-        (np.ones((2, 2)), np.ones((2, 2)), np.nan, "depth must be a finite number >= 1"),
-        (np.ones((2, 2)), np.ones((2, 2)), "2", "depth must be a finite number >= 1"),
+        (np.ones((2, 2)), np.ones((2, 2)), 0.5, "a finite number >= 1 for depth"),
+        (np.ones((2, 2)), np.ones((2, 2)), np.nan, "a finite number >= 1 for depth"),
+        (np.ones((2, 2)), np.ones((2, 2)), "2", "a finite number >= 1 for depth"),
         (np.ones((2, 2)), np.ones((2, 2)), np.full((3, 1, 1), 2.0), r"broadcasts to \(1, 1\)"),
         (np.ones((3, 2, 2)), np.ones((3, 2, 2)), np.full(3, 2.0), r"broadcasts to \(3, 1, 1\)"),
         (np.ones(3), np.ones(3), 2, r"kernel.shape=\(3,\)"),
         (np.ones((2, 0)), np.ones((2, 0)), 2, r"kernel.shape=\(2, 0\)"),
-        (np.ones((2, 2), int), np.ones((2, 2)), 2, "kernel.dtype=int64"),
+        (
+            np.ones((2, 2), int),
+            np.ones((2, 2)),
+            2,
+            "float32 or float64 for kernel. Received: kernel.dtype=int64",
+        ),
         (np.ones((2, 3)), np.ones((3, 2)), 2, r"gradient.shape=\(3, 2\), kernel.shape=\(2, 3\)"),
         (np.array([[1.0, np.inf]]), np.ones((1, 2)), 2, "1 of 2 entries are NaN or infinite"),
     ],

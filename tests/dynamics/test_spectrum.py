@@ -7,7 +7,7 @@ from overparam_tf.dynamics import pair_eigenvalues
 
 
 def exact(s, t, depth):
-    """`(s^2 - t^2) / (s^(2/N) - t^(2/N))` with 60 digits."""
+    """Return `(s^2 - t^2) / (s^(2/N) - t^(2/N))`, computed with 60 digits."""
     with localcontext(prec=60):
         s, t, power = Decimal(s), Decimal(t), 2 / Decimal(depth)
         a, b = s**power, t**power

@@ -40,7 +40,7 @@ def test_integral_tends_to_the_limit_as_the_inner_radius_shrinks(depth):
 
 
 def cubic_gradient(points):
-    """Of |w - target|^4 / 4."""
+    """Return the gradient of |w - target|^4 / 4."""
     apart = points - np.array([1.0, 2.0, 0.5])
     return np.sum(apart**2, axis=1, keepdims=True) * apart
 

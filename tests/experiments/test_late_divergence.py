@@ -1,15 +1,12 @@
-"""The Hessian by two other routes, and a single run against the sweep."""
+"""A single run recorded step by step, against the same run of a sweep."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from overparam_tf import LpLoss, Problem, Sweep, Variant
-from overparam_tf.dynamics import dense_reference
-from overparam_tf.dynamics.sharpness import hessian, sharpness
 from overparam_tf.sweep import RecordedRun
 
 
@@ -24,54 +21,6 @@ def factors(depth, features=4):
         rng.standard_normal((features, 1)),
         *(rng.standard_normal((1, 1)) for _ in range(depth - 1)),
     ]
-
-
-@pytest.mark.parametrize("depth", [1, 2, 3, 5])
-@pytest.mark.parametrize("p", [2, 4, 6])
-def test_hessian_against_finite_differences_of_the_gradient(depth, p):
-    (x, y), point = data(), factors(depth)
-    sizes = np.cumsum([factor.size for factor in point])
-
-    def gradient(entries):
-        parts = [
-            part.reshape(f.shape)
-            for part, f in zip(np.split(entries, sizes[:-1]), point, strict=True)
-        ]
-        error = x @ dense_reference.product(parts) - y
-        # One step at rate 1 from the same factors is minus the gradient.
-        moved = dense_reference.descend(parts, x.T @ error ** (p - 1) / len(x), 1.0)
-        return np.concatenate([(f - new).ravel() for f, new in zip(parts, moved, strict=True)])
-
-    at, step = np.concatenate([factor.ravel() for factor in point]), 1e-5
-    columns = [
-        (gradient(at + step * unit) - gradient(at - step * unit)) / (2 * step)
-        for unit in np.eye(len(at))
-    ]
-    exact = hessian(point, x, y, p)[0]
-    np.testing.assert_allclose(exact, np.array(columns), rtol=1e-6, atol=1e-7 * np.abs(exact).max())
-
-
-def test_sharpness_against_autodiff():
-    (x, y), point = data(), factors(3)
-    variables = [tf.Variable(factor) for factor in point]
-    with tf.GradientTape(persistent=True) as outer:
-        with tf.GradientTape() as inner:
-            loss = tf.reduce_mean((x @ variables[0] @ variables[1] @ variables[2] - y) ** 4) / 4
-        flat = tf.concat([tf.reshape(g, (-1,)) for g in inner.gradient(loss, variables)], 0)
-    rows = [
-        tf.reshape(outer.jacobian(flat, v, experimental_use_pfor=False), (6, -1)) for v in variables
-    ]
-    matrix = tf.concat(rows, 1).numpy()
-    found = sharpness(point, x, y, 4)
-    assert found.value == pytest.approx(np.linalg.eigvalsh(matrix).max())
-    np.testing.assert_allclose(
-        matrix @ found.direction, found.value * found.direction, atol=1e-8 * found.value
-    )
-
-
-def test_sharpness_of_a_blown_up_run_is_nan():
-    x, y = data()
-    assert np.isnan(sharpness([np.full((4, 1), np.inf), np.ones((1, 1))], x, y, 4).value)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

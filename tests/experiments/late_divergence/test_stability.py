@@ -8,7 +8,7 @@ import pytest
 
 from experiments.late_divergence.stability import crossing_step, sharpness_at_floor
 from overparam_tf import Problem, convex_floor
-from overparam_tf.dynamics.sharpness import kernel_hessian, sharpness
+from overparam_tf.dynamics import kernel_hessian, sharpness
 
 
 def test_at_balanced_factors_of_a_minimum_the_preconditioner_gives_the_sharpness():

@@ -12,15 +12,15 @@ from overparam_tf.sweep.rows import Rows, padded_length, sum_over_blocks
 
 
 class BatchedPass:
-    """A `DataPass` over batch t mod m of m at step t.
+    """A `DataPass` over one of m batches a step: batch t mod m at step t.
 
     The batches are the rows in their order, as `fit` takes them with `shuffle=False`; the last one
-    may be smaller. Replica r of R takes rows s r / R to s (r + 1) / R of a batch of
-    s rows, and divides by all s, so that losses and gradients add up over the replicas.
+    may be smaller. Replica r of R takes rows s r / R to s (r + 1) / R of a batch of s rows, and
+    divides by all s, so that losses and gradients add up over the replicas.
 
-    The rows are kept batch by batch, each padded to the same length, so that a batch begins at a
-    multiple of it. They are kept in one order only: with x_transposed too, a data set would take
-    twice its memory.
+    The rows are stored batch by batch, each batch padded to the same length, so that it begins at a
+    multiple of that length. The inputs are stored once, without `x_transposed`, which would double
+    the memory of a data set.
 
     Args:
         problem: The data.

@@ -27,8 +27,8 @@ class Engine:
 
     Attributes:
         stacks: The stacks.
-        stride: The stride. The number of steps of a call changes no bit as long as every call
-            begins at a multiple of the stride; for other calls the compiler promises nothing.
+        stride: The stride. Calls of any length give the same bits if each begins at a multiple of
+            the stride; for other calls the compiler promises nothing.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Engine:
         self.stacks, self.stride = list(stacks), stride
         self._data_pass, self._dtype = data_pass, dtype
         self._runs = sum(stack.runs for stack in self.stacks)
+        # Traced when they are first called, which is for a pass that XLA cannot compile.
         compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
         self._compiled_maps = compiled(self._affine_maps)
         self._compiled_update = compiled(self._update_again)
@@ -134,10 +135,12 @@ class Engine:
         return losses
 
     def _affine_maps(self) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return kernels and biases of all runs."""
         kernel, bias, _ = self._forward()
         return kernel, bias
 
     def _update_again(self, *gradients: tf.Tensor | None) -> None:
+        """Compute kernels and biases again, and update each stack by its part of the gradients."""
         _, _, updates = self._forward()
         self._update(updates, *gradients)
 

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from overparam_tf import LpLoss, Problem, Sweep, Variant
-from overparam_tf.sweep import RecordedRun
+from overparam_tf import InputError, LpLoss, Problem, RecordedRun, Sweep, Variant
+from tests.cases import small_problem
 
 
 def data(rows=30, features=4):
@@ -61,3 +61,17 @@ def test_the_balance_moves_by_differences_of_squared_steps(depth):
     )
     moved, added = np.diff(squares[-1] - squares[0]), np.diff(steps.sum(0))
     np.testing.assert_allclose(moved, added, rtol=1e-9)
+
+
+@pytest.mark.parametrize("changes", [{"learning_rates": (0.1, 0.2)}, {"update": "end_to_end"}])
+def test_a_variant_of_other_runs_is_refused(changes):
+    variant = Variant("GD", **changes)
+    with pytest.raises(InputError, match=r"a variant of one learning rate.*Received: runs="):
+        RecordedRun(small_problem(), variant, keras.optimizers.SGD(0.1), LpLoss(4))
+
+
+@pytest.mark.parametrize("steps", [0, 2049, 1.5])
+def test_a_call_of_too_many_steps_is_refused(steps):
+    run = RecordedRun(small_problem(), Variant("GD"), keras.optimizers.SGD(0.1), LpLoss(4))
+    with pytest.raises(InputError, match="an integer from 1 to 2048 for steps"):
+        run.advance(steps)

@@ -23,6 +23,7 @@ from rich.console import Console
 
 from experiments.harness import figures
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.loss_reference import references_of
 from experiments.harness.options import DataOptions
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.speed_up import Bound, SpeedUp
@@ -33,7 +34,6 @@ from experiments.harness.sweeps import (
     describe_run,
     lp_part,
     read_run,
-    references_of,
     run_parts,
 )
 from overparam_tf.runlog import RunFolder
@@ -81,7 +81,7 @@ class Config(DataOptions):
 
 def run(options: Config) -> RunFolder:
     """Train; write config.json, results.csv, curves.npz, weights.npz and TensorBoard's curves."""
-    powers = [int(name[1:]) for name in options.losses]
+    powers = [int(name.removeprefix("l")) for name in options.losses]
     variants = {p: options.variants(p) for p in powers}
     problem = options.load_problem()
     parts = [lp_part(problem, p, variants[p], options.steps) for p in powers]
@@ -112,11 +112,12 @@ def speed_up_table(history: History, groups: Mapping[str, Sequence[str]]) -> pd.
         plain = fewest_steps(history, f"{loss}, depth 1")
         for variant in variants:
             steps = fewest_steps(history, variant)
+            _, _, depth = variant.rpartition("depth ")
             rows.append(
                 {
                     "loss": loss,
                     "variant": variant,
-                    "depth": int(variant.split()[-1]),
+                    "depth": int(depth),
                     "steps": steps,
                     "speed_up": SpeedUp.from_steps(plain, steps, limit),
                 }
@@ -181,7 +182,8 @@ def _draw_speed_up(folder: RunFolder, record: dict[str, Any], table: pd.DataFram
     ax.set(xlabel="depth N", ylabel="speed-up (triangles: a bound only)")
     ax.set_xticks(sorted(table["depth"].unique()))
     ax.legend()
-    note = describe_run(record, references_of(record)[-1])
+    *_, reference = references_of(record)
+    note = describe_run(record, reference)
     return figures.save_figure(figure, folder, "speed_up", note, record)
 
 

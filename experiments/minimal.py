@@ -3,7 +3,7 @@
 Write the weights w of linear regression as a product, w = F_1 F_2, of a column F_1 and a number
 F_2. The model can express nothing new and its loss is no longer convex; yet in the same number of
 steps plain gradient descent on F_1 and F_2 reaches a lower loss than on w, and than AdaGrad, which
-was made to accelerate. For on the product a small step of gradient descent acts as
+was made to accelerate. On the product a small step of gradient descent acts as
 
     w <- w - eta |w| (g + Pr_w g),    g = dL/dw,    Pr_w g its projection onto w:
 
@@ -25,15 +25,14 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.options import DataOptions
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_figures import SweepFigures
 from experiments.harness.sweeps import (
-    LossReference,
     Part,
     best_runs,
     read_run,
-    references_of,
     run_parts,
 )
 from overparam_tf import LpLoss, Variant, legacy_2019
@@ -75,9 +74,10 @@ def run(options: Config) -> RunFolder:
     # The label is a concentration of ethanol, the 128 inputs are 8 features of each of 16 gas
     # sensors, all z-scored. Where the measured data cannot be had, a synthetic stand-in takes their
     # place; run name, table and figure say so.
-    problem, loss = options.load_problem(), LpLoss(4)  # mean(e^4) / 4
+    compared, loss = variants(options.seeds), LpLoss(4)  # mean(e^4) / 4
+    problem = options.load_problem()
     reference = LossReference.measure(problem, loss, use_bias=False)
-    part = Part("all", problem, variants(options.seeds), loss, reference, options.steps)
+    part = Part("all", problem, compared, loss, reference, options.steps)
     return run_parts("minimal", f"{options.steps}", options, problem, [part], "losses")[0]
 
 

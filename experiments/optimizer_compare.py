@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.options import DataOptions
 from experiments.harness.results import (
     Claim,
@@ -28,11 +29,9 @@ from experiments.harness.results import (
 from experiments.harness.sweep_figures import SweepFigures
 from experiments.harness.sweeps import (
     RATES_2019,
-    LossReference,
     Part,
     best_runs,
     read_run,
-    references_of,
     run_parts,
 )
 from overparam_tf.losses import LpLoss
@@ -106,10 +105,11 @@ class Config(DataOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("scale_loss", "biases", "depths"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(self.published, name))
         self.require(self.steps is None or self.steps >= 1, "steps >= 1", steps=self.steps)
-        self.require(
-            self.depths is None or min(self.depths) >= 1, "depths >= 1", depths=self.depths
-        )
+        self.require(min(self.depths) >= 1, "depths >= 1", depths=self.depths)
         self.require_distinct("depths")
 
     @property
@@ -120,35 +120,27 @@ class Config(DataOptions):
     @property
     def lp_loss(self) -> LpLoss:
         """Return the loss."""
-        scale = self.published.scale_loss if self.scale_loss is None else self.scale_loss
-        return LpLoss(int(self.loss[1:]), scale=scale)
-
-    @property
-    def use_biases(self) -> bool:
-        """Return whether every factor has a bias."""
-        return self.published.biases if self.biases is None else self.biases
+        return LpLoss(int(self.loss.removeprefix("l")), scale=self.scale_loss)
 
     def parts(self) -> dict[str, tuple[list[Variant], int]]:
         """Return, by part, its variants and its number of steps."""
         preset, quick = self.published, QUICK_STEPS if self.quick else None
-        parts = {
-            "part 1": (self._part_1(), self.steps or quick or preset.steps),
-            "part 2": (self._part_2(), self.steps or quick or preset.adam_steps),
-        }
-        return {name: part for name, part in parts.items() if self.part in ("all", name[-1])}
+        parts = {}
+        if self.part in ("1", "all"):
+            parts["part 1"] = self._part_1(), self.steps or quick or preset.steps
+        if self.part in ("2", "all"):
+            parts["part 2"] = self._part_2(), self.steps or quick or preset.adam_steps
+        return parts
 
     def _part_1(self) -> list[Variant]:
         rates = self.learning_rates or RATES_2019
-        plain = [self._variant(f"GD, depth {n}", n, "sgd", rates) for n in self._depths()]
+        plain = [self._variant(f"GD, depth {n}", n, "sgd", rates) for n in self.depths]
         names = ("AdaGrad", "AdaDelta")
         return plain + [self._variant(name, 1, name.lower(), rates) for name in names]
 
     def _part_2(self) -> list[Variant]:
         rates = self.learning_rates or (self.published.adam_rate,)
-        return [self._variant(f"Adam, depth {n}", n, "adam", rates) for n in self._depths()]
-
-    def _depths(self) -> tuple[int, ...]:
-        return self.depths or self.published.depths
+        return [self._variant(f"Adam, depth {n}", n, "adam", rates) for n in self.depths]
 
     def _variant(self, name: str, depth: int, optimizer: str, rates: Sequence[float]) -> Variant:
         return Variant(
@@ -157,8 +149,8 @@ class Config(DataOptions):
             optimizer=legacy_2019(optimizer),
             learning_rates=rates,
             seeds=self.seeds,
-            use_bias=self.use_biases,
-            use_factor_biases=self.use_biases,
+            use_bias=self.biases,
+            use_factor_biases=self.biases,
         )
 
 
@@ -171,7 +163,7 @@ def run(options: Config, **pace: Any) -> RunFolder:
     """
     parts, loss = options.parts(), options.lp_loss
     problem = options.load_problem()
-    reference = LossReference.measure(problem, loss, options.use_biases)
+    reference = LossReference.measure(problem, loss, options.biases)
     sweeps = [
         Part(name, problem, variants, loss, reference, steps)
         for name, (variants, steps) in parts.items()
@@ -185,10 +177,10 @@ def draw(folder: RunFolder, console: Console) -> None:
     record, history = read_run(folder)
     parts, (reference,) = record["parts"], references_of(record)
     figures = SweepFigures(folder, record, reference, history)
-    drawn = [
-        figures.best_curves(f"Optimizer comparison, {part}", names, f"comparison_{part[-1]}")
-        for part, names in parts.items()
-    ]
+    drawn = []
+    for part, names in parts.items():
+        file = part.replace("part ", "comparison_")
+        drawn.append(figures.best_curves(f"Optimizer comparison, {part}", names, file))
     drawn += [figures.excess_loss(parts), figures.loss_against_rate(parts)]
     table, claims = best_runs(history), claims_of(history)
     title = f"{record['data']['label']}, {reference.label}: best rate of each variant"

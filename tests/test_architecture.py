@@ -1,4 +1,4 @@
-"""The arrows of the design: who may import whom, no cycles, and no TensorFlow where any backend must do."""
+"""The design: which part imports which, no cycles, no TensorFlow in parts for every backend."""
 
 from __future__ import annotations
 

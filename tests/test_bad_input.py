@@ -1,8 +1,7 @@
-"""Bad input, wherever it comes from: one line that says what was expected, what came, what to do; nothing written."""
+"""Bad input is refused in one line: what was expected, what was received; nothing is written."""
 
 from __future__ import annotations
 
-import importlib
 import re
 import tempfile
 
@@ -11,11 +10,12 @@ import numpy as np
 import pytest
 
 import overparam_tf as op
+from tests.experiments.loading import load_main
 from tests.experiments.refusals import assert_refused
 
 NAN, INFINITE = float("nan"), float("inf")
 
-# Experiment and arguments. What only one experiment can get wrong is in its own tests.
+# Experiment and arguments. `tests/experiments/bad_options.py` has those of single experiments.
 COMMAND_LINES = {
     "a word for a number": ("optimizer_compare", ["--steps", "many"]),
     "a fraction of a step": ("optimizer_compare", ["--steps", "1.5"]),
@@ -96,7 +96,7 @@ COMMAND_LINES = {
     "a board on a port of letters": ("board", ["--port", "http"]),
     "a board of fewer than one run": ("board", ["--newest", "-1"]),
 }
-# These have no option --data, or it names something else.
+# These have no option --data, or one that names other data.
 NO_GAS = (
     "plateau",
     "mnist_cnn",
@@ -203,8 +203,7 @@ CONSTRUCTORS = {
 def test_command_lines(case, tmp_path, capsys):
     name, arguments = COMMAND_LINES[case]
     data = [] if "--data" in arguments or name in NO_GAS else ["--data", "synthetic"]
-    main = importlib.import_module(f"experiments.{name}").main
-    assert_refused(name, main, [*data, *arguments], tmp_path / "logs", capsys)
+    assert_refused(name, load_main(name), [*data, *arguments], tmp_path / "logs", capsys)
 
 
 @pytest.mark.parametrize("case", CONSTRUCTORS)

@@ -139,7 +139,9 @@ def test_the_first_factor_keeps_the_seed_and_the_others_derive_theirs():
     np.testing.assert_array_equal(per_factor(initializer, 0)((3, 3)), initializer((3, 3)))
     derived = int(np.random.SeedSequence((5, 2)).generate_state(1)[0])
     assert per_factor(initializer, 2).seed == factor_seed(5, 2) == derived
-    np.testing.assert_array_equal(per_factor(initializer, 2)((3, 3)), NearZero(seed=derived)((3, 3)))
+    np.testing.assert_array_equal(
+        per_factor(initializer, 2)((3, 3)), NearZero(seed=derived)((3, 3))
+    )
     assert factor_seed(-1, 1) == factor_seed(2**32 - 1, 1)
 
 

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from experiments.emulated_update.pairs import Pair
 from experiments.harness import figures
-from experiments.harness.sweeps import LossReference, describe_run, references_of
+from experiments.harness.loss_reference import LossReference, references_of
+from experiments.harness.sweeps import describe_run
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History
 

@@ -29,6 +29,9 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         resolve_defaults(self)
+        if self.name is not None:
+            # A name that is not allowed is refused here, before the data are loaded.
+            RunFolder.at(self.logdir, "", self.name)
 
     def record(
         self, experiment: str, data: Problem | Digits | None = None, **more: Any

@@ -125,10 +125,10 @@ def write_results(
         **remarks: Further texts by name for TensorBoard, in Markdown.
     """
     frames = {"Results": tables} if isinstance(tables, pd.DataFrame) else tables
-    shown = [ResultTable.from_frame(title, frame) for title, frame in frames.items()]
-    write_results_file(folder, Results(shown, list(claims), list(figures)))
+    results = [ResultTable.from_frame(title, frame) for title, frame in frames.items()]
+    write_results_file(folder, Results(results, list(claims), list(figures)))
     settings = ResultTable.from_frame("settings", settings_table(folder.read_config()))
-    texts = {table.title.lower(): table.markdown() for table in shown}
+    texts = {table.title.lower(): table.markdown() for table in results}
     texts |= {**remarks, "claims": claims_table(claims).markdown(), "settings": settings.markdown()}
     TensorBoardLog(folder.tensorboard).report(figures, texts)
 

@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.harness import figures
-from experiments.harness.sweeps import LossReference, describe_run
+from experiments.harness.loss_reference import LossReference
+from experiments.harness.sweeps import describe_run
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History
 
@@ -108,8 +109,8 @@ class SweepFigures:
         median = by_rate.median()
         # A NaN counts as not useful, but pandas' max passes over it.
         is_useful = (by_rate.max() <= highest) & (by_rate.count() == by_rate.size())
-        shown = median.where(median <= highest)
-        ax.plot(shown.index, shown, "o-", color=colour, label=variant)
+        useful = median.where(median <= highest)
+        ax.plot(useful.index, useful, "o-", color=colour, label=variant)
         failed = is_useful.index[~is_useful]
         height = np.full(len(failed), 0.97 - 0.03 * index)
         transform = ax.get_xaxis_transform()

@@ -1,8 +1,7 @@
-"""A sweep from problem to run folder: reference losses, parts of a run, training, tables."""
+"""A sweep from problem to run folder: the parts of a run, their training, their tables."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.harness.loss_reference import LossReference
 from experiments.harness.options import DataOptions
 from experiments.harness.results import cell
 from experiments.harness.sweep_tensorboard import write_trials
 from overparam_tf.datasets import Problem
-from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder
 from overparam_tf.stopping import deferred
@@ -22,65 +21,6 @@ from overparam_tf.sweep import History, Sweep, Variant
 
 # The learning rates that the 2019 team searched.
 RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
-# A run has reached the target when this share of the zero kernel's excess loss over the convex
-# floor is left.
-TARGET_EXCESS = 0.1
-
-
-@dataclass(frozen=True)
-class LossReference:
-    """The numbers to which the loss of a run on a problem is compared.
-
-    Attributes:
-        label: The loss as figures and tables name it, e.g. `"L4, mean(e^4)/4"`.
-        p: Its exponent.
-        scale: Whether it is divided by p.
-        floor: The lowest loss of any linear predictor.
-        floor_duality_gap: How far `floor` may be above the true minimum, certified.
-        floor_with_bias: Whether the predictors have a bias.
-        at_zero: The loss of the zero kernel.
-    """
-
-    label: str
-    p: int
-    scale: bool
-    floor: float
-    floor_duality_gap: float
-    floor_with_bias: bool
-    at_zero: float
-
-    @classmethod
-    def measure(cls, problem: Problem, loss: LpLoss, use_bias: bool) -> LossReference:
-        """Compute the numbers for a loss on a problem."""
-        floor = convex_floor(problem.x, problem.y, loss.p, scale=loss.scale, use_bias=use_bias)
-        return cls(
-            label=loss_label(loss.p, loss.scale),
-            p=loss.p,
-            scale=loss.scale,
-            floor=floor.loss,
-            floor_duality_gap=floor.gap,
-            floor_with_bias=use_bias,
-            at_zero=float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0),
-        )
-
-    @classmethod
-    def from_record(cls, entry: dict[str, Any]) -> LossReference:
-        """Return what `record` wrote."""
-        names = [field.name for field in dataclasses.fields(cls)]
-        return cls(**{name: entry[name] for name in names})
-
-    def record(self) -> dict[str, Any]:
-        """Return the numbers for config.json."""
-        return {**dataclasses.asdict(self), "target": self.target()}
-
-    def target(self, share: float = TARGET_EXCESS) -> float:
-        """Return the loss at which `share` of the zero kernel's excess over the floor is left."""
-        return self.floor + share * (self.at_zero - self.floor)
-
-
-def loss_label(p: int, scale: bool) -> str:
-    """Return the loss as figures and tables name it."""
-    return f"L{p}, mean(e^{p})/{p}" if scale else f"L{p}, mean(e^{p})"
 
 
 @dataclass(frozen=True)
@@ -195,10 +135,11 @@ def run_parts(
 
 
 def describe_parts(parts: Sequence[Part]) -> dict[str, Any]:
-    """Return the entries of config.json about parts: their variants' names, and the losses."""
+    """Return the entries of config.json about parts: variants' names, steps, and the losses."""
     references = {part.reference.label: part.reference.record() for part in parts}
     return {
         "parts": {part.name: [variant.name for variant in part.variants] for part in parts},
+        "steps": {part.name: part.steps for part in parts},
         "losses": list(references.values()),
     }
 
@@ -216,11 +157,6 @@ def read_run(folder: RunFolder) -> tuple[dict[str, Any], History]:
     record["parts"] = {part: names for part, names in record["parts"].items() if part in begun}
     record["losses"] = [entry for entry in record["losses"] if entry["label"] in losses]
     return record, history
-
-
-def references_of(record: dict[str, Any]) -> list[LossReference]:
-    """Return the references of the losses in a config.json."""
-    return [LossReference.from_record(entry) for entry in record["losses"]]
 
 
 def _train(

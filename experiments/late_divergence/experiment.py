@@ -10,9 +10,9 @@ from keras.optimizers.schedules import CosineDecay, InverseTimeDecay
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.sweeps import LossReference, references_of
 from experiments.late_divergence.claims import ADVICE, claims_of, method_table
 from experiments.late_divergence.figures import DivergenceFigures
 from experiments.late_divergence.monitored_run import CAP, Method, Plan, train_monitored

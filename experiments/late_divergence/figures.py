@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.harness import figures
-from experiments.harness.sweeps import LossReference, describe_run, references_of
+from experiments.harness.loss_reference import LossReference, references_of
+from experiments.harness.sweeps import describe_run
 from experiments.late_divergence.oscillation import (
     linear_stretch,
     predicted_log_growth,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Callable
 
 from experiments.harness.command_line import Experiment
-from experiments.harness.registry import module_of, source_of
+from experiments.harness.registry import EXPERIMENTS, module_of, source_of
 from overparam_tf.datasets import Problem
 
 
@@ -15,6 +16,14 @@ def load_experiment(name: str) -> Experiment:
     module = module_of(name)
     is_folder = source_of(name).name == "__init__.py"
     return importlib.import_module(f"{module}.experiment" if is_folder else module).EXPERIMENT
+
+
+def load_main(name: str) -> Callable[..., None]:
+    """Return the command line of an experiment, or that of all, report or board."""
+    if name in {entry.name for entry in EXPERIMENTS}:
+        return load_experiment(name).main
+    modules = {"all": "all", "report": "report.command", "board": "board.command"}
+    return importlib.import_module(f"experiments.{modules[name]}").main
 
 
 def on_problem(experiment: Experiment, problem: Problem) -> Experiment:

@@ -1,38 +1,51 @@
-"""optimizer_compare on a small problem, with short calls and a checkpoint after each: any moment may hit a write."""
+"""optimizer_compare on a small problem, with a checkpoint after each of many short calls.
 
+Whenever the process is killed, it is likely to be writing.
+"""
+
+import dataclasses
 import os
 import signal
 import stat
 import threading
 
-from experiments.harness.command_line import Experiment
-from experiments.optimizer_compare import Config, draw, run
+from experiments import optimizer_compare
 from overparam_tf.sweep.engine import Engine
 from tests.cases import small_problem
+from tests.experiments.loading import on_problem
+
+EXPERIMENT = on_problem(optimizer_compare.EXPERIMENT, small_problem(rows=100, features=8))
 
 
-def load_small_problem(config):
-    """In place of `Config.load_problem`."""
-    return small_problem(rows=100, features=8)
-
-
-def run_often_saved(config):
-    """Run the experiment in short calls, with a checkpoint after each."""
-    return run(config, steps_per_call=5, seconds_between_checkpoints=0.0, checkpoint_share=1.0)
+def run_often_saved(options):
+    """Run the experiment in calls of five steps, with a checkpoint after each."""
+    pace = {"seconds_between_checkpoints": 0.0, "checkpoint_share": 1.0}
+    return optimizer_compare.run(options, steps_per_call=5, **pace)
 
 
 def kill_self(*arguments) -> None:
-    """What `kill -9` does; a file that was about to be forced to the disk is cut in half first."""
-    if arguments and isinstance(arguments[0], int) and stat.S_ISREG(os.fstat(arguments[0]).st_mode):
-        os.ftruncate(arguments[0], os.fstat(arguments[0]).st_size // 2)
+    """Kill this process as `kill -9` does.
+
+    If the first argument is the descriptor of a file that was about to be forced to the disk, the
+    file is cut in half first.
+    """
+    if arguments and isinstance(arguments[0], int):
+        file = os.fstat(arguments[0])
+        if stat.S_ISREG(file.st_mode):
+            os.ftruncate(arguments[0], file.st_size // 2)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def kill_at(moment: str) -> None:
-    """Kills this process at a moment like `"fsync 3"`: the third call of fsync, replace, or (midway) of advance."""
+    """Let this process be killed in a later call of a function.
+
+    Args:
+        moment: A function and the number of the call, such as `"fsync 3"`; the function is fsync,
+            replace, or advance, of which the call is killed midway.
+    """
     name, count = moment.split()
-    home = Engine if name == "advance" else os
-    function, left = getattr(home, name), [int(count)]
+    owner = Engine if name == "advance" else os
+    function, left = getattr(owner, name), [int(count)]
 
     def counted(*arguments):
         left[0] -= 1
@@ -42,12 +55,10 @@ def kill_at(moment: str) -> None:
             kill_self(*arguments)
         return function(*arguments)
 
-    setattr(home, name, counted)
+    setattr(owner, name, counted)
 
 
 if __name__ == "__main__":
-    Config.load_problem = load_small_problem
     if "KILL_AT" in os.environ:
         kill_at(os.environ["KILL_AT"])
     print("ready", flush=True)
-    Experiment("optimizer_compare", Config, run_often_saved, draw).main()

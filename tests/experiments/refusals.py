@@ -1,4 +1,4 @@
-"""What every experiment's command line owes to bad input."""
+"""The answer of every command line to bad input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import pytest
 
 
 def assert_refused(name, main, arguments, logdir, capsys):
-    """Exit code 2, one line on standard error that begins with the program's name, and nothing written."""
+    """Assert that a command line refuses its arguments.
+
+    The exit code is 2, standard error has one line that begins with the program's name, and nothing
+    is written.
+    """
     with pytest.raises(SystemExit) as caught:
         main(["--logdir", str(logdir), *arguments])
     assert caught.value.code == 2

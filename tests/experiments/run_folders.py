@@ -1,4 +1,4 @@
-"""Run folders made by hand, as experiments leave them, for what is made from folders alone."""
+"""Run folders made by hand, as experiments leave them, for report and board."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLAIMS = [
 def make_run(
     logdir, experiment="optimizer_compare", name="run", quick=False, synthetic=False, **config
 ):
-    """A finished run with a figure, a table, three claims, and TensorBoard's files of one trial."""
+    """Make a finished run with a figure, two tables, three claims, and TensorBoard's files."""
     folder = RunFolder.create(logdir, experiment, name)
     data = {"label": f"made up {NASTY}", "synthetic": synthetic}
     known = {

@@ -127,10 +127,10 @@ def test_commands(name, data, options):
 
 
 @pytest.mark.parametrize(
-    ("data", "given", "counts"), [("some/folder", "auto", True), ("synthetic", "auto", False)]
+    ("data", "recorded", "counts"), [("some/folder", "auto", True), ("synthetic", "auto", False)]
 )
-def test_a_run_on_mnist_counts_whatever_the_gas_sensor_data(data, given, counts, tmp_path):
-    make_run(tmp_path, "mnist_cnn", "all", options={"quick": False, "data": given})
+def test_a_run_on_mnist_counts_whatever_the_gas_sensor_data(data, recorded, counts, tmp_path):
+    make_run(tmp_path, "mnist_cnn", "all", options={"quick": False, "data": recorded})
     config = every.Config(logdir=str(tmp_path), data=data)
     assert (config.finished_run(entry_of("mnist_cnn")) is not None) == counts
 

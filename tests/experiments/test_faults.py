@@ -1,4 +1,7 @@
-"""Faults while an experiment runs: kills, signals, a full disk, a second process. What follows has the same bits."""
+"""Faults while an experiment runs: kills, signals, a full disk, a second process.
+
+A run that is continued after them ends in the same bits as one without faults.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.optimizer_compare import EXPERIMENT, Config
 from overparam_tf import InputError
 from overparam_tf.runlog import ProgressReport, RunFolder
-from tests.experiments.often import load_small_problem
+from tests.experiments.often import EXPERIMENT
 
 main = EXPERIMENT.main
 ROOT = Path(__file__).parents[2]
@@ -28,15 +30,8 @@ RESULTS = ("results.csv", "curves.npz", "weights.npz")
 FIGURES = {"comparison_1.png", "comparison_2.png", "excess_loss.png", "loss_against_rate.png"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def small_data():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Config, "load_problem", load_small_problem)
-        yield
-
-
 def in_process(logdir, *options):
-    """Runs the experiment under the name `run`; returns the exit code."""
+    """Run the experiment under the name `run`; return the exit code."""
     try:
         main(["--logdir", str(logdir), "--name", "run", "--quiet", *OPTIONS, *options])
     except SystemExit as stopped:
@@ -55,7 +50,7 @@ def status(logdir):
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    """The result files of an uninterrupted run."""
+    """Return the result files of an uninterrupted run."""
     logdir = tmp_path_factory.mktemp("whole")
     assert in_process(logdir) == 0 and status(logdir) == "finished"
     assert not (folder_of(logdir) / "checkpoints").exists()
@@ -74,7 +69,7 @@ def assert_same_bits(logdir, expected):
 
 @contextlib.contextmanager
 def process(logdir, **environment):
-    """The experiment in a process of its own, from the moment it begins."""
+    """Yield the process of the experiment from its beginning."""
     command = [
         sys.executable,
         "-m",
@@ -95,7 +90,12 @@ def process(logdir, **environment):
 
 
 def killed(logdir, moment):
-    """Starts the run and kills it: so many seconds after its beginning, or at a moment as `often.kill_at` has it."""
+    """Start the run and kill it.
+
+    Args:
+        logdir: The log folder.
+        moment: Seconds from the beginning as a float, or a moment for `often.kill_at`.
+    """
     timed = isinstance(moment, float)
     with process(logdir, **({} if timed else {"KILL_AT": moment})) as running:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -104,8 +104,8 @@ def killed(logdir, moment):
     assert timed or running.returncode == -signal.SIGKILL
 
 
-def test_four_kills_and_a_clock_gone_mad(expected, tmp_path):
-    """In the midst of steps, of writing a checkpoint, before it has its name, and who knows where."""
+def test_four_kills_and_a_random_clock(expected, tmp_path):
+    """Kill it amid steps, while a checkpoint is written, before it has its name, and anywhere."""
     generator = random.Random(2019)
     for moment in ("advance 3", "fsync 5", "replace 4", generator.uniform(0, 5)):
         killed(tmp_path, moment)
@@ -117,7 +117,7 @@ def test_four_kills_and_a_clock_gone_mad(expected, tmp_path):
 
 @pytest.fixture(scope="module")
 def duration(tmp_path_factory):
-    """Seconds that a run takes from its beginning."""
+    """Return the seconds that a run takes from its beginning."""
     with process(tmp_path_factory.mktemp("timed")) as running:
         start = time.monotonic()
         assert running.wait() == 0
@@ -127,7 +127,7 @@ def duration(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_a_kill_at_a_random_moment_of_a_whole_run(seed, duration, expected, tmp_path):
-    """Thirty runs, each killed once: twenty at any time (compiling, drawing ..), ten while stepping and writing."""
+    """Kill twenty runs at any time (compiling, drawing ..) and ten while they step and write."""
     generator = random.Random(seed)
     planned = f"{generator.choice(('advance', 'fsync', 'replace'))} {generator.randrange(1, 60)}"
     killed(tmp_path, generator.uniform(0, duration) if seed < 20 else planned)
@@ -165,7 +165,7 @@ def test_a_stop_signal_saves_draws_and_says_so_to_the_shell(number, code, expect
 
 
 def interrupt(logdir):
-    """A run that a Ctrl-C ended after its first step."""
+    """Start a run that a Ctrl-C ends after its first step; return its log folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProgressReport, "__call__", lambda *_: signal.raise_signal(signal.SIGINT))
         assert in_process(logdir) == 130
@@ -196,7 +196,7 @@ def interrupted(tmp_path_factory):
 
 
 def refused(capsys, logdir, *options):
-    """The one line that refuses to run."""
+    """Return the one line that refuses to run."""
     with pytest.raises(SystemExit) as caught:
         main(["--logdir", str(logdir), "--quiet", *OPTIONS, *options])
     error = capsys.readouterr().err
@@ -240,7 +240,7 @@ def test_a_finished_run_is_drawn_again(tmp_path, capsys):
 
 @contextlib.contextmanager
 def largest_file(size):
-    """This process may write no file beyond so many bytes: to it the disk is full then."""
+    """Open a block in which no file can grow beyond `size` bytes, as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
@@ -250,8 +250,9 @@ def largest_file(size):
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(expected, tmp_path, capsys):
-    # Bytes that fit, and what is too large for them: the first file, a checkpoint, a figure, all figures in one file.
-    for size, what in (
+    # Bytes that fit, and the file that is too large for them: the first one, a checkpoint, a
+    # figure, all figures in one file.
+    for size, file in (
         (100, "config.json"),
         (10_000, "step-"),
         (50_000, ""),
@@ -259,7 +260,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(expected
     ):
         with largest_file(size):
             error = refused(capsys, tmp_path, "--name", "run")
-        assert what in error and "intact" in error and "File too large" in error
+        assert file in error and "intact" in error and "File too large" in error
     assert in_process(tmp_path) == 0
     assert_same_bits(tmp_path, expected)
 

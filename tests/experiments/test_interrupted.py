@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from overparam_tf.runlog import ProgressReport
-from tests.experiments.loading import load_experiment
-from tests.experiments.often import load_small_problem
+from tests.cases import small_problem
+from tests.experiments.loading import load_experiment, on_problem
 
 OPTIONS = ["--name", "run", "--quiet", "--learning-rates", "0.0001", "0.001", "--steps", "20"]
 CASES = {
@@ -21,8 +21,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_parts_that_were_begun_are_drawn_and_the_others_follow(name, tmp_path, monkeypatch):
-    experiment = load_experiment(name)
-    monkeypatch.setattr(experiment.options_class, "load_problem", load_small_problem)
+    experiment = on_problem(load_experiment(name), small_problem(rows=100, features=8))
     arguments = ["--logdir", str(tmp_path), *OPTIONS, *CASES[name]]
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as stopped:
         patch.setattr(ProgressReport, "__call__", lambda *_: signal.raise_signal(signal.SIGTERM))

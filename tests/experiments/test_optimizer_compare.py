@@ -1,4 +1,4 @@
-"""The main job end to end: command line, run folder, figures, TensorBoard, redraw, bad input."""
+"""The main experiment end to end: results, TensorBoard, presets, the measured data, a shell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from experiments.harness.sweeps import RATES_2019
 from experiments.optimizer_compare import EXPERIMENT, Config
 from overparam_tf import History
 from tests.event_files import events, scalars
-from tests.experiments.refusals import assert_refused
 
 main = EXPERIMENT.main
 COLUMNS = [
@@ -46,25 +45,16 @@ def run(tmp_path, *options):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    rates = ["--learning-rates", "0.0001", "0.001", "0.5"]
-    return run(
-        tmp_path_factory.mktemp("logs"),
-        "--data",
-        "synthetic",
-        "--steps",
-        "300",
-        "--name",
-        "run",
-        *rates,
-    )
+def finished(finished_run):
+    return finished_run("optimizer_compare").path
 
 
 def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
     assert config["data"]["synthetic"] and len(config["data"]["sha256"]) == 64
     assert config["options"]["learning_rates"] == [0.0001, 0.001, 0.5]
-    assert {"command", "commit", "versions", "machine", "devices"} <= set(config)
+    assert config["options"]["depths"] == [1, 2, 3] and config["options"]["biases"]
+    assert config["steps"] == {"part 1": 300, "part 2": 300}
     (loss,) = config["losses"]
     assert loss["floor_duality_gap"] <= 1e-8 * loss["floor"] < loss["target"] < loss["at_zero"]
     assert sorted(path.stem for path in (finished / "figures").glob("*.png")) == FIGURES
@@ -109,21 +99,8 @@ def test_tensorboard_has_every_run_and_the_best_curves(finished):
     assert "custom_scalars__config__" in events(finished / "tb" / "dashboard")
 
 
-def test_redraw_needs_no_training(finished, capsys):
-    logdir = finished.parents[1]
-    before = (finished / "curves.npz").read_bytes()
-    for path in (finished / "figures").iterdir():
-        path.unlink()
-    main(["--logdir", str(logdir), "--redraw", finished.name])
-    assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
-    assert (finished / "curves.npz").read_bytes() == before
-    assert len(events(finished / "tb" / "charts")["results"]) == 1
-    assert "SYNTHETIC" in capsys.readouterr().out
-
-
-def test_claims_are_judged_by_the_numbers(finished, capsys):
-    main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
-    shown, history = capsys.readouterr().out, History.load(finished)
+def test_claims_are_judged_by_the_numbers(finished, finished_run):
+    shown, history = finished_run("optimizer_compare").output, History.load(finished)
     losses = [history.best(name)["final_loss"] for name in ("GD, depth 2", "GD, depth 1")]
     (line,) = [line for line in shown.splitlines() if "accelerates: GD, depth 2" in line]
     assert line.split()[0] == ("held" if losses[0] < losses[1] else "did")
@@ -208,30 +185,6 @@ def test_presets_are_the_published_settings():
     assert (
         not any(variant.use_bias for variant in paper["part 1"][0])
         and Config(preset="paper").lp_loss.scale
-    )
-
-
-BAD = {
-    "unknown preset": ["--preset", "mit"],
-    "unknown part": ["--part", "3"],
-    "no steps": ["--steps", "0"],
-    "depth zero": ["--depths", "0"],
-    "depth twice": ["--depths", "2", "2"],
-    "negative rate": ["--learning-rates", "-0.1"],
-    "rate twice": ["--learning-rates", "0.1", "0.1"],
-    "NaN rate": ["--learning-rates", "nan"],
-    "negative seed": ["--seeds", "-1"],
-    "missing data": ["--data", "no/such/folder"],
-    "unknown gas": ["--gas", "helium"],
-    "escaping name": ["--name", "../elsewhere"],
-    "unknown run to redraw": ["--redraw", "nothing"],
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused(
-        "optimizer_compare", main, ["--data", "synthetic", *BAD[case]], tmp_path / "logs", capsys
     )
 
 

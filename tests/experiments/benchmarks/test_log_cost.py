@@ -1,16 +1,12 @@
-"""The cost of logging: how it is counted, the verdicts, bad input. No time is asserted."""
+"""The cost of logging: how it is counted, the verdicts. No time is asserted."""
 
 from __future__ import annotations
-
-import functools
 
 import pandas as pd
 import pytest
 
-from experiments.benchmarks import log_cost
 from experiments.benchmarks.log_cost import (
     DISPLAY,
-    EXPERIMENT,
     FIGURES,
     KINDS,
     RUN,
@@ -20,8 +16,6 @@ from experiments.benchmarks.log_cost import (
     measure,
     shares_of,
 )
-from experiments.harness.command_line import Experiment
-from tests.experiments.refusals import assert_refused
 
 ALL = [kind for kinds in KINDS.values() for kind in kinds]
 
@@ -98,29 +92,9 @@ def test_experiments_run_with_their_own_defaults_or_shortened(options, shortened
     ]
 
 
-def test_the_folder_has_shares_and_verdicts(tmp_path, capsys):
-    def made_up(options, name):
-        return {RUN: (90.0, 90.0), "checkpoints": (10.0, 10.0)}
-
-    run = functools.partial(log_cost.run, measure=made_up, display_share=lambda: 0.01)
-    experiment = Experiment("log_cost", Config, run, log_cost.draw)
-    experiment.main(["--logdir", str(tmp_path), "--name", "run", "--steps", "10"])
-    output = capsys.readouterr().out
-    assert "cannot tell  optimizer_compare: checkpoints" in output
-    assert "did not hold  mnist_cnn: checkpoints" in output
-    assert "10.00%" in output and "0.99%" in output
-    assert (tmp_path / "log_cost" / "run" / "report.json").is_file()
-
-
-BAD = {
-    "no steps": ["--steps", "0"],
-    "no epochs": ["--epochs", "0"],
-    "unknown experiment": ["--runs", "plateau"],
-    "experiment twice": ["--runs", "mnist_cnn", "mnist_cnn"],
-    "unknown run": ["--redraw", "nothing"],
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("log_cost", EXPERIMENT.main, BAD[case], tmp_path / "logs", capsys)
+def test_the_folder_has_shares_and_verdicts(finished_run):
+    finished = finished_run("log_cost")
+    assert "cannot tell  optimizer_compare: checkpoints" in finished.output
+    assert "did not hold  mnist_cnn: checkpoints" in finished.output
+    assert "10.00%" in finished.output and "0.99%" in finished.output
+    assert (finished.path / "report.json").is_file()

@@ -9,16 +9,13 @@ import pytest
 from experiments.emulated_update.experiment import EXPERIMENT, Config
 from experiments.emulated_update.gaps import gaps_of, slopes_of
 from overparam_tf import History
-from tests.experiments.refusals import assert_refused
 
 OPTIONS = "--data synthetic --losses l4 --depths 2 --widths 1 5 --steps 400 --quiet".split()
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    logdir = tmp_path_factory.mktemp("logs")
-    EXPERIMENT.main(["--logdir", str(logdir), *OPTIONS])
-    return next((logdir / "emulated_update").iterdir())
+def finished(finished_run):
+    return finished_run("emulated_update").path
 
 
 def test_the_run_folder_is_complete(finished):
@@ -81,11 +78,3 @@ def test_a_diverged_run_has_no_gap(tmp_path):
     assert gaps.loc[gaps["rate"] == 100, "gap"].isna().all()
     assert gaps.loc[gaps["rate"] == 0.0001, "gap"].notna().all()
     assert gaps_of([], History.load(folder)).empty
-
-
-@pytest.mark.parametrize(
-    "options", [["--depths", "1"], ["--widths", "0"], ["--losses", "l3"], ["--depths", "2", "2"]]
-)
-def test_bad_input_is_one_line_and_writes_nothing(options, tmp_path, capsys):
-    arguments = ["--data", "synthetic", *options]
-    assert_refused("emulated_update", EXPERIMENT.main, arguments, tmp_path / "logs", capsys)

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.sweeps import (
-    LossReference,
     best_runs,
     describe_parts,
     finer_variants,
     lp_part,
     read_run,
-    references_of,
 )
 from overparam_tf import History, LpLoss, Variant
 from overparam_tf.runlog import RunFolder
@@ -120,6 +119,7 @@ def test_parts_that_were_not_begun_are_left_out(tmp_path):
     parts = [lp_part(problem, p, [Variant("GD", learning_rates=RATES)], 5) for p in (4, 2)]
     described = describe_parts(parts)
     assert described["parts"] == {"L4": ["GD"], "L2": ["GD"]} and len(described["losses"]) == 2
+    assert described["steps"] == {"L4": 5, "L2": 5}
     folder = RunFolder.create(tmp_path, "made_up", "run")
     folder.write_config(described)
     history({0.1: 0.5}).save(folder.path)

@@ -12,13 +12,11 @@ import pytest
 
 from experiments.mnist_cnn.claims import PAPER, claims_of, lower, smooth
 from experiments.mnist_cnn.convnet import convnet, momentum_sgd
-from experiments.mnist_cnn.experiment import EXPERIMENT
 from experiments.mnist_cnn.records import epoch_rows
 from experiments.mnist_cnn.spectra import singular_values
 from overparam_tf.distributed import Training
 from tests.event_files import events, scalars
 from tests.experiments.mnist_cnn.few_images import HELD_OUT, bars, few_images, interrupting
-from tests.experiments.refusals import assert_refused
 
 FIGURES = ["batch_loss", "cross_entropy_and_penalty", "errors"]
 NETS = ["plain", "depth 2, penalty on the product", "depth 2, penalty on the first factor"]
@@ -30,11 +28,8 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    logdir = tmp_path_factory.mktemp("logs")
-    options = ["--logdir", str(logdir), "--name", "run", "--epochs", "3", "--quiet"]
-    few_images().main(options)
-    return logdir / "mnist_cnn" / "run-bars"
+def finished(finished_run):
+    return finished_run("mnist_cnn").path
 
 
 def test_the_plain_net_trains_as_under_keras_fit(finished, digits):
@@ -67,7 +62,7 @@ def test_total_is_cross_entropy_and_penalty(finished):
         np.testing.assert_allclose(curves[f"{NETS[1]}, seed 0/penalty"][0], alone[0], rtol=1e-5)
 
 
-def test_the_folder_explains_itself_and_redraws(finished, capsys):
+def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
     assert config["status"] == "finished" and config["data"]["synthetic"]
     assert [net["name"] for net in config["nets"]] == NETS
@@ -78,11 +73,7 @@ def test_the_folder_explains_itself_and_redraws(finished, capsys):
     assert len(scalars(trial, "effective rank of fc1")) == 4
     distributions = events(finished / "tb" / "distributions" / f"{NETS[1]}, seed 0")
     assert len(distributions["singular values/fc2"]) == 4
-    for path in (finished / "figures").iterdir():
-        path.unlink()
-    EXPERIMENT.main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
-    assert "SYNTHETIC" in capsys.readouterr().out
 
 
 def test_singular_values_are_those_of_the_trained_products(finished):
@@ -166,20 +157,3 @@ def test_the_papers_curve_is_recognised():
 def test_smooth_takes_means_of_whole_windows():
     steps, means = smooth(np.arange(11.0), 5)
     assert steps.tolist() == means.tolist() == [2.0, 7.0]
-
-
-BAD = {
-    "depth 1": ["--depth", "1"],
-    "no epochs": ["--epochs", "0"],
-    "penalty twice": ["--regularize", "first", "first"],
-    "unknown place": ["--regularize", "second"],
-    "negative seed": ["--seeds", "-1"],
-    "seed twice": ["--seeds", "1", "1"],
-    "unknown strategy": ["--strategy", "tpu"],
-    "unknown run to redraw": ["--redraw", "nothing"],
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("mnist_cnn", EXPERIMENT.main, BAD[case], tmp_path / "logs", capsys)

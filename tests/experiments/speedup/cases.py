@@ -1,8 +1,19 @@
-"""Runs made by hand, as the table results.csv has them."""
+"""A small regression, and runs made by hand as the table results.csv has them."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+
+from overparam_tf.datasets import Problem
+
+
+def small_regression() -> Problem:
+    """Return a regression of 24 rows with a heavy-tailed target."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((24, 3)) * [2.0, 1.0, 0.5]
+    y = x @ rng.standard_normal((3, 1)) + rng.standard_t(3, (24, 1))
+    return Problem("small", x, y, "random", "none", synthetic=True)
 
 
 def fine_runs(**depths):

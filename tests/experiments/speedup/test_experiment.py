@@ -1,4 +1,4 @@
-"""The experiment end to end: steps against Keras `fit`, folder, TensorBoard, bad input."""
+"""The experiment end to end: steps against Keras `fit`, folder, TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,54 +11,26 @@ import pandas as pd
 import pytest
 
 from experiments.board.tree import merge_dashboards
-from experiments.harness.command_line import Experiment
-from experiments.speedup.experiment import EXPERIMENT, Config, draw, run
+from experiments.speedup.experiment import EXPERIMENT
 from experiments.speedup.optimizers import OPTIMIZERS
 from overparam_tf import convex_floor
-from overparam_tf.datasets import Problem
 from overparam_tf.initializers import NearZero
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.losses import LpLoss
 from tests.event_files import events, scalars
-from tests.experiments.refusals import assert_refused
+from tests.experiments.speedup.cases import small_regression
 
 STEPS = 60
-OPTIONS = [
-    *("--powers", "2", "4"),
-    *("--optimizers", "SGD", "Adam"),
-    *("--depths", "1", "2"),
-    *("--rule-depths", "1.5"),
-    *("--steps", str(STEPS)),
-    *("--seeds", "0", "1"),
-]
-
-
-def small_problem():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((24, 3)) * [2.0, 1.0, 0.5]
-    y = x @ rng.standard_normal((3, 1)) + rng.standard_t(3, (24, 1))
-    return Problem("small", x, y, "random", "none", synthetic=True)
-
-
-class SmallConfig(Config):
-    """The options, on a small problem."""
-
-    def load_problem(self):
-        return small_problem()
 
 
 @pytest.fixture(scope="module")
 def problem():
-    return small_problem()
+    return small_regression()
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    logdir = tmp_path_factory.mktemp("logs")
-    experiment = Experiment("speedup", SmallConfig, run, draw)
-    experiment.main(["--logdir", str(logdir), "--quiet", "--name", "run", *OPTIONS])
-    (folder,) = (logdir / "speedup").iterdir()
-    return folder
+def finished(finished_run):
+    return finished_run("speedup").path
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +60,7 @@ def test_steps_to_the_target_are_those_of_keras_fit(p, optimizer, depth, results
     assert int(np.argmax(np.array(losses) <= target)) == row["steps_to_50%"]
 
 
-def test_the_folder_tells_it_all_and_redraws(finished, results, capsys):
+def test_the_run_folder_explains_itself(finished, results, finished_run):
     config = json.loads((finished / "config.json").read_text())
     options = config["options"]
     assert options["steps"] == STEPS and options["seeds"] == [0, 1]
@@ -105,8 +77,7 @@ def test_the_folder_tells_it_all_and_redraws(finished, results, capsys):
         "ratio_against_target_l2.png",
         "ratio_against_target_l4.png",
     ]
-    EXPERIMENT.main(["--logdir", str(finished.parents[1]), "--redraw", finished.name])
-    output = capsys.readouterr().out
+    output = finished_run("speedup").output
     assert "L4, Adam" in output and "SYNTHETIC" in output
 
 
@@ -139,22 +110,3 @@ def test_tensorboard_has_the_best_runs_and_the_ratios(finished, results):
         "best rates",
         "by depth",
     ]
-
-
-BAD = {
-    "no depth 1": ["--depths", "2"],
-    "depth twice": ["--depths", "1", "1"],
-    "odd power": ["--powers", "3"],
-    "power 0": ["--powers", "0"],
-    "unknown optimizer": ["--optimizers", "Lion"],
-    "no steps": ["--steps", "0"],
-    "rule at depth 1": ["--rule-depths", "1"],
-    "seed twice": ["--seeds", "0", "0"],
-    "missing data": ["--data", "no/such/folder"],
-    "unknown run to redraw": ["--redraw", "nothing"],
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_writes_nothing(case, tmp_path, capsys):
-    assert_refused("speedup", EXPERIMENT.main, BAD[case], tmp_path / "logs", capsys)

@@ -14,8 +14,8 @@ import pytest
 
 from experiments.board.command import CHART_TAGS, Config, addresses, main
 from experiments.board.tree import BoardTree, merge_dashboards
-from tests.board_process import board
 from tests.event_files import events
+from tests.experiments.board.board_process import board
 from tests.experiments.refusals import assert_refused
 from tests.experiments.run_folders import make_run
 
@@ -51,7 +51,7 @@ def test_the_runs_shown(options, expected, logs):
     assert names(Config(logdir=str(logs), **options).runs()) == expected
 
 
-def test_the_newest_is_told_by_its_time(logs):
+def test_the_newest_run_is_the_last_one_changed(logs):
     os.utime(logs / "optimizer_compare" / "older" / "config.json", (2e9, 2e9))
     assert "optimizer_compare/older" in names(Config(logdir=str(logs)).runs())
 

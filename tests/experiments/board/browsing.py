@@ -1,4 +1,4 @@
-"""A headless Chromium, and what is to be seen in it."""
+"""A headless Chromium: its visible elements, their texts and colours."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import time
 import numpy as np
 from PIL import Image
 
-# Most of TensorBoard lies in shadow trees, which neither selectors nor texts enter.
+# Most of TensorBoard is in shadow trees, which neither selectors nor texts enter.
 DEEP = """
+const hosts = root => [...root.querySelectorAll('*')].filter(e => e.shadowRoot);
 const all = (selector, root) => [...root.querySelectorAll(selector)]
   .concat(root.shadowRoot ? all(selector, root.shadowRoot) : [])
-  .concat(...[...root.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => all(selector, e.shadowRoot)));
-const shown = e => { const box = e.getBoundingClientRect(); return box.width > 0 && box.height > 0; };
-const text = node => node.nodeType === 3 ? node.data : ['STYLE', 'SCRIPT'].includes(node.tagName) ? '' :
-  [...(node.shadowRoot ? node.shadowRoot.childNodes : []), ...node.childNodes].map(text).join('');
-const found = arguments[0].reduce((roots, selector) => roots.flatMap(root => all(selector, root)), [document]);
-const elements = [...new Set(found)].filter(shown);
+  .concat(...hosts(root).map(e => all(selector, e.shadowRoot)));
+const shown = e => {
+  const box = e.getBoundingClientRect();
+  return box.width > 0 && box.height > 0;
+};
+const shadow = node => node.shadowRoot ? node.shadowRoot.childNodes : [];
+const children = node => [...shadow(node), ...node.childNodes];
+const text = node => node.nodeType === 3 ? node.data :
+  ['STYLE', 'SCRIPT'].includes(node.tagName) ? '' : children(node).map(text).join('');
+const within = (roots, selector) => roots.flatMap(root => all(selector, root));
+const elements = [...new Set(arguments[0].reduce(within, [document]))].filter(shown);
 """
 SWITCHES = (
     "--headless=new",
@@ -30,17 +36,15 @@ SWITCHES = (
 
 
 def why_not() -> str | None:
-    """What is missing for a browser; None where there is one."""
+    """Return what is missing for a browser, or None."""
     try:
         import selenium  # noqa: F401
     except ImportError:
         return "selenium is not installed: pip install '.[browser]'"
     missing = [program for program in ("chromium", "chromedriver") if shutil.which(program) is None]
-    return (
-        f"{' and '.join(missing)} not installed: apt install chromium chromium-driver"
-        if missing
-        else None
-    )
+    if not missing:
+        return None
+    return f"{' and '.join(missing)} not installed: apt install chromium chromium-driver"
 
 
 class Browser:
@@ -62,24 +66,24 @@ class Browser:
         self.driver.quit()
 
     def open(self, address: str) -> None:
-        """Opens an address afresh: a change after the # alone would load nothing."""
+        """Open an address from an empty page: a change after its # alone would load nothing."""
         self.driver.get("about:blank")
         self.driver.get(address)
 
     def all(self, *selectors: str) -> list:
-        """The visible elements, each selector looked for within what the one before it found."""
+        """Return the visible elements; each selector searches the elements of the one before it."""
         return self.driver.execute_script(f"{DEEP} return elements;", selectors)
 
     def texts(self, *selectors: str) -> list[str]:
-        """Their texts."""
+        """Return the texts of these elements."""
         return self.driver.execute_script(
             f"{DEEP} return elements.map(e => text(e).replace(/\\s+/g, ' ').trim());", selectors
         )
 
-    def wait(self, what: str, condition, seconds: float = 40.0):
-        """Waits until `condition()` is true, and returns what it is then.
+    def wait(self, name: str, condition, seconds: float = 40.0):
+        """Wait until `condition()` is true, and return its value.
 
-        Elements that TensorBoard throws away meanwhile count as not there yet.
+        While TensorBoard replaces elements that it reads, it counts as false.
         """
         from selenium.common.exceptions import WebDriverException
 
@@ -92,11 +96,14 @@ class Browser:
             if value:
                 return value
             time.sleep(0.2)
-        raise AssertionError(f"Nothing after {seconds:.0f} s: {what}")
+        raise AssertionError(f"Nothing after {seconds:.0f} s: {name}")
 
 
 def coloured_pixels(element) -> int:
-    """How many pixels of an element are in a full colour: those of its curves; axes and letters are grey."""
+    """Return how many pixels of an element have a full colour.
+
+    They are those of its curves; axes and letters are grey.
+    """
     image = Image.open(io.BytesIO(element.screenshot_as_png)).convert("HSV")
     _, saturation, value = np.moveaxis(np.asarray(image), -1, 0)
     return int(((saturation > 100) & (value > 100)).sum())

@@ -1,6 +1,7 @@
-"""Every dashboard of TensorBoard, opened as `experiments.board` says, shows what was measured.
+"""Every dashboard of TensorBoard, opened at the board's address for it, shows the results.
 
-Screenshots go to $SCREENSHOTS, or to the test's folder. With $SCREENSHOT_LOGS they are of the runs in that log folder.
+Screenshots go to $SCREENSHOTS, or to the test's folder; with $SCREENSHOT_LOGS they show the runs
+in that log folder.
 """
 
 from __future__ import annotations
@@ -10,40 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from experiments.optimizer_compare import main
-from tests.board_process import board
-from tests.browser.browsing import Browser, coloured_pixels, why_not
+from tests.experiments.board.board_process import board
+from tests.experiments.board.browsing import Browser, coloured_pixels, why_not
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("logs")
-    rates = ["--learning-rates", "0.0001", "0.001", "0.5"]
-    main(
-        [
-            "--logdir",
-            str(folder),
-            "--quiet",
-            "--data",
-            "synthetic",
-            "--steps",
-            "300",
-            "--name",
-            "run",
-            *rates,
-        ]
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def addresses(logs):
-    with board(
-        os.environ.get("SCREENSHOT_LOGS", logs), "--experiment", "optimizer_compare"
-    ) as found:
-        yield found
+def addresses(finished_run):
+    logdir = os.environ.get("SCREENSHOT_LOGS", finished_run("optimizer_compare").logdir)
+    with board(logdir, "--experiment", "optimizer_compare") as by_title:
+        yield by_title
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +62,10 @@ def test_custom_scalars_compare_the_variants(browser, addresses, shoot):
 
 def test_images_are_the_figures(browser, addresses, shoot):
     browser.open(addresses["Images"])
-    loaded = "return arguments[0].naturalWidth > 500 || getComputedStyle(arguments[0]).backgroundImage != 'none'"
+    loaded = (
+        "return arguments[0].naturalWidth > 500"
+        " || getComputedStyle(arguments[0]).backgroundImage != 'none'"
+    )
     images = browser.wait(
         "figures", lambda: len(found := browser.all("tf-image-loader", "img")) >= 4 and found
     )
@@ -133,9 +114,8 @@ def test_text_has_table_claims_and_settings(browser, addresses, shoot):
         )
         if name == "settings"
     ]
-    browser.driver.execute_script(
-        "arguments[0].click()", heading
-    )  # TensorBoard opens two categories by itself
+    # TensorBoard opens two categories by itself.
+    browser.driver.execute_script("arguments[0].click()", heading)
     have("options.preset")
     shoot("text")
 

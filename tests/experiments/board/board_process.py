@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 @contextlib.contextmanager
 def board(logdir, *options):
-    """The addresses that it prints, by title; Ctrl-C ends it, with exit code 0."""
+    """Yield the addresses that it prints, by title; then Ctrl-C ends it with exit code 0."""
     command = [
         sys.executable,
         "-m",

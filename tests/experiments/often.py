@@ -62,3 +62,4 @@ if __name__ == "__main__":
     if "KILL_AT" in os.environ:
         kill_at(os.environ["KILL_AT"])
     print("ready", flush=True)
+    dataclasses.replace(EXPERIMENT, run=run_often_saved).main()

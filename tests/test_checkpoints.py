@@ -19,7 +19,7 @@ from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.checkpoints.difference import first_difference
 from overparam_tf.errors import InputError
 
-FACTS = {
+IDENTITY = {
     "options": {"rates": (0.1, 0.2), "steps": 100, "name": None},
     "data": "a0b1",
     "versions": {"numpy": "2"},
@@ -41,7 +41,7 @@ ARRAYS = {
 
 @pytest.fixture
 def checkpoints(tmp_path):
-    return Checkpoints(tmp_path / "run" / "checkpoints", FACTS)
+    return Checkpoints(tmp_path / "run" / "checkpoints", IDENTITY)
 
 
 def names(checkpoints):
@@ -55,9 +55,9 @@ def refuse(line):
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_come_back_bit_for_bit(name, checkpoints):
     path = checkpoints.save(7, {name: ARRAYS[name]})
-    found = checkpoints.newest(refuse)
-    value = found.arrays[name]
-    assert (found.step, found.path, list(found.arrays)) == (7, path, [name])
+    newest = checkpoints.newest(refuse)
+    value = newest.arrays[name]
+    assert (newest.step, newest.path, list(newest.arrays)) == (7, path, [name])
     assert (value.dtype, value.shape, value.tobytes()) == (
         ARRAYS[name].dtype,
         ARRAYS[name].shape,
@@ -89,7 +89,7 @@ def test_bytes_do_not_depend_on_the_clock(checkpoints, monkeypatch):
 def test_a_folder_may_be_moved(checkpoints, tmp_path):
     checkpoints.save(5, ARRAYS)
     (tmp_path / "run").rename(tmp_path / "elsewhere")
-    assert Checkpoints(tmp_path / "elsewhere" / "checkpoints", FACTS).newest(refuse).step == 5
+    assert Checkpoints(tmp_path / "elsewhere" / "checkpoints", IDENTITY).newest(refuse).step == 5
     assert checkpoints.newest(refuse) is None
 
 
@@ -97,9 +97,9 @@ def test_a_damaged_newest_is_reported_and_the_one_before_it_used(checkpoints):
     checkpoints.save(1, {"w": np.array(1)})
     path = checkpoints.save(2, {"w": np.array(2)})
     path.write_bytes(path.read_bytes()[:-1])
-    said = []
-    assert checkpoints.newest(said.append).step == 1
-    assert len(said) == 1 and str(path) in said[0] and "\n" not in said[0]
+    lines = []
+    assert checkpoints.newest(lines.append).step == 1
+    assert len(lines) == 1 and str(path) in lines[0] and "\n" not in lines[0]
     checkpoints.save(2, {"w": np.array(3)})
     assert checkpoints.newest(refuse).arrays["w"] == 3
 
@@ -122,11 +122,11 @@ OTHERS = {
     "value": ({"data": "ffff"}, 'data: "ffff" now, "a0b1" in the checkpoint'),
     "nested": ({"versions": {"numpy": "3"}}, 'versions.numpy: "3" now, "2" in the checkpoint'),
     "in a list": (
-        {"options": {**FACTS["options"], "rates": (0.1, 0.3)}},
+        {"options": {**IDENTITY["options"], "rates": (0.1, 0.3)}},
         r"options.rates\[1\]: 0.3 now, 0.2 in",
     ),
     "longer list": (
-        {"options": {**FACTS["options"], "rates": (0.1,)}},
+        {"options": {**IDENTITY["options"], "rates": (0.1,)}},
         r"options.rates: \[0.1\] now, \[0.1, 0.2\] in",
     ),
     "more": ({"dtype": "float32"}, 'dtype: "float32" now, nothing in the checkpoint'),
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_another_run_is_refused_by_the_first_difference(case, ch
     change, expected = OTHERS[case]
     checkpoints.save(1, ARRAYS)
     with pytest.raises(InputError, match=expected) as caught:
-        Checkpoints(checkpoints.folder, {**FACTS, **change}).newest(refuse)
+        Checkpoints(checkpoints.folder, {**IDENTITY, **change}).newest(refuse)
     assert "\n" not in str(caught.value)
 
 
@@ -173,8 +173,8 @@ BAD = {
     "negative step": lambda c: c.save(-1, {}),
     "fractional step": lambda c: c.save(1.5, {}),
     "keep none": lambda c: Checkpoints(c.folder, {}, keep=0),
-    "facts that JSON cannot hold": lambda c: Checkpoints(c.folder, {"a": object()}),
-    "NaN among the facts": lambda c: Checkpoints(c.folder, {"a": float("nan")}),
+    "an identity that JSON cannot hold": lambda c: Checkpoints(c.folder, {"a": object()}),
+    "NaN in the identity": lambda c: Checkpoints(c.folder, {"a": float("nan")}),
 }
 
 
@@ -263,12 +263,12 @@ def test_announced_sizes_are_checked_before_memory_is_asked_for(case, checkpoint
     with zipfile.ZipFile(path) as archive:
         about = archive.read("checkpoint.npy")
     path.write_bytes(sealed({"checkpoint.npy": about, "a.npy": CRAFTED[case]}))
-    said = []
+    lines = []
     tracemalloc.start()
-    found, (_, peak) = checkpoints.newest(said.append), tracemalloc.get_traced_memory()
+    newest, (_, peak) = checkpoints.newest(lines.append), tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (
-        found is None and "damaged" in said[0] and peak < 2 << 20
+        newest is None and "damaged" in lines[0] and peak < 2 << 20
     )  # of which a block of the file is one
 
 
@@ -316,16 +316,16 @@ def test_ten_thousand_damaged_files(checkpoints):
     original, undamaged = path.read_bytes(), 0
     for content, index in mutants(path, 10_002):
         path.write_bytes(content)
-        said = []
+        lines = []
         try:
-            found = checkpoints.newest(said.append)
-        except InputError:  # a crafted file of other facts
+            newest = checkpoints.newest(lines.append)
+        except InputError:  # a crafted file of another identity
             assert index % 3 == 2
             continue
-        assert (found is None) == (len(said) == 1) and not any("\n" in line for line in said)
+        assert (newest is None) == (len(lines) == 1) and not any("\n" in line for line in lines)
         if index % 3 == 0:
-            assert found is None or content == original
-        undamaged += found is not None
+            assert newest is None or content == original
+        undamaged += newest is not None
     assert (
         undamaged > 100
     )  # values within an array, with a right checksum: the mutants do reach the readers

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.distributed.batches import Batches
 from overparam_tf.distributed.loop import Loop
 from overparam_tf.distributed.records import Records, mean_loss

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.checks import (
     boolean,
     function,

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf._version import __version__
-from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.checks import file_path, optional, real_number
 from overparam_tf.errors import InputError
 from overparam_tf.sweep.engine import Engine

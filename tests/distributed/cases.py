@@ -110,18 +110,20 @@ def trained(name: str, strategy, **changes) -> dict[str, np.ndarray]:
         batch_size=BATCH,
         **options,
     )
-    found = {f"steps/{key}": value for key, value in training.steps.items()}
-    found |= {f"epochs/{key}": value for key, value in training.epochs.items() if key != "seconds"}
-    return found | {
+    results = {f"steps/{key}": value for key, value in training.steps.items()}
+    results |= {
+        f"epochs/{key}": value for key, value in training.epochs.items() if key != "seconds"
+    }
+    return results | {
         f"weights/{place}": v.numpy() for place, v in enumerate(model.trainable_variables)
     }
 
 
-def assert_same(found, expected, tolerance: float = 1e-5):
+def assert_same(results, expected, tolerance: float = 1e-5):
     """Equal names, and arrays equal up to `tolerance` of their largest entry."""
-    assert set(found) == set(expected)
+    assert set(results) == set(expected)
     for name in expected:
         scale = np.abs(expected[name]).max()
         np.testing.assert_allclose(
-            found[name], expected[name], tolerance, tolerance * scale, err_msg=name
+            results[name], expected[name], tolerance, tolerance * scale, err_msg=name
         )

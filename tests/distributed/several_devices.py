@@ -54,7 +54,7 @@ def dropout_masks() -> dict[str, np.ndarray]:
     The inputs are powers of two, so that the sum of those kept says which.
     """
     x = 2.0 ** np.arange(16, dtype="float32").reshape(2, 8)
-    found = {}
+    masks = {}
     for run in ("first", "again"):
         strategy = mirrored(2)
         with strategy.scope():
@@ -69,8 +69,8 @@ def dropout_masks() -> dict[str, np.ndarray]:
         codes = (
             train(model, data, loss, optimizer, strategy, batch_size=2, epochs=1).steps["loss"] / 2
         )
-        found[run] = np.stack([codes.astype(int) % 256, codes.astype(int) // 256])
-    return found
+        masks[run] = np.stack([codes.astype(int) % 256, codes.astype(int) // 256])
+    return masks
 
 
 def killed_sweep() -> dict[str, np.ndarray]:
@@ -90,9 +90,9 @@ def killed_sweep() -> dict[str, np.ndarray]:
         with contextlib.suppress(InterruptedError):
             swept("batches", mirrored(2), progress=kill, **options)
         seen = []
-        found = swept("batches", mirrored(2), progress=seen.append, **options)
+        results = swept("batches", mirrored(2), progress=seen.append, **options)
     assert seen[0].steps_here < seen[0].step
-    return found
+    return results
 
 
 OTHERS = {
@@ -102,18 +102,18 @@ OTHERS = {
 }
 
 
-def main(path: str, wanted: list[str]) -> None:
+def main(path: str, names: list[str]) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
-    found = {}
-    for what in wanted:
-        name, _, count = what.partition("/")
+    arrays = {}
+    for case in names:
+        name, _, count = case.partition("/")
         if name in SWEEPS:
             results = swept(name, mirrored(int(count)) if int(count) > 1 else None)
         else:
             results = OTHERS[name]() if name in OTHERS else trained(name, mirrored(int(count)))
-        found |= {f"{what}/{key}": value for key, value in results.items()}
-    np.savez(path, **found)
+        arrays |= {f"{case}/{key}": value for key, value in results.items()}
+    np.savez(path, **arrays)
 
 
 if __name__ == "__main__":

@@ -58,11 +58,11 @@ def swept(name: str, strategy=None, **options) -> dict[str, np.ndarray]:
         small_problem(101, outputs=outputs), variants(), LpLoss(4), settings.pop("dtype", "float32")
     )
     history = sweep.run(STEPS, strategy=strategy, **settings)
-    found = {
+    results = {
         f"losses/{column}": losses
         for column, losses in enumerate(np.nan_to_num(history.losses.T, nan=-1))
     }
-    found |= {
+    results |= {
         name: history.runs[name].to_numpy(float, na_value=-1)
         for name in ("steps", "diverged_at", "best_loss")
     }
@@ -72,7 +72,7 @@ def swept(name: str, strategy=None, **options) -> dict[str, np.ndarray]:
         for run, ok in zip(history.weights, finished, strict=True)
         if ok
     ]
-    return found | {f"weights/{place}": run for place, run in enumerate(weights)}
+    return results | {f"weights/{place}": run for place, run in enumerate(weights)}
 
 
 def gd_sweep(seed: int = 0) -> Sweep:

@@ -16,8 +16,8 @@ LIMIT = 300  # seconds
 QUICK_SWEEPS = [name for name in SWEEPS if name != "every optimizer"]
 
 
-def run(path, wanted):
-    command = [sys.executable, "-m", "tests.distributed.several_devices", str(path), *wanted]
+def run(path, chosen):
+    command = [sys.executable, "-m", "tests.distributed.several_devices", str(path), *chosen]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, env=os.environ
     )
@@ -26,38 +26,38 @@ def run(path, wanted):
         return dict(arrays)
 
 
-def of(found, what):
+def of(results, what):
     return {
         name.removeprefix(f"{what}/"): value
-        for name, value in found.items()
+        for name, value in results.items()
         if name.startswith(f"{what}/")
     }
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def results(tmp_path_factory):
     cases = [f"{name}/{count}" for name in CASES for count in (1, 2)]
     sweeps = [
         *(f"{name}/{count}" for name in QUICK_SWEEPS for count in (1, 2)),
         "batches/4",
         "killed/2",
     ]
-    wanted = [*cases, "momentum/4", "batch normalization", "dropout", *sweeps]
-    return run(tmp_path_factory.mktemp("devices") / "a.npz", wanted)
+    chosen = [*cases, "momentum/4", "batch normalization", "dropout", *sweeps]
+    return run(tmp_path_factory.mktemp("devices") / "a.npz", chosen)
 
 
 @pytest.mark.parametrize("what", [*(f"{name}/2" for name in CASES), "momentum/4"])
-def test_several_devices_train_as_one_does(found, what):
-    assert_same(of(found, what), of(found, what.split("/")[0] + "/1"))
+def test_several_devices_train_as_one_does(results, what):
+    assert_same(of(results, what), of(results, what.split("/")[0] + "/1"))
 
 
 @pytest.mark.parametrize("what", [*(f"{name}/2" for name in QUICK_SWEEPS), "batches/4"])
-def test_a_sweep_on_several_devices_is_that_of_one(found, what):
-    assert_same(of(found, what), of(found, what.split("/")[0] + "/1"))
+def test_a_sweep_on_several_devices_is_that_of_one(results, what):
+    assert_same(of(results, what), of(results, what.split("/")[0] + "/1"))
 
 
-def test_the_sweeps_compared_learn_and_diverge(found):
-    expected = of(found, "batches/1")
+def test_the_sweeps_compared_learn_and_diverge(results):
+    expected = of(results, "batches/1")
     assert (
         expected["diverged_at"].max() > 0
         and sum(name.startswith("losses") for name in expected) == 6
@@ -69,13 +69,13 @@ def test_the_sweeps_compared_learn_and_diverge(found):
     )
 
 
-def test_a_killed_sweep_continues_on_several_devices_to_the_same_bits(found):
-    for name, expected in of(found, "batches/2").items():
-        np.testing.assert_array_equal(of(found, "killed/2")[name], expected, name)
+def test_a_killed_sweep_continues_on_several_devices_to_the_same_bits(results):
+    for name, expected in of(results, "batches/2").items():
+        np.testing.assert_array_equal(of(results, "killed/2")[name], expected, name)
 
 
-def test_the_curves_compared_are_long_and_of_all_parts(found):
-    expected = of(found, "momentum/1")
+def test_the_curves_compared_are_long_and_of_all_parts(results):
+    expected = of(results, "momentum/1")
     assert len(expected["steps/loss"]) == 105
     assert {"epochs/accuracy", "epochs/val_accuracy", "epochs/val_loss"} <= set(expected)
     np.testing.assert_allclose(
@@ -84,34 +84,34 @@ def test_the_curves_compared_are_long_and_of_all_parts(found):
     assert expected["steps/penalty"].min() > 0.01 and np.ptp(expected["steps/loss"]) > 0.1
 
 
-def test_batch_normalization_takes_the_mean_of_the_replicas_statistics(found):
-    got = of(found, "batch normalization")
-    x = got["x"].astype("float64")
+def test_batch_normalization_takes_the_mean_of_the_replicas_statistics(results):
+    results = of(results, "batch normalization")
+    x = results["x"].astype("float64")
     first, second, last = x[:2], x[2:5], x[5:]
     mean = ((0.4 * first.mean(0) + 0.6 * second.mean(0)) / 2 + last.mean(0)) / 2
     variance = ((1 + 0.4 * first.var(0) + 0.6 * second.var(0)) / 2 + last.var(0)) / 2
-    np.testing.assert_allclose(got["mean"], mean, 1e-5)
-    np.testing.assert_allclose(got["variance"], variance, 1e-5)
-    assert (got["copies"][0] == got["copies"][1]).all()
+    np.testing.assert_allclose(results["mean"], mean, 1e-5)
+    np.testing.assert_allclose(results["variance"], variance, 1e-5)
+    assert (results["copies"][0] == results["copies"][1]).all()
 
 
-def test_dropout_differs_between_replicas_and_steps_but_not_between_runs(found):
-    masks = of(found, "dropout")["first"]
-    assert (masks == of(found, "dropout")["again"]).all()
+def test_dropout_differs_between_replicas_and_steps_but_not_between_runs(results):
+    masks = of(results, "dropout")["first"]
+    assert (masks == of(results, "dropout")["again"]).all()
     assert (masks[0] != masks[1]).sum() > 15
     assert len(set(masks[0])) > 10 and len(set(masks[1])) > 10
 
 
 @pytest.mark.slow
 def test_every_case_on_two_devices_and_three(tmp_path):
-    wanted = [f"{name}/{count}" for name in MORE_CASES for count in (1, 2)]
-    got = run(tmp_path / "a.npz", [*wanted, "momentum/1", "momentum/3"])
+    chosen = [f"{name}/{count}" for name in MORE_CASES for count in (1, 2)]
+    results = run(tmp_path / "a.npz", [*chosen, "momentum/1", "momentum/3"])
     for name in MORE_CASES:
-        assert_same(of(got, f"{name}/2"), of(got, f"{name}/1"))
-    assert_same(of(got, "momentum/3"), of(got, "momentum/1"))
+        assert_same(of(results, f"{name}/2"), of(results, f"{name}/1"))
+    assert_same(of(results, "momentum/3"), of(results, "momentum/1"))
 
 
 @pytest.mark.slow
 def test_a_sweep_of_every_optimizer_on_two_devices(tmp_path):
-    got = run(tmp_path / "a.npz", ["every optimizer/1", "every optimizer/2"])
-    assert_same(of(got, "every optimizer/2"), of(got, "every optimizer/1"))
+    results = run(tmp_path / "a.npz", ["every optimizer/1", "every optimizer/2"])
+    assert_same(of(results, "every optimizer/2"), of(results, "every optimizer/1"))

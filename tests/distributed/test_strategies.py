@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from overparam_tf import InputError, get_strategy, train
-from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.distributed import is_chief
 
 CLUSTER = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}

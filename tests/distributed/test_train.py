@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from overparam_tf import EndToEndMonitor, FactorizedDense, train
-from overparam_tf.checkpoints.checkpoints import Checkpoints
+from overparam_tf.checkpoints import Checkpoints
 from tests.distributed.cases import (
     BATCH,
     CASES,

@@ -25,8 +25,8 @@ def board(
         trace: The table trace.csv.
         curves: The arrays of curves.npz.
     """
-    trials = list(_trials(label, results, curves))
-    return Board(f"late_divergence, {label}", METRICS, trials, list(_lines(trace)))
+    trials = _trials(label, results, curves)
+    return Board(f"late_divergence, {label}", METRICS, trials, _lines(trace))
 
 
 def _trials(label: str, results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Iterator[Trial]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,9 +116,9 @@ def board(folder: RunFolder, record: Mapping[str, Any], records: TrainingRecords
     return Board(
         f"mnist_cnn, {label}",
         METRICS,
-        list(_trials(record["nets"], label, records)),
-        [*_step_lines(records), *_epoch_lines(records), *rank_lines(spectra)],
-        list(spectrum_distributions(spectra)),
+        _trials(record["nets"], label, records),
+        itertools.chain(_step_lines(records), _epoch_lines(records), rank_lines(spectra)),
+        spectrum_distributions(spectra),
     )
 
 

@@ -202,11 +202,15 @@ def draw(folder: RunFolder, console: Console) -> None:
     # In two halves, each as wide as a terminal.
     title = (
         f"{record['data']['label']}: steps of depth 1 over steps of depth N, best rate each "
-        "(in brackets: 95 % interval over seeds; lost: diverged + target not reached)"
+        "(in brackets: 95 % interval over seeds)"
     )
-    print_table(table.drop(columns=PRICED), title, console)
-    title = f"The same to {MAIN_TARGET}, and in time: the price of a step (in brackets: its range)"
-    print_table(table[["loss", "variant", f"to {MAIN_TARGET}", *PRICED]], title, console)
+    lost = f"lost at {TARGETS[-1]}"
+    print_table(table.drop(columns=[lost, *PRICED]), title, console)
+    title = (
+        "lost: diverged + target not reached; price: time of a step over that of depth 1 "
+        f"(in brackets: its range); verdict: in steps to {MAIN_TARGET}"
+    )
+    print_table(table[["loss", "variant", lost, *PRICED]], title, console)
     title = "+N: depth N helps, -N: it hurts, ?N: cannot tell (fractional: the end-to-end rule)"
     print_table(verdicts, title, console)
     print_claims(claims, console)

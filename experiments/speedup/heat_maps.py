@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -33,7 +35,7 @@ def speed_up_map(ratios: pd.DataFrame, title: str) -> Figure:
     scale = TwoSlopeNorm(0, -decades, decades)
     for ax, (_, rows) in zip(axes, main.groupby("p"), strict=True):
         cells = rows.assign(value=np.log2(clip_to_scale(rows["ratio"])))
-        table = _table(cells)
+        table = _table(cells, main["group"].unique())
         image = ax.imshow(table, cmap="RdBu", norm=scale, aspect="auto")
         for _, row in cells.iterrows():
             is_dark = abs(row["value"]) > 2.5
@@ -67,7 +69,7 @@ def good_range_map(ratios: pd.DataFrame, title: str) -> Figure:
     figure, axes = _panels(main, title)
     for ax, (_, rows) in zip(axes, main.groupby("p"), strict=True):
         cells = rows.assign(value=rows["good_range"])
-        table = _table(cells)
+        table = _table(cells, main["group"].unique())
         image = ax.imshow(table, cmap="viridis", vmin=0, vmax=1.5, aspect="auto")
         for _, row in cells.iterrows():
             text = "never" if np.isnan(row["value"]) else f"{row['value']:.1f}"
@@ -97,10 +99,13 @@ def _panels(rows: pd.DataFrame, title: str) -> tuple[Figure, list[Axes]]:
     return figure, list(axes)
 
 
-def _table(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the column `value` as optimizers, in their order, by depths."""
+def _table(cells: pd.DataFrame, optimizers: Sequence[str]) -> pd.DataFrame:
+    """Return the column `value` as optimizers by depths.
+
+    The panels share their rows: an optimizer that was not trained under this loss has an empty one.
+    """
     table = cells.pivot(index="group", columns="depth", values="value")
-    return table.reindex(list(cells["group"].unique())).astype(float)
+    return table.reindex(optimizers).astype(float)
 
 
 def _name_cells(ax: Axes, table: pd.DataFrame) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from overparam_tf._arrays import real_array
 
 
 def singular_values(blocks: np.ndarray, top: int, max_exact: int, seed: int) -> np.ndarray:
@@ -75,7 +79,7 @@ def randomized_singular_values(matrix: np.ndarray, count: int, seed: int) -> np.
     return np.linalg.svd(basis.T @ matrix, compute_uv=False)[:count]
 
 
-def effective_rank(values: np.ndarray) -> float:
+def effective_rank(values: Any) -> float:
     r"""Return the exponential of the entropy of normalised singular values.
 
     $$\exp\Big(-\sum_r p_r \log p_r\Big), \qquad p_r = \frac{s_r}{\sum_i s_i}$$
@@ -84,7 +88,10 @@ def effective_rank(values: np.ndarray) -> float:
         values: Singular values, >= 0, in any order.
 
     Returns:
-        r for r equal values, less for unequal ones, and 0 if all are 0.
+        r for r equal values, less for unequal ones, and 0 if all are 0; NaN if one is not finite.
+
+    Raises:
+        InputError: If `values` does not hold numbers.
 
     Source:
         Roy & Vetterli, "The effective rank" (EUSIPCO 2007).
@@ -93,5 +100,6 @@ def effective_rank(values: np.ndarray) -> float:
         >>> round(effective_rank(np.array([3.0, 3.0, 0.0])), 9)
         2.0
     """
+    values = real_array("values", values)
     shares = values[values != 0] / max(np.sum(values), np.finfo("float64").tiny)
     return float(np.exp(-np.sum(shares * np.log(shares)))) if shares.size else 0.0

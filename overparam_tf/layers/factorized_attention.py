@@ -16,7 +16,7 @@ PROJECTIONS = ("_query_dense", "_key_dense", "_value_dense", "_gate_dense", "_ou
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
-    r"""`MultiHeadAttention` layer whose projections have products of `depth` matrices for kernels.
+    r"""`MultiHeadAttention` layer whose projections are products of `depth` matrices.
 
     Each projection of query, key, value and output is a `FactorizedEinsumDense`, with
 

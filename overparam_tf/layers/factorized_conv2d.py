@@ -32,7 +32,7 @@ from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedConv2D(FactorizedLayer):
-    r"""`Conv2D` layer with a composition of `depth` kernels for a kernel.
+    r"""`Conv2D` layer whose kernel is a composition of `depth` kernels, to train differently.
 
     $$y = \sigma(x * F_1 * F_2 * \cdots * F_N + b), \qquad
       K_t = \sum_{t_1 + \cdots + t_N = t} F_{1,t_1} F_{2,t_2} \cdots F_{N,t_N}$$

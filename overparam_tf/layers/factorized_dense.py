@@ -21,7 +21,7 @@ from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedDense(FactorizedLayer):
-    r"""`Dense` layer with a product of `depth` matrices for a kernel, which trains differently.
+    r"""`Dense` layer whose kernel is a product of `depth` matrices, which changes how it trains.
 
     $$y = \sigma(x F_1 F_2 \cdots F_N + b)$$
 

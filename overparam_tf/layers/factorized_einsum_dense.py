@@ -1,4 +1,4 @@
-"""An `EinsumDense` layer, such as a projection of attention, with a product for a kernel."""
+"""An `EinsumDense` layer, such as a projection of attention, as a product of matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
 class FactorizedEinsumDense(FactorizedLayer):
-    r"""`EinsumDense` layer with a product of `depth` matrices for a kernel.
+    r"""`EinsumDense` layer whose kernel is a product of `depth` matrices.
 
     An equation splits the axes of the kernel into in axes, which are summed over, and out axes,
     which the output has. So the kernel is a matrix

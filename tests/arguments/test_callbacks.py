@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from overparam_tf.callbacks import EndToEndMonitor
+from overparam_tf.callbacks import EndToEndMonitor, effective_rank
 from tests.arguments import refusals
 
 
@@ -26,6 +26,7 @@ TABLE = {
         },
     ),
     on_step: ({}, {"step": refusals.WHOLE}),
+    effective_rank: ({}, {"values": refusals.ARRAY}),
 }
 
 

@@ -12,7 +12,7 @@ from keras import ops
 
 from overparam_tf.callbacks.singular_values import effective_rank, singular_values
 from overparam_tf.callbacks.watched_layers import (
-    chosen_layers,
+    choose_layers,
     kernel_blocks,
     largest_balance_defect,
 )
@@ -115,7 +115,7 @@ class EndToEndMonitor(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.every = positive_int("every", every)
-        self.layers = _checked_patterns(layers)
+        self.layers = _check_patterns(layers)
         self.top = positive_int("top", top)
         self.max_exact = positive_int("max_exact", max_exact)
         self.log_dir = None if log_dir is None else file_path("log_dir", log_dir)
@@ -187,8 +187,10 @@ class EndToEndMonitor(keras.callbacks.Callback):
             raise InputError("Expected a model: call set_model(model) first. Received: model=None")
         rate = self._learning_rate()
         row: dict[str, Any] = {"step": self._step}
-        for path, layer in chosen_layers(self.model, self.layers).items():
-            row |= {f"{path}/{name}": value for name, value in self._measured(layer, rate).items()}
+        for path, layer in choose_layers(self.model, self.layers).items():
+            row |= {
+                f"{path}/{name}": value for name, value in self._measure_layer(layer, rate).items()
+            }
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
         if self.log_dir is not None:
@@ -205,7 +207,7 @@ class EndToEndMonitor(keras.callbacks.Callback):
             )
         return float(ops.convert_to_numpy(rate))
 
-    def _measured(self, layer: keras.layers.Layer, rate: float) -> dict[str, Any]:
+    def _measure_layer(self, layer: keras.layers.Layer, rate: float) -> dict[str, Any]:
         factors = [ops.convert_to_numpy(factor).astype("float64") for factor in layer.factors]
         blocks = kernel_blocks(layer, factors)
         if np.isfinite(blocks).all():
@@ -235,7 +237,7 @@ class EndToEndMonitor(keras.callbacks.Callback):
                     write(name, value)
 
 
-def _checked_patterns(layers: Any) -> list[str] | None:
+def _check_patterns(layers: Any) -> list[str] | None:
     if layers is None:
         return None
     if isinstance(layers, str):

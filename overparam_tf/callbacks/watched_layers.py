@@ -14,7 +14,7 @@ from overparam_tf.dynamics.balance import balance_defect
 from overparam_tf.errors import InputError
 
 
-def chosen_layers(
+def choose_layers(
     model: keras.Model, patterns: Sequence[str] | None
 ) -> dict[str, keras.layers.Layer]:
     """Return the factorised layers of a model by path, a shared one once.

@@ -11,7 +11,7 @@ from overparam_tf.initializers.splits import (
     balanced_factors,
     identity_factors,
     numerical_rank,
-    zero_padded,
+    pad_with_zeros,
 )
 
 __all__ = [
@@ -24,5 +24,5 @@ __all__ = [
     "identity_factors",
     "numerical_rank",
     "per_factor",
-    "zero_padded",
+    "pad_with_zeros",
 ]

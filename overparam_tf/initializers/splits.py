@@ -64,7 +64,7 @@ def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     u, vt, root = u[:, :kept], vt[:kept], s[:kept] ** (1 / depth)
     factors = [u * root, *[np.diag(root)] * (depth - 2), root[:, None] * vt]
     return [
-        zero_padded(factor, shape).astype(dtype)
+        pad_with_zeros(factor, shape).astype(dtype)
         for factor, shape in zip(factors, shapes, strict=True)
     ]
 
@@ -105,7 +105,7 @@ def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
         )
     factors = [np.eye(*shape) for shape in shapes]
     carrier = 0 if rows > columns else depth - 1
-    factors[carrier] = zero_padded(matrix, shapes[carrier])
+    factors[carrier] = pad_with_zeros(matrix, shapes[carrier])
     return [factor.astype(dtype) for factor in factors]
 
 
@@ -130,11 +130,11 @@ def numerical_rank(singular_values: np.ndarray, shape: Sequence[int], dtype: np.
     return int(np.sum(singular_values > singular_values.max(initial=0.0) * max(shape) * eps))
 
 
-def zero_padded(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+def pad_with_zeros(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Return `array` with zeros behind it along every axis, up to `shape`.
 
     Example:
-        >>> print(zero_padded(np.ones((1, 2)), (2, 3)))
+        >>> print(pad_with_zeros(np.ones((1, 2)), (2, 3)))
         [[1. 1. 0.]
          [0. 0. 0.]]
     """

@@ -7,12 +7,12 @@ import itertools
 import numpy as np
 
 from overparam_tf.errors import InputError
-from overparam_tf.initializers import numerical_rank, zero_padded
+from overparam_tf.initializers import numerical_rank, pad_with_zeros
 
 _MOST_TURNS = 100
 
 
-def balanced_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[np.ndarray]:
+def balance_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[np.ndarray]:
     r"""Balance $K_t = P C_t Q$ by turns on the left and on the right of C.
 
     The left factors and C unfolded to the left, $P\,[C_1 \cdots C_T]$, are the split of a matrix:
@@ -47,11 +47,11 @@ def balanced_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[n
     p, q = s_in ** (left / depth), s_out ** (right / depth)
     core = (u.T @ kernel @ v) / p[:, None] / q
     for _ in range(_MOST_TURNS):
-        turn, p, core = _balanced_left(core, p, left)
+        turn, p, core = _balance_left(core, p, left)
         u = u @ turn
-        turn, q, flipped = _balanced_left(core.transpose(0, 2, 1), q, right)
+        turn, q, flipped = _balance_left(core.transpose(0, 2, 1), q, right)
         v, core = v @ turn, flipped.transpose(0, 2, 1)
-        p, core, q = _equal_norms(p, core, q, left, right)
+        p, core, q = _equalise_norms(p, core, q, left, right)
         gram_of_neighbour = np.diag(p ** (2 / left))
         defect = np.linalg.norm(_gram(core) - gram_of_neighbour)
         if defect <= tolerance * np.linalg.norm(gram_of_neighbour):
@@ -59,7 +59,7 @@ def balanced_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[n
     root_p, root_q = p ** (1 / left), q ** (1 / right)
     factors = [u * root_p, *[np.diag(root_p)] * (left - 1), core, *[np.diag(root_q)] * (right - 1)]
     factors.append(root_q[:, None] * v.T)
-    return [zero_padded(factor, shape) for factor, shape in zip(factors, shapes, strict=True)]
+    return [pad_with_zeros(factor, shape) for factor, shape in zip(factors, shapes, strict=True)]
 
 
 def _basis(
@@ -87,7 +87,7 @@ def _basis(
     return u[:, :rank], s[:rank]
 
 
-def _balanced_left(
+def _balance_left(
     core: np.ndarray, p: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Balance `count` factors with product diag(p) and the core.
@@ -108,7 +108,7 @@ def _gram(core: np.ndarray) -> np.ndarray:
     return np.tensordot(core, core, axes=((0, 2), (0, 2)))
 
 
-def _equal_norms(
+def _equalise_norms(
     p: np.ndarray, core: np.ndarray, q: np.ndarray, left: int, right: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scale the factors to one norm with unchanged product; the turns alone do this slowest."""

@@ -14,7 +14,7 @@ from overparam_tf.layers._conv_geometry import Size, composed_size
 KernelShape = tuple[int, int, int, int]
 
 
-def composed(kernels: Sequence[Any], groups: int = 1) -> Any:
+def compose(kernels: Sequence[Any], groups: int = 1) -> Any:
     r"""Return the kernel of a chain of convolutions, without padding between them.
 
     What Keras calls a convolution is $y_p = \sum_d x_{p+d} A_d$. So the next one gives
@@ -32,7 +32,7 @@ def composed(kernels: Sequence[Any], groups: int = 1) -> Any:
 
     Example:
         >>> row, column = ops.ones((1, 3, 1, 1)), ops.ones((3, 1, 1, 1))
-        >>> ops.convert_to_numpy(composed([row, column]))[..., 0, 0].tolist()
+        >>> ops.convert_to_numpy(compose([row, column]))[..., 0, 0].tolist()
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
     shapes = [tuple(kernel.shape) for kernel in kernels]
@@ -51,7 +51,7 @@ def composed(kernels: Sequence[Any], groups: int = 1) -> Any:
 
 
 def composition_cost(sizes: Sequence[Size], widths: Sequence[int], groups: int = 1) -> int:
-    """Return the multiply-adds of `composed`.
+    """Return the multiply-adds of `compose`.
 
     Args:
         sizes: Kernel size of each factor.

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from overparam_tf.errors import InputError
-from overparam_tf.initializers import SPLITS, zero_padded
-from overparam_tf.layers._conv_balance import balanced_around
+from overparam_tf.initializers import SPLITS, pad_with_zeros
+from overparam_tf.layers._conv_balance import balance_around
 
 
 def split_kernel(
@@ -78,7 +78,7 @@ def _split_group(
         *others, last = SPLITS[split](taps.transpose(1, 0, 2).reshape(inputs, -1), depth, inner)
         factors = [*others, last.reshape(-1, len(taps), outputs).transpose(1, 0, 2)]
     elif split == "balanced":
-        factors = balanced_around(taps, spatial, widths)
+        factors = balance_around(taps, spatial, widths)
     else:
         factors = _identity_around(taps, spatial, widths)
     shaped = []
@@ -111,13 +111,13 @@ def _identity_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[
         # The middle lays the inputs under the kernel side by side, the last factor sums them up.
         for t in range(count):
             middle[t, :inputs, t * inputs : (t + 1) * inputs] = np.eye(inputs)
-        factors[-1] = zero_padded(taps.reshape(-1, outputs), factors[-1].shape)
+        factors[-1] = pad_with_zeros(taps.reshape(-1, outputs), factors[-1].shape)
     elif left >= count * outputs and right >= outputs:
         # The first factor applies every tap, the middle sums them up.
         for t in range(count):
             middle[t, t * outputs : (t + 1) * outputs, :outputs] = np.eye(outputs)
         unfolded = taps.transpose(1, 0, 2).reshape(inputs, -1)
-        factors[0] = zero_padded(unfolded, factors[0].shape)
+        factors[0] = pad_with_zeros(unfolded, factors[0].shape)
     else:
         raise InputError(
             f"Expected widths >= {min(inputs, count * outputs)} in front of the spatial factor "

@@ -146,7 +146,7 @@ class Convertible(keras.layers.Layer):
         noise = real_number("noise", noise, least=0)
         if seed is not None:
             seed = whole_number("seed", seed, least=None)
-        values = self._split(self._fitting("kernel", kernel, self._kernel_shape), split)
+        values = self._split(self._as_weight("kernel", kernel, self._kernel_shape), split)
         normal = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
         for j, (factor, value) in enumerate(zip(self._factors, values, strict=True)):
             if noise:
@@ -180,7 +180,7 @@ class Convertible(keras.layers.Layer):
                 raise input_error(
                     "None, since this layer has no bias after its last factor", bias=bias
                 )
-            bias = self._fitting("bias", bias, tuple(self.bias.shape))
+            bias = self._as_weight("bias", bias, tuple(self.bias.shape))
         for variable in self._biases:
             if variable is not None:
                 variable.assign(ops.zeros(variable.shape, variable.dtype))
@@ -194,7 +194,7 @@ class Convertible(keras.layers.Layer):
                 f"Received: unbuilt layer {self.name!r}"
             )
 
-    def _fitting(self, name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def _as_weight(self, name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Return `value` as an array in the dtype of the weights, checked to have `shape`."""
         numbers = real_array(name, value)
         array = ops.convert_to_numpy(ops.convert_to_tensor(numbers, self.variable_dtype))

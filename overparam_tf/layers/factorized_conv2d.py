@@ -24,7 +24,7 @@ from overparam_tf.layers._conv_geometry import (
     size_pair,
     strided_factor,
 )
-from overparam_tf.layers._conv_kernels import composed, composition_cost
+from overparam_tf.layers._conv_kernels import compose, composition_cost
 from overparam_tf.layers._conv_splits import split_kernel
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers.factorized_layer import FactorizedLayer
@@ -142,7 +142,7 @@ class FactorizedConv2D(FactorizedLayer):
             "filters": positive_int("filters", filters),
             "kernel_size": size_pair("kernel_size", kernel_size),
             "strides": size_pair("strides", strides),
-            "padding": _checked_padding(padding),
+            "padding": _check_padding(padding),
             "data_format": one_of(
                 "data_format", data_format, ("channels_last", "channels_first", None)
             ),
@@ -195,7 +195,7 @@ class FactorizedConv2D(FactorizedLayer):
         self.input_spec = keras.InputSpec(ndim=4, axes={channel_axis: inputs})
 
     def _compose(self) -> Any:
-        return composed(self._factors, self.groups)
+        return compose(self._factors, self.groups)
 
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
         spatial = strided_factor(self._sizes)
@@ -227,7 +227,7 @@ class FactorizedConv2D(FactorizedLayer):
         return self._plus(outputs, self.end_to_end_bias)
 
     def _through_chain(self, x: Any) -> Any:
-        x = self._padded(x)
+        x = self._pad(x)
         strided = strided_factor(self._sizes)
         for j, (factor, bias) in enumerate(zip(self._factors, self._biases, strict=True)):
             strides = self.strides if j == strided else (1, 1)
@@ -249,7 +249,7 @@ class FactorizedConv2D(FactorizedLayer):
             bias = ops.reshape(bias, (-1, 1, 1))
         return plus(x, bias)
 
-    def _padded(self, x: Any) -> Any:
+    def _pad(self, x: Any) -> Any:
         """Return `x` within the zeros that padding "same" adds for the kernel as a whole."""
         if self.padding == "valid":
             return x
@@ -274,6 +274,6 @@ class FactorizedConv2D(FactorizedLayer):
         return {**super().get_config(), "factor_kernel_sizes": self.factor_kernel_sizes}
 
 
-def _checked_padding(padding: Any) -> str:
+def _check_padding(padding: Any) -> str:
     lower = padding.lower() if isinstance(padding, str) else padding  # as Keras reads it
     return one_of("padding", lower, ("valid", "same"))

@@ -98,7 +98,7 @@ class FactorizedEinsumDense(FactorizedLayer):
         super().__init__(depth, width, activation, use_factor_biases, **kwargs)
         self._letters = EinsumEquation.parse(equation)
         self.equation = equation
-        self.partial_output_shape = _checked_output_shape(output_shape)
+        self.partial_output_shape = _check_output_shape(output_shape)
         if bias_axes is not None:
             instance_of("bias_axes", bias_axes, str, "letters of the output or None")
         self.bias_axes = bias_axes or None
@@ -199,7 +199,7 @@ class FactorizedEinsumDense(FactorizedLayer):
         return self.plain_layer().compute_output_shape(input_shape)
 
 
-def _checked_output_shape(output_shape: Any) -> tuple[int | None, ...]:
+def _check_output_shape(output_shape: Any) -> tuple[int | None, ...]:
     if not isinstance(output_shape, (list, tuple)):
         return (positive_int("output_shape", output_shape),)
     return tuple(

@@ -226,11 +226,11 @@ class FactorizedLayer(Convertible, Multiplying):
             "width": self.width,
             "activation": keras.activations.serialize(self.activation),
             "use_factor_biases": self.use_factor_biases,
-            "factor_initializer": _serialized(self.factor_initializer, initializer),
+            "factor_initializer": _serialize(self.factor_initializer, initializer),
             "kernel_initializer": initializer(self.kernel_initializer),
             "bias_initializer": initializer(self.bias_initializer),
             "kernel_regularizer": regularizer(self.kernel_regularizer),
-            "factor_regularizer": _serialized(self.factor_regularizer, regularizer),
+            "factor_regularizer": _serialize(self.factor_regularizer, regularizer),
             "bias_regularizer": regularizer(self.bias_regularizer),
             "activity_regularizer": regularizer(self.activity_regularizer),
             "contraction": self.contraction,
@@ -242,7 +242,7 @@ def _regularizer(identifier: Any, name: str) -> Any:
     return resolve(name, identifier, keras.regularizers.get, expected)
 
 
-def _serialized(objects: Any, serialize: Callable[[Any], Any]) -> Any:
+def _serialize(objects: Any, serialize: Callable[[Any], Any]) -> Any:
     if isinstance(objects, list):
         return [serialize(entry) for entry in objects]
     return serialize(objects)

@@ -89,13 +89,13 @@ class EndToEndSGD(keras.optimizers.Optimizer):
     ) -> None:
         decay = 0.0 if weight_decay is None else weight_decay
         super().__init__(
-            learning_rate=_checked_rate(learning_rate),
+            learning_rate=_check_rate(learning_rate),
             weight_decay=real_number("weight_decay", decay, least=0),
             **kwargs,
         )
         self.depth = real_number("depth", depth, least=1)
         self.momentum = real_number("momentum", momentum, least=0, below=1)
-        self.kernels = _checked_kernels(kernels)
+        self.kernels = _check_kernels(kernels)
 
     def build(self, variables: list[keras.Variable]) -> None:
         """Decide which variables are kernels, and create the velocities if there is momentum."""
@@ -171,17 +171,17 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         return super().from_config(config, custom_objects)
 
 
-def _checked_rate(learning_rate: Any) -> Any:
+def _check_rate(learning_rate: Any) -> Any:
     if callable(learning_rate):  # a schedule too
         return learning_rate
     return real_number("learning_rate", learning_rate, least=0)
 
 
-def _checked_kernels(kernels: Any) -> Any:
+def _check_kernels(kernels: Any) -> Any:
     if kernels is None or callable(kernels):
         return kernels
     try:
-        return list_of("kernels", kernels, _checked_pattern)
+        return list_of("kernels", kernels, _check_pattern)
     except InputError:
         raise input_error(
             "None, a list of regular expressions or a function of the variable for kernels",
@@ -189,7 +189,7 @@ def _checked_kernels(kernels: Any) -> Any:
         ) from None
 
 
-def _checked_pattern(name: str, value: object) -> str:
+def _check_pattern(name: str, value: object) -> str:
     pattern = instance_of(name, value, str)
     try:
         re.compile(pattern)

@@ -72,11 +72,11 @@ def legacy_2019(name: str, learning_rate: Any = None) -> keras.optimizers.Optimi
         raise input_error(f"an optimizer name out of {', '.join(_PRESETS)}", name=name)
     optimizer, settings = _PRESETS[name.lower()]
     if learning_rate is not None:
-        settings = {**settings, "learning_rate": _checked_rate(learning_rate)}
+        settings = {**settings, "learning_rate": _check_rate(learning_rate)}
     return optimizer(**settings)
 
 
-def _checked_rate(learning_rate: Any) -> Any:
+def _check_rate(learning_rate: Any) -> Any:
     if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
         return learning_rate
     try:

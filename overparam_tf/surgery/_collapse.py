@@ -7,7 +7,7 @@ import keras
 from overparam_tf.checks import boolean
 from overparam_tf.errors import InputError
 from overparam_tf.surgery._compiling import compile_like
-from overparam_tf.surgery._rebuild import check_model, is_graph, layers_by_path, rebuilt
+from overparam_tf.surgery._rebuild import check_model, is_graph, layers_by_path, rebuild
 from overparam_tf.surgery._registry import FACTORIZED, parts
 
 
@@ -57,7 +57,7 @@ def collapse(model: keras.Model, compile: bool = False) -> keras.Model:
     compile = boolean("compile", compile)
     for path, layer in layers_by_path(model).items():
         _check_no_hidden_factors(path, layer)
-    new, replaced = rebuilt(
+    new, replaced = rebuild(
         model, lambda layer: layer.plain_layer() if _is_factorised(layer) else None
     )
     for deep, plain in replaced:

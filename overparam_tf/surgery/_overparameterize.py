@@ -13,7 +13,7 @@ from overparam_tf.checks import boolean, one_of, positive_int, real_number, whol
 from overparam_tf.errors import InputError
 from overparam_tf.initializers import SPLITS, factor_seed
 from overparam_tf.surgery._compiling import compile_like
-from overparam_tf.surgery._rebuild import check_model, rebuilt
+from overparam_tf.surgery._rebuild import check_model, rebuild
 from overparam_tf.surgery._registry import FACTORIZED, parts
 from overparam_tf.surgery._selection import Layers, choose
 
@@ -91,7 +91,7 @@ def overparameterize(
         with _naming([layer]):
             factorised[id(layer)] = FACTORIZED[type(layer)].from_plain(layer, depth, width)
     with _naming(layer for layer in chosen if not factorised[id(layer)].built):
-        new, replaced = rebuilt(model, lambda layer: factorised.get(id(layer)))
+        new, replaced = rebuild(model, lambda layer: factorised.get(id(layer)))
     j = 0  # number of the kernel
     for layer, deep_layer in replaced:
         for plain, deep in zip(parts(layer), parts(deep_layer), strict=True):

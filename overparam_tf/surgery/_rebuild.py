@@ -71,7 +71,7 @@ def layers_by_path(model: keras.Model, prefix: str = "") -> dict[str, Layer]:
     return layers
 
 
-def rebuilt(
+def rebuild(
     model: keras.Model, replace: Callable[[Layer], Layer | None]
 ) -> tuple[keras.Model, list[tuple[Layer, Layer]]]:
     """Return a copy of a model with some layers replaced, and the pairs (original, replacement).

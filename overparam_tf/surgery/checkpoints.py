@@ -13,7 +13,7 @@ from overparam_tf.checks import boolean, file_path
 from overparam_tf.errors import DataError, InputError, input_error
 from overparam_tf.layers.skip_init import skip_initialization
 from overparam_tf.surgery._collapse import collapse
-from overparam_tf.surgery._rebuild import check_model, rebuilt
+from overparam_tf.surgery._rebuild import check_model, rebuild
 
 
 def load_collapsed(
@@ -75,7 +75,7 @@ def _fresh_copy(model: Any) -> keras.Model:
     """Return a copy of a model, or the model that a function builds."""
     if isinstance(model, keras.Model):
         check_model(model)
-        copy, _ = rebuilt(model, lambda layer: None)
+        copy, _ = rebuild(model, lambda layer: None)
         return copy
     if not callable(model):
         raise input_error(

@@ -80,12 +80,12 @@ def verify_equivalent(
         rtol = max(_tolerance(a), _tolerance(b))
     rtol = real_number("rtol", rtol, least=0, finite=False)
     if inputs is None:
-        inputs = _generated_inputs(a, seed)
+        inputs = _generate_inputs(a, seed)
     outputs_a, outputs_b = (_outputs(model, inputs) for model in (a, b))
     if _shapes(outputs_a) != _shapes(outputs_b):
         raise InputError(
             "Expected two models with outputs of the same structure and shapes. Received: "
-            f"{_described(outputs_a)} and {_described(outputs_b)}"
+            f"{_describe(outputs_a)} and {_describe(outputs_b)}"
         )
     differences = {path: _difference(y, outputs_b[path]) for path, y in outputs_a.items()}
     for path, (absolute, scale) in differences.items():
@@ -126,7 +126,7 @@ def _shapes(outputs: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
     return {path: y.shape for path, y in outputs.items()}
 
 
-def _described(outputs: dict[str, np.ndarray]) -> str:
+def _describe(outputs: dict[str, np.ndarray]) -> str:
     return ", ".join(f"{path or 'output'} {y.shape}" for path, y in outputs.items())
 
 
@@ -144,7 +144,7 @@ def _tolerance(model: Any) -> float:
     )
 
 
-def _generated_inputs(model: Any, seed: int) -> Any:
+def _generate_inputs(model: Any, seed: int) -> Any:
     if not (isinstance(model, keras.Model) and model.built and getattr(model, "inputs", None)):
         raise InputError(
             "Expected inputs=..., since inputs can be generated only for built Sequential and "
@@ -160,10 +160,10 @@ def _generated_inputs(model: Any, seed: int) -> Any:
         default=None,
     )
     specs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    return tree.map_structure(lambda spec: _generated(spec, vocabulary, rng), specs)
+    return tree.map_structure(lambda spec: _generate(spec, vocabulary, rng), specs)
 
 
-def _generated(spec: Any, vocabulary: int | None, rng: np.random.Generator) -> Any:
+def _generate(spec: Any, vocabulary: int | None, rng: np.random.Generator) -> Any:
     shape = [
         (LENGTH if axis else BATCH) if size is None else size
         for axis, size in enumerate(spec.shape)

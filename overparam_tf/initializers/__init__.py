@@ -23,6 +23,6 @@ __all__ = [
     "get",
     "identity_factors",
     "numerical_rank",
-    "per_factor",
     "pad_with_zeros",
+    "per_factor",
 ]

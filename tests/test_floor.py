@@ -1,3 +1,5 @@
+"""The convex floor against closed forms, other routes and the published number."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -57,7 +59,7 @@ def test_a_known_minimum():
 
 @pytest.mark.parametrize("p", [3, 0, -2, 2.5, True])
 def test_odd_powers_are_refused(p):
-    with pytest.raises(InputError, match="even p"):
+    with pytest.raises(InputError, match="even whole exponent p"):
         convex_floor(np.ones((4, 1)), np.ones((4, 1)), p)
 
 

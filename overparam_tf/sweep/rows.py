@@ -63,10 +63,10 @@ def sum_over_blocks(
     columns = None if bias is None else tf.transpose(bias, (0, 2, 1))
     terms = [_terms(block, p, vectors, columns, (runs, outputs, -1)) for block in blocks]
     losses, gradients, bias_gradients = zip(*terms, strict=True)
-    gradient = tf.reshape(tf.add_n(gradients), (runs, outputs, features))
+    loss, gradient = tf.add_n(losses), tf.add_n(gradients)
     return PassResult(
-        tf.add_n(losses),
-        tf.transpose(gradient, (0, 2, 1)),
+        loss,
+        tf.transpose(tf.reshape(gradient, (runs, outputs, features)), (0, 2, 1)),
         None if bias is None else tf.add_n(bias_gradients)[:, None, :],
     )
 

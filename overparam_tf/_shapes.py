@@ -11,8 +11,8 @@ from overparam_tf.errors import input_error
 Width = int | Sequence[int] | None
 
 
-def check_width(width: Width, depth: int) -> int | list[int] | None:
-    """Return `width` as None, an int, or a list of `depth - 1` ints.
+def check_width(width: Width, depth: int, name: str = "width") -> int | list[int] | None:
+    """Return `width` as None, an int, or a list of `depth - 1` ints; `name` is for the message.
 
     Raises:
         InputError: If a width is not a positive integer, or the list has another length.
@@ -20,17 +20,17 @@ def check_width(width: Width, depth: int) -> int | list[int] | None:
     if width is None:
         return None
     if not isinstance(width, (list, tuple)):
-        return positive_int("width", width)
+        return positive_int(name, width)
     if len(width) != depth - 1:
         raise input_error(
             f"depth - 1 = {depth - 1} widths, one for each pair of neighbouring factors",
-            width=list(width),
+            **{name: list(width)},
         )
-    return [positive_int("width", entry) for entry in width]
+    return [positive_int(name, entry) for entry in width]
 
 
 def factor_shapes(
-    kernel_shape: Sequence[int], depth: int, width: Width = None
+    kernel_shape: Sequence[int], depth: int, width: Width = None, name: str = "width"
 ) -> list[tuple[int, int]]:
     """Return the shapes of the `depth` factors whose product has `kernel_shape`.
 
@@ -39,6 +39,7 @@ def factor_shapes(
         depth: Number of factors, >= 1.
         width: Inner dimensions: None for min(in, out), an int for all, or a list of `depth - 1`
             ints.
+        name: The argument's name, for the message; default `"width"`.
 
     Returns:
         List of (rows, columns), the factor that touches the input first.
@@ -53,7 +54,7 @@ def factor_shapes(
         [(128, 20), (20, 5), (5, 10)]
     """
     depth = positive_int("depth", depth)
-    widths = check_width(width, depth)
+    widths = check_width(width, depth, name)
     if not isinstance(widths, list):
         widths = [min(kernel_shape) if widths is None else widths] * (depth - 1)
     rows, columns = kernel_shape

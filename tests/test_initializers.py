@@ -82,8 +82,8 @@ def test_factors_have_the_dtype_of_the_kernel(dtype):
     [
         (np.ones((2, 2)), 0, None, "positive integer for depth.*depth=0"),
         (np.ones((2, 2)), 2.0, None, "positive integer for depth.*depth=2.0"),
-        (np.ones((2, 2)), 2, 0, "positive integer for width.*width=0"),
-        (np.ones((2, 2)), 3, [2], r"depth - 1 = 2 widths.*width=\[2\]"),
+        (np.ones((2, 2)), 2, 0, "positive integer for widths.*widths=0"),
+        (np.ones((2, 2)), 3, [2], r"depth - 1 = 2 widths.*widths=\[2\]"),
         (np.eye(3), 2, 2, r"widths >= .*3.*widths=2, kernel.shape=\(3, 3\)"),
         (np.eye(3), 3, [4, 1], r"widths >= .*3.*widths=\[4, 1\]"),
         (np.ones(3), 2, None, r"shape \(in, out\).*kernel.shape=\(3,\)"),

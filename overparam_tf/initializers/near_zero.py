@@ -45,12 +45,12 @@ class NearZero(keras.initializers.RandomNormal):
         return config
 
 
-def get(identifier: Any, name: str = "initializer") -> Any:
+def get(identifier: Any, name: str = "identifier") -> Any:
     """Return an initializer as `keras.initializers.get` does, but know the name `"near_zero"` too.
 
     Args:
         identifier: An initializer, its name or config, a function of shape and dtype, or an array.
-        name: The argument's name, for the message; default `"initializer"`.
+        name: The argument's name, for the message; default `"identifier"`.
 
     Raises:
         InputError: If Keras knows no such initializer, or `identifier` is None, for which Keras

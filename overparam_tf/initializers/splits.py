@@ -48,7 +48,7 @@ def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
         True
     """
     matrix, dtype = _finite_matrix(kernel)
-    shapes = factor_shapes(matrix.shape, depth, widths)
+    shapes = factor_shapes(matrix.shape, depth, widths, "widths")
     if depth == 1:
         return [matrix.astype(dtype)]
     u, s, vt = np.linalg.svd(matrix, full_matrices=False)
@@ -97,7 +97,7 @@ def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     """
     matrix, dtype = _finite_matrix(kernel)
     rows, columns = matrix.shape
-    shapes = factor_shapes(matrix.shape, depth, widths)
+    shapes = factor_shapes(matrix.shape, depth, widths, "widths")
     if min(_widths(shapes), default=math.inf) < min(rows, columns):
         raise InputError(
             f"Expected widths >= min(in, out) = {min(rows, columns)}, since narrower identities "

@@ -5,36 +5,26 @@ from __future__ import annotations
 import pytest
 
 from overparam_tf.callbacks import EndToEndMonitor, effective_rank
-from tests.arguments import refusals
+from tests.arguments import bad_values
+from tests.arguments.bad_values import ARRAY, PATH, POSITIVE, WHOLE, Argument, Kind, arguments_of
 
-
-def on_step(step):
-    EndToEndMonitor().on_step(step)
-
-
-TABLE = {
-    EndToEndMonitor: (
+ARGUMENTS = {
+    **arguments_of(
+        EndToEndMonitor,
         {},
-        {
-            "every": refusals.POSITIVE,
-            "layers": (refusals.NAN, refusals.INFINITE, [None], [3], True, -1),
-            "top": refusals.POSITIVE,
-            "max_exact": refusals.POSITIVE,
-            "log_dir": refusals.PATH[1:],
-            "optimizer": (refusals.NAN, "sgd", [1], True, -1),
-            "seed": refusals.WHOLE,
-        },
+        every=POSITIVE,
+        layers=Kind(("None", "a text"), ([3],)),
+        top=POSITIVE,
+        max_exact=POSITIVE,
+        log_dir=Kind(("None", *PATH.accepted), PATH.more),
+        optimizer=Kind(("None",), ("sgd", [1])),
+        seed=WHOLE,
     ),
-    on_step: ({}, {"step": refusals.WHOLE}),
-    effective_rank: ({}, {"values": refusals.ARRAY}),
+    "on_step.step": Argument(lambda step: EndToEndMonitor().on_step(step), *WHOLE),
+    **arguments_of(effective_rank, {}, values=ARRAY),
 }
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    refusals.assert_refused(function, arguments, name)
-
-
-def test_a_monitor_without_a_model_says_so():
-    monitor = EndToEndMonitor()
-    refusals.assert_refused(monitor.on_train_begin, {}, "model")
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)

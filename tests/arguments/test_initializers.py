@@ -7,40 +7,34 @@ import pytest
 
 from overparam_tf import initializers
 from overparam_tf.initializers import NearZero, balanced_factors, identity_factors
-from tests.arguments import refusals
-
-KERNEL = (*refusals.ARRAY, refusals.NAN, refusals.INFINITE, [1.0], [[1.0], [1.0, 2.0]], True, -1)
-SPLIT = (
-    {"kernel": np.eye(3), "depth": 2},
-    {"kernel": KERNEL, "depth": refusals.POSITIVE, "widths": refusals.WIDTH},
+from tests.arguments import bad_values
+from tests.arguments.bad_values import (
+    INTEGER_OR_NONE,
+    NOT_NEGATIVE,
+    OBJECT,
+    POSITIVE,
+    WHOLE,
+    WIDTH,
+    Kind,
+    arguments_of,
 )
-TABLE = {
-    NearZero: (
-        {},
-        {
-            "stddev": refusals.NOT_NEGATIVE,
-            "seed": (refusals.NAN, refusals.INFINITE, "3", [3], True, 1.5),
-        },
-    ),
-    initializers.get: ({}, {"identifier": refusals.OBJECT}),
-    initializers.factor_seed: (
-        {"seed": 0, "j": 0},
-        {"seed": (None, *refusals.OPTIONAL_INTEGER), "j": refusals.WHOLE},
-    ),
-    initializers.per_factor: ({"initializer": NearZero()}, {"j": refusals.WHOLE}),
-    balanced_factors: SPLIT,
-    identity_factors: SPLIT,
+
+KERNEL = Kind(more=(["text"], {}, [1.0], [[1.0], [1.0, 2.0]]))
+INTEGER = Kind(("a negative number",), INTEGER_OR_NONE.more)
+RIGHT = {"kernel": np.eye(3), "depth": 2}
+ARGUMENTS = {
+    **arguments_of(NearZero, {}, stddev=NOT_NEGATIVE, seed=INTEGER_OR_NONE),
+    **arguments_of(initializers.get, {}, identifier=OBJECT),
+    **arguments_of(initializers.factor_seed, {"seed": 0, "j": 0}, seed=INTEGER, j=WHOLE),
+    **arguments_of(initializers.per_factor, {"initializer": NearZero()}, j=WHOLE),
+    **arguments_of(balanced_factors, RIGHT, kernel=KERNEL, depth=POSITIVE, widths=WIDTH),
+    **arguments_of(identity_factors, RIGHT, kernel=KERNEL, depth=POSITIVE, widths=WIDTH),
 }
 
 
-def argument_in_message(name):
-    # The splits call their inner dimensions widths, the layers width.
-    return {"widths": "width", "identifier": "initializer"}.get(name, name)
-
-
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    refusals.assert_refused(function, arguments, argument_in_message(name))
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)
 
 
 @pytest.mark.parametrize("seed", [None, 3, np.int64(2**31), np.uint32(5)])

@@ -11,26 +11,41 @@ from overparam_tf.layers import (
     FactorizedEinsumDense,
     FactorizedMultiHeadAttention,
 )
-from tests.arguments import refusals
+from tests.arguments import bad_values
+from tests.arguments.bad_values import (
+    FLAG,
+    INTEGER_OR_NONE,
+    MODEL,
+    NAME,
+    NAN,
+    NOT_NEGATIVE,
+    OBJECT,
+    OBJECT_OR_NONE,
+    POSITIVE,
+    WHOLE,
+    WIDTH,
+    Argument,
+    Kind,
+    arguments_of,
+)
 
 FACTORS = {
-    "depth": refusals.POSITIVE,
-    "width": refusals.WIDTH,
-    "activation": refusals.OPTIONAL_OBJECT,
-    "use_factor_biases": refusals.FLAG,
-    "factor_initializer": refusals.OBJECT,
-    "kernel_initializer": refusals.OPTIONAL_OBJECT,
-    "bias_initializer": refusals.OBJECT,
-    "kernel_regularizer": refusals.OPTIONAL_OBJECT,
-    "factor_regularizer": refusals.OPTIONAL_OBJECT,
-    "bias_regularizer": refusals.OPTIONAL_OBJECT,
-    "activity_regularizer": refusals.OPTIONAL_OBJECT,
-    "contraction": refusals.NAME,
+    "depth": POSITIVE,
+    "width": WIDTH,
+    "activation": OBJECT_OR_NONE,
+    "use_factor_biases": FLAG,
+    "factor_initializer": OBJECT,
+    "kernel_initializer": OBJECT_OR_NONE,
+    "bias_initializer": OBJECT,
+    "kernel_regularizer": OBJECT_OR_NONE,
+    "factor_regularizer": OBJECT_OR_NONE,
+    "bias_regularizer": OBJECT_OR_NONE,
+    "activity_regularizer": OBJECT_OR_NONE,
+    "contraction": NAME,
 }
-PAIR = (*refusals.POSITIVE, [3, None], (3, 3, 3), (), ("3", 3))
-FACTOR_SIZES = (refusals.NAN, refusals.INFINITE, "33", 3, True, -1, [3], [None, 3], ["3", 1])
-OUTPUT_SHAPE = (*refusals.POSITIVE[:4], ["3"], [True], [refusals.NAN], True, -1, 0, 1.5)
-BIAS_AXES = (refusals.NAN, refusals.INFINITE, ["c"], True, -1, "x")
+PAIR = Kind(more=("3", [3], 1.5, 0, [3, None], (3, 3, 3), (), ("3", 3)))
+SHAPE = Kind(more=(3, "45", [], [4], ["4", 4], [None, NAN], [4, -1], [4, True]))
+CONVERSION = {"depth": POSITIVE, "width": WIDTH}
 
 
 def built() -> FactorizedDense:
@@ -43,26 +58,6 @@ def assign_kernel(**arguments):
     built().assign_kernel(**arguments)
 
 
-def assign_bias(bias):
-    built().assign_bias(bias)
-
-
-def contraction_for(rows):
-    built().contraction_for(rows)
-
-
-def build_dense(input_shape):
-    FactorizedDense(3).build(input_shape)
-
-
-def build_convolution(input_shape):
-    FactorizedConv2D(3, 3).build(input_shape)
-
-
-def build_einsum(input_shape):
-    FactorizedEinsumDense("ab,bc->ac", 3).build(input_shape)
-
-
 def dense_from_plain(**arguments):
     FactorizedDense.from_plain(**arguments)
 
@@ -71,75 +66,67 @@ def attention_from_plain(**arguments):
     FactorizedMultiHeadAttention.from_plain(**arguments)
 
 
-PLAIN = keras.layers.Dense(3)
-ATTENTION = keras.layers.MultiHeadAttention(2, 3)
-SHAPES = (None, refusals.NAN, 3, "45", [], [4], ["4", 4], [None, refusals.NAN], [4, -1], [4, True])
-TABLE = {
-    FactorizedDense: (
-        {"units": 3},
-        {"units": refusals.POSITIVE, "use_bias": refusals.FLAG, **FACTORS},
-    ),
-    FactorizedConv2D: (
+ARGUMENTS = {
+    **arguments_of(FactorizedDense, {"units": 3}, units=POSITIVE, use_bias=FLAG, **FACTORS),
+    **arguments_of(
+        FactorizedConv2D,
         {"filters": 4, "kernel_size": 3},
-        {
-            "filters": refusals.POSITIVE,
-            "kernel_size": PAIR,
-            "factor_kernel_sizes": FACTOR_SIZES,
-            "strides": PAIR,
-            "padding": refusals.NAME,
-            "data_format": refusals.NAME[1:],
-            "dilation_rate": PAIR,
-            "groups": refusals.POSITIVE,
-            "use_bias": refusals.FLAG,
-            **FACTORS,
-        },
+        filters=POSITIVE,
+        kernel_size=PAIR,
+        factor_kernel_sizes=Kind(("None",), ("33", 3, [3], [None, 3], ["3", 1])),
+        strides=PAIR,
+        padding=NAME,
+        data_format=Kind(("None",), NAME.more),
+        dilation_rate=PAIR,
+        groups=POSITIVE,
+        use_bias=FLAG,
+        **FACTORS,
     ),
-    FactorizedEinsumDense: (
+    **arguments_of(
+        FactorizedEinsumDense,
         {"equation": "ab,bc->ac", "output_shape": 3},
-        {
-            "equation": (*refusals.TEXT, "no equation"),
-            "output_shape": OUTPUT_SHAPE,
-            "bias_axes": BIAS_AXES,
-            **FACTORS,
-        },
+        equation=Kind(more=(["ab,bc->ac"],)),
+        output_shape=Kind(more=("3", ["3"], [True], [NAN], 0, 1.5)),
+        bias_axes=Kind(("None",), (["c"], "x")),
+        **FACTORS,
     ),
-    FactorizedMultiHeadAttention: (
+    **arguments_of(
+        FactorizedMultiHeadAttention,
         {"num_heads": 2, "key_dim": 3},
-        {
-            "num_heads": refusals.POSITIVE,
-            "key_dim": refusals.POSITIVE,
-            "depth": refusals.POSITIVE,
-            "width": refusals.WIDTH,
-        },
+        num_heads=POSITIVE,
+        key_dim=POSITIVE,
+        **CONVERSION,
     ),
-    build_dense: ({}, {"input_shape": SHAPES}),
-    build_convolution: ({}, {"input_shape": (*SHAPES, [None, 8, 8])}),
-    build_einsum: ({}, {"input_shape": SHAPES}),
-    dense_from_plain: (
-        {"layer": PLAIN},
-        {"layer": refusals.MODEL, "depth": refusals.POSITIVE, "width": refusals.WIDTH},
+    "FactorizedDense.build input_shape": Argument(FactorizedDense(3).build, *SHAPE),
+    "FactorizedConv2D.build input_shape": Argument(FactorizedConv2D(3, 3).build, *SHAPE),
+    "FactorizedEinsumDense.build input_shape": Argument(
+        FactorizedEinsumDense("ab,bc->ac", 3).build, *SHAPE
     ),
-    attention_from_plain: (
-        {"layer": ATTENTION},
-        {"layer": refusals.MODEL, "depth": refusals.POSITIVE, "width": refusals.WIDTH},
+    **arguments_of(dense_from_plain, {"layer": keras.layers.Dense(3)}, layer=MODEL, **CONVERSION),
+    **arguments_of(
+        attention_from_plain,
+        {"layer": keras.layers.MultiHeadAttention(2, 3)},
+        layer=MODEL,
+        **CONVERSION,
     ),
-    assign_kernel: (
+    **arguments_of(
+        assign_kernel,
         {"kernel": [[1.0] * 3] * 4},
-        {
-            "kernel": (*refusals.ARRAY, refusals.NAN, refusals.INFINITE, [1.0], True, -1),
-            "split": refusals.NAME,
-            "noise": refusals.NOT_NEGATIVE,
-            "seed": refusals.OPTIONAL_INTEGER,
-        },
+        kernel=Kind(more=(["text"], {}, [1.0])),
+        split=NAME,
+        noise=NOT_NEGATIVE,
+        seed=INTEGER_OR_NONE,
     ),
-    assign_bias: ({}, {"bias": (*refusals.ARRAY[1:], refusals.NAN, [1.0], True, -1)}),
-    contraction_for: ({}, {"rows": refusals.WHOLE}),
+    "assign_bias.bias": Argument(
+        lambda bias: built().assign_bias(bias), ("None",), (["text"], {}, [1.0])
+    ),
+    "contraction_for.rows": Argument(lambda rows: built().contraction_for(rows), *WHOLE),
 }
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    refusals.assert_refused(function, arguments, name)
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)
 
 
 @pytest.mark.parametrize(

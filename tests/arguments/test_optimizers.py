@@ -6,29 +6,31 @@ import keras
 import pytest
 
 from overparam_tf.optimizers import EndToEndSGD, legacy_2019
-from tests.arguments import refusals
+from tests.arguments import bad_values
+from tests.arguments.bad_values import NAME, NOT_NEGATIVE, Kind, arguments_of
 
-TABLE = {
-    EndToEndSGD: (
+ARGUMENTS = {
+    **arguments_of(
+        EndToEndSGD,
         {},
-        {
-            "learning_rate": refusals.NOT_NEGATIVE,
-            "depth": (*refusals.NOT_NEGATIVE, 0, 0.5),
-            "weight_decay": refusals.OPTIONAL_NOT_NEGATIVE,
-            "momentum": (*refusals.NOT_NEGATIVE, 1),
-            "kernels": (refusals.NAN, refusals.INFINITE, "text", [None], ["("], [b"k"], True, -1),
-        },
+        learning_rate=NOT_NEGATIVE,
+        depth=Kind(more=(*NOT_NEGATIVE.more, 0, 0.5)),
+        weight_decay=Kind(("None",), NOT_NEGATIVE.more),
+        momentum=Kind(more=(*NOT_NEGATIVE.more, 1)),
+        kernels=Kind(("None",), ([None], ["("], [b"kernel"])),
     ),
-    legacy_2019: (
+    **arguments_of(
+        legacy_2019,
         {"name": "sgd"},
-        {"name": refusals.NAME, "learning_rate": (*refusals.OPTIONAL_NOT_NEGATIVE, 0)},
+        name=NAME,
+        learning_rate=Kind(("None",), (*NOT_NEGATIVE.more, 0)),
     ),
 }
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    refusals.assert_refused(function, arguments, name)
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,18 @@ from __future__ import annotations
 import pytest
 
 from overparam_tf.regularizers import penalty_on
-from tests.arguments import refusals
+from tests.arguments import bad_values
+from tests.arguments.bad_values import NAME, OBJECT_OR_NONE, POSITIVE, arguments_of
 
-TABLE = {
-    penalty_on: (
-        {"place": "first", "regularizer": "l2"},
-        {
-            "place": refusals.NAME,
-            "regularizer": refusals.OPTIONAL_OBJECT,
-            "depth": refusals.POSITIVE,
-        },
-    ),
-}
+ARGUMENTS = arguments_of(
+    penalty_on,
+    {"place": "first", "regularizer": "l2"},
+    place=NAME,
+    regularizer=OBJECT_OR_NONE,
+    depth=POSITIVE,
+)
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    refusals.assert_refused(function, arguments, name)
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)

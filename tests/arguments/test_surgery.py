@@ -6,56 +6,64 @@ import keras
 import pytest
 
 from overparam_tf.surgery import collapse, load_collapsed, overparameterize, verify_equivalent
-from tests.arguments import refusals
+from tests.arguments import bad_values
+from tests.arguments.bad_values import (
+    FLAG,
+    INFINITE,
+    INTEGER_OR_NONE,
+    MODEL,
+    NAME,
+    NOT_NEGATIVE,
+    PATH,
+    POSITIVE,
+    WHOLE,
+    WIDTH,
+    Kind,
+    arguments_of,
+)
 
-MODEL = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
-TOLERANCE = (refusals.NAN, -refusals.INFINITE, "1", [1.0], True, -1)
-SELECTORS = (refusals.NAN, refusals.INFINITE, "no such layer", [None], True, -1)
-
-
-def load_collapsed_weights(model):
-    load_collapsed(__file__, model)
-
-
-TABLE = {
-    collapse: ({"model": MODEL}, {"model": refusals.MODEL, "compile": refusals.FLAG}),
-    overparameterize: (
-        {"model": MODEL},
-        {
-            "model": refusals.MODEL,
-            "depth": refusals.POSITIVE,
-            "width": refusals.WIDTH,
-            "layers": SELECTORS,
-            "initializer": refusals.NAME,
-            "noise": refusals.NOT_NEGATIVE,
-            "seed": refusals.OPTIONAL_INTEGER,
-            "compile": refusals.FLAG,
-        },
+PLAIN = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+TOLERANCE = Kind(("infinity",), ("1", [1.0], -INFINITE))
+ARGUMENTS = {
+    **arguments_of(collapse, {"model": PLAIN}, model=MODEL, compile=FLAG),
+    **arguments_of(
+        overparameterize,
+        {"model": PLAIN},
+        model=MODEL,
+        depth=POSITIVE,
+        width=WIDTH,
+        layers=Kind(("None",), ("no such layer", [None])),
+        initializer=NAME,
+        noise=NOT_NEGATIVE,
+        seed=INTEGER_OR_NONE,
+        compile=FLAG,
     ),
-    load_collapsed: (
+    **arguments_of(
+        load_collapsed,
         {"path": __file__},
-        {"path": (*refusals.PATH, "no such file.keras", ""), "compile": refusals.FLAG},
+        path=Kind(more=(*PATH.more, "no such file.keras", "", __file__)),
+        compile=FLAG,
     ),
-    verify_equivalent: (
-        {"a": MODEL, "b": MODEL},
-        {
-            "a": refusals.MODEL,
-            "b": refusals.MODEL,
-            "rtol": TOLERANCE,
-            "atol": (None, *TOLERANCE),
-            "seed": refusals.WHOLE,
-        },
+    **arguments_of(
+        verify_equivalent,
+        {"a": PLAIN, "b": PLAIN},
+        a=MODEL,
+        b=MODEL,
+        rtol=Kind(("None", *TOLERANCE.accepted), TOLERANCE.more),
+        atol=TOLERANCE,
+        seed=WHOLE,
     ),
 }
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    refusals.assert_refused(function, arguments, name)
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)
 
 
-@pytest.mark.parametrize("model", [None, refusals.NAN, "text", [1], True, lambda: None])
-def test_no_model_for_a_weights_file_is_refused(model, tmp_path):
+@pytest.mark.parametrize("model", [*bad_values.BAD_VALUES.values(), lambda: None])
+def test_a_weights_file_without_its_model_is_refused(model, tmp_path):
     path = tmp_path / "some.weights.h5"
     path.touch()
-    refusals.assert_refused(load_collapsed, {"path": path, "model": model}, "model")
+    arguments = arguments_of(load_collapsed, {"path": path}, model=Kind(more=(model,)))
+    bad_values.assert_refused(arguments, "load_collapsed.model", repr(model))

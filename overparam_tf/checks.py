@@ -187,6 +187,26 @@ def instance_of(
     raise input_error(f"{words} for {name}", **{name: value})
 
 
+def text(name: str, value: object, *, empty: bool = True) -> str:
+    """Return `value` if it is a text.
+
+    Args:
+        name: The argument's name, for the message.
+        value: The argument.
+        empty: Whether the text may be empty; default True.
+
+    Raises:
+        InputError: If it is no text, or empty where that is not allowed.
+
+    Example:
+        >>> text("title", "GD")
+        'GD'
+    """
+    if isinstance(value, str) and (empty or value):
+        return value
+    raise input_error(f"a text{'' if empty else ', not empty,'} for {name}", **{name: value})
+
+
 def file_path(name: str, value: object) -> Path:
     """Return `value` as a `Path`.
 

@@ -114,7 +114,7 @@ def convex_floor(
 
 
 def _orthonormal_range(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return an orthonormal basis of the range of some columns, and the way back.
+    """Return an orthonormal basis of the range of a matrix, and the map back to its columns.
 
     In this basis the residuals, and with them the losses, are the same, and every system is well
     scaled.

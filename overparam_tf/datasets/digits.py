@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from overparam_tf.checks import boolean, instance_of, whole_number
+from overparam_tf.checks import boolean, text, whole_number
 from overparam_tf.errors import InputError, input_error
 
 SIDE = 28
@@ -70,9 +70,8 @@ class Digits:
     synthetic: bool
 
     def __post_init__(self) -> None:
-        if not instance_of("name", self.name, str):
-            raise input_error("a name, not empty, for name", name=self.name)
-        instance_of("provenance", self.provenance, str)
+        text("name", self.name, empty=False)
+        text("provenance", self.provenance)
         boolean("synthetic", self.synthetic)
         for part in ("train", "test"):
             x = _frozen(f"{part}_x", getattr(self, f"{part}_x"), (SIDE, SIDE))

@@ -15,9 +15,9 @@ URL = (
     "https://archive.ics.uci.edu/static/public/270/"
     "gas+sensor+array+drift+dataset+at+different+concentrations.zip"
 )
-# Recorded by several unrelated public projects that pin the archive; data/README.md names them.
+# Recorded by several unrelated public projects that pin the archive; README.md names them.
 ARCHIVE_SHA256 = "98fe3a30981a222dd4518fbcc3dddd45d5c0ce9b03ef6dc6fe5cf7a04cfbff5e"
-# Of the ethanol lines of each file, see `ethanol_sha256`; data/README.md says where they come from.
+# Of the ethanol lines of each file, see `ethanol_sha256`; README.md says how they were made.
 ETHANOL_SHA256 = {
     "batch1.dat": "805e8a6d102ac707c7c5605b73e01344130773c3b6cdb77b91a338b92783316b",
     "batch2.dat": "3dda1bb0fd0158bc880e4efebb1bd79f3386ac61fd60bc61c91094bd1a4fb3ea",

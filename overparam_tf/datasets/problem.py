@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from overparam_tf.checks import boolean, instance_of, one_of, real_matrix
+from overparam_tf.checks import boolean, one_of, real_matrix, text
 from overparam_tf.datasets.preprocessing import PREPROCESSINGS
 from overparam_tf.errors import input_error
 
@@ -47,9 +47,8 @@ class Problem:
     synthetic: bool
 
     def __post_init__(self) -> None:
-        if not instance_of("name", self.name, str):
-            raise input_error("a name, not empty, for name", name=self.name)
-        instance_of("provenance", self.provenance, str)
+        text("name", self.name, empty=False)
+        text("provenance", self.provenance)
         one_of("preprocessing", self.preprocessing, PREPROCESSINGS)
         boolean("synthetic", self.synthetic)
         for field in ("x", "y"):

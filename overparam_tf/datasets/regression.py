@@ -161,7 +161,12 @@ def _label(rows: int, kurtosis: float) -> np.ndarray:
     low, high = 0.0, 1.0
     while np.mean(label(high) ** 4) < kurtosis:
         low, high = high, 2 * high
-    # Bisection, since the kurtosis grows with s: to the last bit of s.
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if np.mean(label(middle) ** 4) < kurtosis else (low, middle)
+    # The kurtosis grows with s: bisection, to the last bit of s.
+    middle = (low + high) / 2
+    while low < middle < high:
+        if np.mean(label(middle) ** 4) < kurtosis:
+            low = middle
+        else:
+            high = middle
+        middle = (low + high) / 2
     return label(high)

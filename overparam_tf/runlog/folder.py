@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from overparam_tf.atomic_files import TEMPORARY, save_npz, save_text
-from overparam_tf.checks import file_path, instance_of, positive_int
+from overparam_tf.checks import file_path, list_of, positive_int, text
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import readers
 from overparam_tf.runlog.lock import LOCK, lock_folder
@@ -91,19 +91,18 @@ class RunFolder:
         Raises:
             InputError: If the name is not allowed.
         """
-        if not _NAME.fullmatch(instance_of("name", name, str)):
+        if not _NAME.fullmatch(text("name", name)):
             raise InputError(
                 "Expected a run name of at most 120 letters, digits, spaces or . _ - + =, a letter "
                 f"or digit first. Received: name={name!r}"
             )
-        return cls(file_path("logdir", logdir) / experiment / name)
+        return cls(_experiment_folder(logdir, experiment) / name)
 
     @classmethod
     def all(cls, logdir: str | os.PathLike, experiment: str) -> list[RunFolder]:
         """Return the folders of an experiment that have a config.json, by name."""
-        return [
-            cls(path.parent) for path in sorted((Path(logdir) / experiment).glob(f"*/{CONFIG}"))
-        ]
+        folder = _experiment_folder(logdir, experiment)
+        return [cls(path.parent) for path in sorted(folder.glob(f"*/{CONFIG}"))]
 
     @classmethod
     def open(cls, logdir: str | os.PathLike, experiment: str, name: str) -> RunFolder:
@@ -117,13 +116,12 @@ class RunFolder:
         Raises:
             InputError: If there is no such run; the message names the runs that there are.
         """
-        for path in (Path(logdir) / experiment / name, Path(name)):
+        folder = _experiment_folder(logdir, experiment)
+        for path in (folder / file_path("name", name), Path(name)):
             if (path / CONFIG).is_file():
                 return cls(path)
-        names = [folder.name for folder in cls.all(logdir, experiment)]
-        raise InputError(
-            f"Expected a run of {Path(logdir) / experiment}, one of {names}. Received: {name!r}"
-        )
+        names = [run.name for run in cls.all(logdir, experiment)]
+        raise InputError(f"Expected a run of {folder}, one of {names}. Received: {name!r}")
 
     @classmethod
     def newest(
@@ -140,7 +138,10 @@ class RunFolder:
             InputError: If there is no run, or none of an experiment that was asked for.
         """
         positive_int("count", count)
-        names = sorted({path.parent.parent.name for path in Path(logdir).glob(f"*/*/{CONFIG}")})
+        if experiments is not None:
+            experiments = list_of("experiments", experiments, text)
+        paths = file_path("logdir", logdir).glob(f"*/*/{CONFIG}")
+        names = sorted({path.parent.parent.name for path in paths})
         if not names:
             raise InputError(
                 f"Expected runs in {logdir}. Received: none. "
@@ -231,3 +232,7 @@ class RunFolder:
     def _subfolder(self, name: str) -> Path:
         (self.path / name).mkdir(exist_ok=True)
         return self.path / name
+
+
+def _experiment_folder(logdir: str | os.PathLike, experiment: str) -> Path:
+    return file_path("logdir", logdir) / text("experiment", experiment, empty=False)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from overparam_tf.checks import boolean, text
 from overparam_tf.progress import Progress
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -32,8 +33,8 @@ class ProgressReport:
     """
 
     def __init__(self, title: str, quiet: bool = False, console: Console | None = None):
+        self._title, quiet = text("title", title), boolean("quiet", quiet)
         self._console = console or Console(stderr=True, quiet=quiet, soft_wrap=True)
-        self._title = title
         self._last_line = time.monotonic()
         self._first: tuple[int, float] | None = None
         self._live: Live | None = None

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from overparam_tf.checkpoints.difference import first_difference
+from overparam_tf.checks import boolean
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.runlog.folder import RunFolder, RunStatus
 
@@ -61,6 +62,7 @@ def open_run(
         InputError: If a run of that name has other settings (the message names the first
             difference) or is running, no run can be continued, or the folder cannot be made.
     """
+    boolean("resume", resume)
     if name is not None:
         return _open_named(logdir, experiment, record, name, resume)
     if resume:

@@ -14,6 +14,7 @@ from tensorboard.plugins.hparams import api as hp
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 
+from overparam_tf.checks import file_path
 from overparam_tf.runlog.event_file import EventFile
 
 # The run of the figures and texts, which belong to no single trial; beneath it there is one run for
@@ -37,7 +38,7 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: str | os.PathLike):
-        self._folder = Path(folder)
+        self._folder = file_path("folder", folder)
 
     def clear(self) -> None:
         """Remove the event files of an earlier attempt, since TensorBoard would show both."""

@@ -74,7 +74,7 @@ IMAGES, LABELS = small_arrays()["train_x"], small_arrays()["train_y"]
             {"train_y": np.arange(20, dtype=np.uint8)},
             r"Expected labels from 0 to 9 for train_y. Received: 10 at index 10",
         ),
-        ({"name": ""}, r"Expected a name, not empty, for name. Received: name=''"),
+        ({"name": ""}, r"Expected a text, not empty, for name. Received: name=''"),
     ],
 )
 def test_bad_input_is_one_clear_line(changes, message):

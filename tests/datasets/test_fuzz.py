@@ -195,8 +195,8 @@ numbers = st.one_of(
     values=st.lists(numbers, min_size=2, max_size=4),
 )
 def test_lines_of_generated_numbers(tmp_path, gas, values):
-    ppm, *some = values
-    row = [f"{i}:{some[i % len(some)]}" for i in range(1, 129)]
+    ppm, *features = values
+    row = [f"{i}:{features[i % len(features)]}" for i in range(1, 129)]
     accepted(read_gas_file, tmp_path / "file", f"{gas};{ppm} {' '.join(row)}\n{line(1)}".encode())
 
 

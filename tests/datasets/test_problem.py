@@ -51,7 +51,7 @@ def test_arrays_are_private_read_only_float64_copies():
             {"preprocessing": "whiten"},
             r"one of 'zscore', .* for preprocessing. Received: preprocessing='whiten'",
         ),
-        ({"name": ""}, r"Expected a name, not empty, for name. Received: name=''"),
+        ({"name": ""}, r"Expected a text, not empty, for name. Received: name=''"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments, message):

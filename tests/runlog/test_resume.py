@@ -73,9 +73,9 @@ def test_a_run_of_the_same_settings_is_continued_with_its_own_record(open_here):
     first = open_here(record(), name="mine")
     first.write_status(RunStatus.INTERRUPTED)
     again = record(command=["second"])
-    # Options of places and of output are no settings, nor is where the data were found.
+    # Options of places and of output are no settings, nor is the place of the data.
     again["options"] |= {"quiet": True, "name": "mine", "logdir": "elsewhere"}
-    again["data"] |= {"label": "found elsewhere"}
+    again["data"] |= {"label": "of another place"}
     second = open_here(again, name="mine")
     stored = second.read_config()
     assert second.path == first.path

@@ -25,19 +25,19 @@ def test_a_trial_has_curve_outcome_and_hyperparameters(log, tmp_path):
     curve = [0, 10, 20], [3.0, 2.0, float("nan")]
     outcome = {"final_loss": 2.0, "excess_loss": float("nan")}
     log.trial("GD/lr=0.1", {"optimizer": "SGD", "learning_rate": 0.1}, outcome, curve, failed=True)
-    found = events(tmp_path / "GD" / "lr=0.1")
-    assert scalars(found, "loss") == {0: 3.0, 10: 2.0}
-    assert scalars(found, "final_loss") == {20: 2.0}
-    assert "excess_loss" not in found
-    start = _hparams(found, "_hparams_/session_start_info").session_start_info.hparams
+    values = events(tmp_path / "GD" / "lr=0.1")
+    assert scalars(values, "loss") == {0: 3.0, 10: 2.0}
+    assert scalars(values, "final_loss") == {20: 2.0}
+    assert "excess_loss" not in values
+    start = _hparams(values, "_hparams_/session_start_info").session_start_info.hparams
     assert start["optimizer"].string_value == "SGD" and start["learning_rate"].number_value == 0.1
-    end = _hparams(found, "_hparams_/session_end_info").session_end_info
+    end = _hparams(values, "_hparams_/session_end_info").session_end_info
     assert end.status == api_pb2.STATUS_FAILURE
 
 
-def _hparams(found, tag):
+def _hparams(values, tag):
     return plugin_data_pb2.HParamsPluginData.FromString(
-        found[tag][0][1].metadata.plugin_data.content
+        values[tag][0][1].metadata.plugin_data.content
     )
 
 
@@ -77,15 +77,15 @@ def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
     figure.savefig(tmp_path / "chart.png", dpi=100)
     for text in ("first", "second"):
         log.report([tmp_path / "chart.png"], {"results": text})
-    found = events(tmp_path / "charts")
-    ((_, image),) = found["figures/chart"]
+    values = events(tmp_path / "charts")
+    ((_, image),) = values["figures/chart"]
     assert image.metadata.plugin_data.plugin_name == "images"
     assert tf.make_ndarray(image.tensor).tolist() == [
         b"200",
         b"100",
         (tmp_path / "chart.png").read_bytes(),
     ]
-    assert [tf.make_ndarray(value.tensor).item() for _, value in found["results"]] == [b"second"]
+    assert [tf.make_ndarray(value.tensor).item() for _, value in values["results"]] == [b"second"]
     assert (tmp_path / "charts" / "charts of their own").is_dir()
 
 

@@ -108,7 +108,9 @@ def test_no_private_module_is_imported_across_packages():
 
 def test_no_module_has_the_name_of_a_public_object_of_its_package():
     """A type checker, and any import of the module after the package, would take it for that."""
-    packages = {module.rpartition(".")[0] for module in MODULES if module.startswith("overparam_tf.")}
+    packages = {
+        module.rpartition(".")[0] for module in MODULES if module.startswith("overparam_tf.")
+    }
     for name in packages:
         public = set(getattr(importlib.import_module(name), "__all__", ()))
         modules = {module.rpartition(".")[2] for module in MODULES if module.startswith(f"{name}.")}

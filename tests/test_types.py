@@ -4,32 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
-import pkgutil
-import types
 from pathlib import Path
 
-import pytest
-
 import overparam_tf
-
-PACKAGES = [
-    "overparam_tf",
-    *(
-        package.name
-        for package in pkgutil.walk_packages(overparam_tf.__path__, "overparam_tf.")
-        if package.ispkg
-    ),
-]
-
-
-@pytest.mark.parametrize("name", PACKAGES)
-def test_no_module_has_the_name_of_a_public_function(name):
-    """Guard against a name such as `overparam_tf.collapse` being a module to a type checker."""
-    package = importlib.import_module(name)
-    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
-    values = {entry: getattr(package, entry) for entry in package.__all__}
-    public = {entry for entry, value in values.items() if not isinstance(value, types.ModuleType)}
-    assert not modules & public
 
 
 def test_a_type_checker_finds_every_flat_name_where_it_is_imported_from():

@@ -8,9 +8,8 @@ import sys
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever the user's keras.json says
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
-os.environ.setdefault(
-    "JAX_DISABLE_MOST_OPTIMIZATIONS", "1"
-)  # for what is compiled is small, and runs once
+# What is compiled is small, and runs once.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
@@ -37,6 +36,35 @@ if BACKEND != "tensorflow":
     sys.meta_path.insert(0, NoTensorFlow())
 
 
+# The modules that take longest start first, so that no core idles at the end; xdist by itself would
+# start with those of most tests.
+LONGEST = (
+    "tests/sweep/test_faithful.py",
+    "tests/distributed/test_several_workers.py",
+    "tests/experiments/test_contract.py",
+    "tests/experiments/test_faults.py",
+    "tests/experiments/mnist_cnn/test_workers.py",
+    "tests/distributed/test_several_devices.py",
+    "tests/experiments/speedup/test_experiment.py",
+    "tests/sweep/test_resume.py",
+    "tests/experiments/mnist_cnn/test_experiment.py",
+    "tests/surgery/test_applications.py",
+    "tests/experiments/late_divergence/test_experiment.py",
+    "tests/distributed/test_train.py",
+    "tests/sweep/test_batches.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+
+    def place(item):
+        module, _, _ = item.nodeid.partition("::")
+        return places.get(module, len(LONGEST))
+
+    items.sort(key=place)
+
+
 def pytest_configure(config):
     if BACKEND != "tensorflow" and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         config.args = portable_paths()
@@ -56,9 +84,8 @@ def float64():
 
     def use(dtype):
         keras.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(
-            dtype
-        )  # Keras makes it from floatx only once, for the first layer
+        # Keras makes it from floatx only once, for the first layer.
+        keras.config.set_dtype_policy(dtype)
 
     use("float64")
     yield

@@ -233,7 +233,8 @@ class Variant:
 
 def _distinct(name: str, values: Any, check: Any) -> tuple:
     """Return the entries of a list, or a single number, each as `check` returns it."""
-    entries = list_of(name, [values] if np.ndim(values) == 0 else values, check)
+    is_number = isinstance(values, (int, float, np.number))
+    entries = list_of(name, [values] if is_number else values, check)
     if not entries or has_duplicates(entries):
         raise input_error(f"{name} as a non-empty list, none twice", **{name: values})
     return tuple(entries)

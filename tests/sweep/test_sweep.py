@@ -168,6 +168,7 @@ BAD_VARIANTS = {
     "NaN rate": (dict(learning_rates=(float("nan"),)), "learning_rates"),
     "rate twice": (dict(learning_rates=(0.1, 0.1)), "none twice"),
     "rate as text": (dict(learning_rates=("fast",)), "learning_rates"),
+    "rates in rows": (dict(learning_rates=([0.1], [0.1, 0.2])), "learning_rates"),
     "seed fractional": (dict(seeds=(0.5,)), "seeds"),
     "seed negative": (dict(seeds=(-1,)), "seeds"),
     "unknown optimizer": (dict(optimizer="sdg"), "optimizer"),

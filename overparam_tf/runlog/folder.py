@@ -235,4 +235,4 @@ class RunFolder:
 
 
 def _experiment_folder(logdir: str | os.PathLike, experiment: str) -> Path:
-    return file_path("logdir", logdir) / text("experiment", experiment, empty=False)
+    return file_path("logdir", logdir) / text("experiment", experiment)

@@ -71,7 +71,7 @@ class Argument(NamedTuple):
 
 
 def arguments_of(
-    function: Callable[..., object], right: Mapping[str, Any], **kinds: Kind
+    function: Callable[..., object], right: Mapping[str, Any], /, **kinds: Kind
 ) -> dict[str, Argument]:
     """Return arguments of a function by "function.argument".
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from overparam_tf import Digits, Problem, convex_floor, load, load_mnist
+from overparam_tf import DataError, Digits, Problem, convex_floor, load, load_mnist
 from overparam_tf.datasets import (
     measure_regression,
     preprocess,
@@ -13,120 +13,121 @@ from overparam_tf.datasets import (
     synthetic_gas,
     synthetic_regression,
 )
-from tests.arguments import refusals
-from tests.arguments.refusals import INFINITE, NAN
+from tests.arguments import bad_values
+from tests.arguments.bad_values import (
+    FLAG,
+    INFINITE,
+    NAME,
+    NAN,
+    NOT_NEGATIVE,
+    POSITIVE,
+    WHOLE,
+    Kind,
+    arguments_of,
+)
 from tests.datasets.digit_files import small_arrays
 
 X, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 1))
-MATRIX = (None, NAN, INFINITE, "text", [1.0], ["text"], [["1"]], [[NAN]], [[None]], [], True, -1)
-NAME = (*refusals.TEXT, "")
-UNSIGNED_BYTES = (*MATRIX, np.ones((3, 28, 28)), np.ones(3, np.uint8))
-WHERE = (None, NAN, INFINITE, ["data"], True, -1)
-FUNCTION = (None, NAN, INFINITE, "print", [print], True, -1)
-SIZE = (*refusals.POSITIVE, 3)  # 3 rows are too few for 2 features
-SHARE = (*refusals.NOT_NEGATIVE, 1.5)
-DATA = {
-    "name_or_path": WHERE,
-    "seed": refusals.WHOLE,
-    "data_dir": WHERE,
-    "download": refusals.FLAG,
+MATRIX = Kind(more=([1.0], ["text"], [["1"]], [[NAN]], [[None]], []))
+TARGETS = Kind(more=(*MATRIX.more, np.ones((2, 1))))  # of another number of rows, too
+UNSIGNED_BYTES = Kind(more=(*MATRIX.more, np.ones((3, 28, 28)), np.ones((3, 2), np.uint8)))
+TEXT, TITLE = Kind(("a text",), (["text"],)), Kind(("a text",), (["text"], ""))
+PLACE = Kind(("a text",), (["data"],))
+FUNCTION = Kind(more=("print", [print]))
+ROWS = Kind(more=(*POSITIVE.more, 3))  # too few for 2 features
+SHARE = Kind(more=(*NOT_NEGATIVE.more, 1.5))
+SEARCH = {
+    "name_or_path": PLACE,
+    "seed": WHOLE,
+    "data_dir": PLACE,
+    "download": FLAG,
     "announce": FUNCTION,
 }
 DIGITS = {**small_arrays(), "name": "mnist", "provenance": "made here", "synthetic": False}
+PROBLEM = {
+    "name": "toy",
+    "x": X,
+    "y": Y,
+    "provenance": "made here",
+    "preprocessing": "none",
+    "synthetic": True,
+}
+STAND_IN = {"name_or_path": "synthetic"}
 
 
 def split(validation):
     return Digits(**DIGITS).split(validation)
 
 
-TABLE = {
-    load: (
-        {"name_or_path": "synthetic"},
-        {
-            **DATA,
-            "name_or_path": (*WHERE, "no/such/folder", "a\0b", "~nobody/data"),
-            "gas": refusals.NAME,
-            "preprocessing": refusals.NAME,
-        },
+ARGUMENTS = {
+    **arguments_of(load, STAND_IN, **SEARCH, gas=NAME, preprocessing=NAME),
+    **arguments_of(load_mnist, STAND_IN, **SEARCH),
+    **arguments_of(
+        Problem,
+        PROBLEM,
+        name=TITLE,
+        x=MATRIX,
+        y=TARGETS,
+        provenance=TEXT,
+        preprocessing=NAME,
+        synthetic=FLAG,
     ),
-    load_mnist: (
-        {"name_or_path": "synthetic"},
-        {**DATA, "name_or_path": (*WHERE, "no/such/folder", "a\0b", "~nobody/data")},
-    ),
-    Problem: (
-        {
-            "name": "toy",
-            "x": X,
-            "y": Y,
-            "provenance": "made here",
-            "preprocessing": "none",
-            "synthetic": True,
-        },
-        {
-            "name": NAME,
-            "x": MATRIX,
-            "y": MATRIX,
-            "provenance": refusals.TEXT,
-            "preprocessing": refusals.NAME,
-            "synthetic": refusals.FLAG,
-        },
-    ),
-    Digits: (
+    **arguments_of(
+        Digits,
         DIGITS,
-        {
-            "name": NAME,
-            "train_x": UNSIGNED_BYTES,
-            "train_y": MATRIX,
-            "test_x": UNSIGNED_BYTES,
-            "test_y": MATRIX,
-            "provenance": refusals.TEXT,
-            "synthetic": refusals.FLAG,
-        },
+        name=TITLE,
+        train_x=UNSIGNED_BYTES,
+        train_y=UNSIGNED_BYTES,
+        test_x=UNSIGNED_BYTES,
+        test_y=UNSIGNED_BYTES,
+        provenance=TEXT,
+        synthetic=FLAG,
     ),
-    split: ({"validation": 5}, {"validation": (*refusals.WHOLE, 20)}),
-    preprocess: ({"x": X, "y": Y}, {"x": MATRIX, "y": MATRIX, "how": refusals.NAME}),
-    measure_regression: ({"x": X, "y": Y}, {"x": MATRIX, "y": (*MATRIX, np.ones((2, 1)))}),
-    synthetic_gas: (
+    **arguments_of(split, {}, validation=Kind(more=(*WHOLE.more, 20))),
+    **arguments_of(preprocess, {"x": X, "y": Y}, x=MATRIX, y=MATRIX, how=NAME),
+    **arguments_of(measure_regression, {"x": X, "y": Y}, x=MATRIX, y=TARGETS),
+    **arguments_of(
+        synthetic_gas,
         {"rows": 4, "features": 2},
-        {"rows": SIZE, "features": (*refusals.POSITIVE, 1, 3), "seed": refusals.WHOLE},
+        rows=ROWS,
+        features=Kind(more=(*POSITIVE.more, 1, 3)),
+        seed=WHOLE,
     ),
-    synthetic_digits: (
-        {"train": 1, "test": 1},
-        {"train": refusals.POSITIVE, "test": refusals.POSITIVE, "seed": refusals.WHOLE},
+    **arguments_of(
+        synthetic_digits, {"train": 1, "test": 1}, train=POSITIVE, test=POSITIVE, seed=WHOLE
     ),
-    synthetic_regression: (
+    **arguments_of(
+        synthetic_regression,
         {"rows": 8, "features": 2},
-        {
-            "rows": SIZE,
-            "features": (*refusals.POSITIVE, 1, 7),
-            "condition": (*refusals.NOT_NEGATIVE, 0.5, 1e13),
-            "kurtosis": (*refusals.NOT_NEGATIVE, 1.0, 4.0),
-            "alignment": SHARE,
-            "explained": SHARE,
-            "seed": refusals.WHOLE,
-        },
+        rows=ROWS,
+        features=Kind(more=(*POSITIVE.more, 1, 7)),
+        condition=Kind(more=(*NOT_NEGATIVE.more, 0.5, 1e13)),
+        kurtosis=Kind(more=(*NOT_NEGATIVE.more, 1.0, 4.0)),
+        alignment=SHARE,
+        explained=SHARE,
+        seed=WHOLE,
     ),
-    convex_floor: (
+    **arguments_of(
+        convex_floor,
         {"x": X, "y": Y},
-        {
-            "x": MATRIX,
-            "y": (*MATRIX, np.ones((2, 1))),
-            "p": (*refusals.NOT_NEGATIVE, 0, 3, 2.5),
-            "scale": refusals.FLAG,
-            "use_bias": refusals.FLAG,
-            "tolerance": refusals.NOT_NEGATIVE,
-        },
+        x=MATRIX,
+        y=TARGETS,
+        p=Kind(more=(*NOT_NEGATIVE.more, 0, 3, 2.5)),
+        scale=FLAG,
+        use_bias=FLAG,
+        tolerance=Kind(more=(*NOT_NEGATIVE.more, -INFINITE)),
     ),
 }
 
 
-@pytest.fixture(autouse=True)
-def no_variable(monkeypatch):
-    monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    # A path that holds no data is no matter of the argument's name.
-    is_path = name == "name_or_path" and isinstance(arguments[name], str)
-    refusals.assert_refused(function, arguments, "" if is_path else name)
+@pytest.mark.parametrize("path", ["no/such/folder", "a\0b", "~nobody/data", "n" * 5000])
+@pytest.mark.parametrize("function", [load, load_mnist])
+def test_a_path_without_data_is_refused(function, path):
+    with pytest.raises(DataError, match=r"Received: .*which does not exist$") as caught:
+        function(path)
+    assert "\n" not in str(caught.value)

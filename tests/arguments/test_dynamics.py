@@ -21,95 +21,119 @@ from overparam_tf.dynamics import (
     sharpness,
     theorem2_curve,
 )
-from tests.arguments import refusals
-from tests.arguments.refusals import INFINITE, NAN
+from tests.arguments import bad_values
+from tests.arguments.bad_values import (
+    INFINITE,
+    NAN,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Argument,
+    Kind,
+    arguments_of,
+)
 from tests.backends import BACKEND, compiled
 
 COLUMN, MATRIX = np.array([[3.0], [4.0]]), np.eye(2)
 X, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 1))
 CURVE = theorem2_curve(np.ones(2), 1.0, 0.1)
-# One number >= 1 for each kernel.
-DEPTH = (None, NAN, INFINITE, -INFINITE, "3", [3], [3.0, 4.0], True, -1, 0.5, {}, np.full(2, 2.0))
-SCALAR_DEPTH = (*DEPTH, np.full((1, 1), 2.0))
-KERNEL = (None, NAN, INFINITE, "text", [1.0], ["text"], [[True]], [[NAN]], True, -1, {}, 1.0)
-GRADIENT = (None, NAN, INFINITE, "text", ["text"], True, -1, {}, np.ones((2, 3)))
-FACTORS = (None, NAN, INFINITE, "text", [], [None], ["text"], [1.0], True, -1, {"a": 1})
-COLUMN_AND_NUMBERS = (*FACTORS, [np.ones((2, 2))], [COLUMN, COLUMN])
-SINGULAR_VALUES = (None, NAN, INFINITE, "text", ["text"], [NAN], [-1.0], [1], [True], True, -1)
-VECTOR = (None, NAN, INFINITE, "text", ["text"], [NAN, 1.0], [[1.0, 2.0]], [[1], [1, 2]], True, -1)
-FUNCTION = (None, NAN, INFINITE, "abs", [abs], True, -1)
-DATA = (None, NAN, INFINITE, "text", [1.0], [["text"]], [[NAN]], True, -1, np.ones((2, 3)))
-EXPONENT = (*refusals.NOT_NEGATIVE, 0, 3, 2.5)
-RADIUS = (*refusals.NOT_NEGATIVE, 0)
+# One number >= 1, or one for each kernel.
+DEPTH = Kind(more=(-INFINITE, "3", [3], [3.0, 4.0], 0.5, {}, np.full(2, 2.0)))
+SCALAR_DEPTH = Kind(more=(*DEPTH.more, np.full((1, 1), 2.0)))
+KERNEL = Kind(more=([1.0], ["text"], [[True]], [[NAN]], {}, 1.0))
+ROW_OR_COLUMN = Kind(more=(*KERNEL.more, MATRIX))
+GRADIENT = Kind(more=(["text"], {}, np.ones((2, 3))))
+FACTORS = Kind(more=([], ["text"], [1.0], {"a": 1}))
+COLUMN_AND_NUMBERS = Kind(more=(*FACTORS.more, [np.ones((2, 2))], [COLUMN, COLUMN]))
+SINGULAR_VALUES = Kind(more=(["text"], [NAN], [-1.0], [1], [True]))
+VECTOR = Kind(more=(["text"], [NAN, 1.0], [[1.0, 2.0]], [[1], [1, 2]]))
+DIRECTION = Kind(more=(*VECTOR.more, [1.0], [0.0, 0.0]))
+FUNCTION = Kind(more=("abs", [abs]))
+SEGMENTS = Kind(more=([], [None], [1.0], abs))
+DATA = Kind(more=([1.0], [["text"]], [[NAN]], np.ones((2, 3))))
+EXPONENT = Kind(more=(*NOT_NEGATIVE.more, 0, 3, 2.5))
 LOSS = {"factors": [COLUMN], "x": X, "y": Y, "p": 4}
 BAD_LOSS = {"factors": COLUMN_AND_NUMBERS, "x": DATA, "y": DATA, "p": EXPONENT}
 
-TABLE = {
-    end_to_end_update: (
+
+def number(*more):
+    """Return the kind of a number >= 0 that must be none of some others."""
+    return Kind(more=(*NOT_NEGATIVE.more, *more))
+
+
+ARGUMENTS = {
+    **arguments_of(
+        end_to_end_update,
         {"kernel": MATRIX, "gradient": MATRIX, "depth": 2},
-        {"kernel": KERNEL, "gradient": GRADIENT, "depth": DEPTH},
+        kernel=KERNEL,
+        gradient=GRADIENT,
+        depth=DEPTH,
     ),
-    preconditioner: ({"kernel": MATRIX, "depth": 2}, {"kernel": KERNEL, "depth": DEPTH}),
-    effective_learning_rate: (
+    **arguments_of(preconditioner, {"kernel": MATRIX, "depth": 2}, kernel=KERNEL, depth=DEPTH),
+    "Preconditioner.apply gradient": Argument(preconditioner(MATRIX, 2).apply, *GRADIENT),
+    **arguments_of(
+        effective_learning_rate,
         {"kernel": COLUMN, "depth": 2},
-        {"kernel": (*KERNEL, MATRIX), "depth": DEPTH},
+        kernel=ROW_OR_COLUMN,
+        depth=DEPTH,
     ),
-    momentum_direction: (
+    **arguments_of(
+        momentum_direction,
         {"kernel": COLUMN, "gradient": COLUMN, "depth": 2},
-        {"kernel": (*KERNEL, MATRIX), "gradient": GRADIENT, "depth": DEPTH},
+        kernel=ROW_OR_COLUMN,
+        gradient=GRADIENT,
+        depth=DEPTH,
     ),
-    pair_eigenvalues: (
+    **arguments_of(
+        pair_eigenvalues,
         {"left": np.ones(2), "right": np.ones(3), "depth": 2},
-        {"left": SINGULAR_VALUES, "right": SINGULAR_VALUES, "depth": DEPTH},
+        left=SINGULAR_VALUES,
+        right=SINGULAR_VALUES,
+        depth=DEPTH,
     ),
-    balance_defect: ({"factors": [MATRIX]}, {"factors": FACTORS}),
-    sharpness: (LOSS, BAD_LOSS),
-    hessian: (LOSS, BAD_LOSS),
-    kernel_hessian: (
+    **arguments_of(balance_defect, {}, factors=FACTORS),
+    **arguments_of(sharpness, LOSS, **BAD_LOSS),
+    **arguments_of(hessian, LOSS, **BAD_LOSS),
+    **arguments_of(
+        kernel_hessian,
         {"error": np.ones(3), "x": X, "p": 4},
-        {"error": (*VECTOR, np.ones(2)), "x": DATA, "p": EXPONENT},
+        error=Kind(more=(*VECTOR.more, np.ones(2))),
+        x=DATA,
+        p=EXPONENT,
     ),
-    line_integral: (
+    **arguments_of(
+        line_integral,
         {"field": lambda w: w, "curve": CURVE, "nodes": 4},
-        {
-            "field": FUNCTION,
-            "curve": (None, NAN, INFINITE, "text", [], [None], [1.0], abs, True, -1),
-            "nodes": refusals.POSITIVE,
-        },
+        field=FUNCTION,
+        curve=SEGMENTS,
+        nodes=POSITIVE,
     ),
-    end_to_end_field: (
+    **arguments_of(
+        end_to_end_field,
         {"gradient": np.ones(2), "depth": 2},
-        {"gradient": VECTOR, "depth": SCALAR_DEPTH},
+        gradient=VECTOR,
+        depth=SCALAR_DEPTH,
     ),
-    theorem2_curve: (
+    **arguments_of(
+        theorem2_curve,
         {"direction": np.ones(2), "outer_radius": 1.0, "inner_radius": 0.1},
-        {
-            "direction": (*VECTOR, [1.0], [0.0, 0.0]),
-            "outer_radius": (*RADIUS, 0.05),
-            "inner_radius": (*RADIUS, 2.0),
-        },
+        direction=DIRECTION,
+        outer_radius=number(0, 0.05),
+        inner_radius=number(0, 2.0),
     ),
-    closed_integral: (
+    **arguments_of(
+        closed_integral,
         {"depth": 3, "outer_radius": 1.0, "gradient_norm": 1.0, "inner_radius": 0.1},
-        {
-            "depth": SCALAR_DEPTH,
-            "outer_radius": (*RADIUS, 0.05),
-            "gradient_norm": refusals.NOT_NEGATIVE,
-            "inner_radius": (*refusals.NOT_NEGATIVE, 2.0),
-        },
+        depth=SCALAR_DEPTH,
+        outer_radius=number(0, 0.05),
+        gradient_norm=NOT_NEGATIVE,
+        inner_radius=number(2.0),
     ),
 }
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name):
-    refusals.assert_refused(function, arguments, name)
-
-
-def test_apply_refuses_bad_gradients():
-    operator = preconditioner(MATRIX, 2)
-    for gradient in GRADIENT:
-        refusals.assert_refused(operator.apply, {"gradient": gradient}, "gradient")
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused(name, value):
+    bad_values.assert_refused(ARGUMENTS, name, value)
 
 
 TRACED = {

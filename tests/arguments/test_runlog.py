@@ -5,61 +5,47 @@ from __future__ import annotations
 import pytest
 
 from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog, open_run
-from tests.arguments import refusals
-from tests.arguments.refusals import INFINITE, NAN
+from tests.arguments import bad_values
+from tests.arguments.bad_values import FLAG, PATH, POSITIVE, Kind, arguments_of
 
-EXPERIMENT = (*refusals.TEXT, "")
-NAME = (*EXPERIMENT, "../up", ".hidden", "two\nlines")
+TEXT = Kind(("a text",), (["text"],))
+NAME = Kind(("a text",), (["text"], "", "../up", ".hidden", "two\nlines"))
 PLACE = {"logdir": "no/such/folder", "experiment": "plateau"}
-BAD_PLACE = {"logdir": refusals.PATH, "experiment": EXPERIMENT}
+RUN = {**PLACE, "name": "run"}
 
 
-def opened(**arguments):
-    return open_run(record={}, default_name="default", **{"name": "run", **arguments})
+def open_named_run(**arguments):
+    return open_run(record={}, default_name="default", **arguments)
 
 
-def at(**arguments):
-    return RunFolder.at(**arguments)
-
-
-def create(**arguments):
-    return RunFolder.create(**arguments)
-
-
-def newest(**arguments):
-    return RunFolder.newest(**arguments)
-
-
-def runs(**arguments):
-    return RunFolder.all(**arguments)
-
-
-def existing(**arguments):
-    return RunFolder.open(**arguments)
-
-
-TABLE = {
-    RunFolder: ({"path": "run"}, {"path": refusals.PATH}),
-    at: ({**PLACE, "name": "run"}, {**BAD_PLACE, "name": NAME}),
-    create: ({**PLACE, "name": "run"}, {**BAD_PLACE, "name": NAME}),
-    existing: ({**PLACE, "name": "run"}, {**BAD_PLACE, "name": refusals.PATH}),
-    runs: (PLACE, BAD_PLACE),
-    newest: (
+ARGUMENTS = {
+    **arguments_of(RunFolder, {"path": "run"}, path=PATH),
+    **arguments_of(RunFolder.at, RUN, logdir=PATH, experiment=TEXT, name=NAME),
+    **arguments_of(RunFolder.create, RUN, logdir=PATH, experiment=TEXT, name=NAME),
+    **arguments_of(RunFolder.open, RUN, logdir=PATH, experiment=TEXT, name=PATH),
+    **arguments_of(RunFolder.all, PLACE, logdir=PATH, experiment=TEXT),
+    **arguments_of(
+        RunFolder.newest,
         {"logdir": "no/such/folder"},
-        {
-            "logdir": refusals.PATH,
-            "experiments": (NAN, INFINITE, "plateau", [None], [3], True, -1),
-            "count": refusals.POSITIVE,
-        },
+        logdir=PATH,
+        experiments=Kind(("None",), ("plateau", [3])),
+        count=POSITIVE,
     ),
-    opened: (PLACE, {**BAD_PLACE, "name": NAME[1:], "resume": refusals.FLAG}),
-    TensorBoardLog: ({"folder": "tb"}, {"folder": refusals.PATH}),
-    ProgressReport: ({"title": "run"}, {"title": refusals.TEXT, "quiet": refusals.FLAG}),
+    **arguments_of(
+        open_named_run,
+        RUN,
+        logdir=PATH,
+        experiment=TEXT,
+        name=Kind(("a text", "None"), NAME.more),
+        resume=FLAG,
+    ),
+    **arguments_of(TensorBoardLog, {"folder": "tb"}, folder=PATH),
+    **arguments_of(ProgressReport, {"title": "run"}, title=TEXT, quiet=FLAG),
 }
 
 
-@pytest.mark.parametrize(("function", "arguments", "name"), refusals.cases(TABLE))
-def test_bad_values_are_refused(function, arguments, name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "value"), bad_values.cases(ARGUMENTS))
+def test_bad_values_are_refused_and_nothing_is_written(name, value, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    refusals.assert_refused(function, arguments, name)
+    bad_values.assert_refused(ARGUMENTS, name, value)
     assert not list(tmp_path.iterdir())

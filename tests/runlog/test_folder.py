@@ -42,6 +42,10 @@ def test_names_may_be_words(tmp_path, name):
     assert RunFolder.create(tmp_path, "experiment", name).name == name
 
 
+def test_a_name_can_be_checked_before_the_experiment_is_known(tmp_path):
+    assert RunFolder.at(tmp_path, "", "run").name == "run"
+
+
 def test_a_log_folder_that_is_a_file_is_one_clear_line(tmp_path):
     (tmp_path / "logs").write_text("")
     with pytest.raises(InputError, match="choose another --logdir"):

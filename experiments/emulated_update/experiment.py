@@ -93,7 +93,6 @@ def run(options: Config) -> RunFolder:
         [lp_part(problem, p, variants[p], steps[p]) for p in options.powers],
         "real and emulated, {}",
         pairs=[pair.record() for pair in pairs],
-        steps={f"L{p}": count for p, count in steps.items()},
     )
     folder.write_table(GAPS, gaps_of(trained_pairs(pairs, history), history))
     return folder

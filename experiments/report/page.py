@@ -91,7 +91,7 @@ def _failures(failures: Sequence[tuple[str, str]]) -> Markup | None:
     ]
     return element(
         "div",
-        element("p", "Did not come to an end:"),
+        element("p", "Did not finish:"),
         element("ul", items),
         class_="warning",
         role="alert",

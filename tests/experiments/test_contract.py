@@ -20,6 +20,10 @@ from tests.experiments.finished_runs import DATA, FinishedRun, run_with_output
 from tests.experiments.loading import load_experiment
 from tests.experiments.refusals import assert_refused
 
+# Experiments whose tables are about generated problems, whatever the data.
+WITH_GENERATED_TABLES = ("when_depth_helps",)
+# Files that drawing does not read: it writes the one, the other is for later use.
+NOT_NEEDED = {"speedup": ("ratios.csv",), "mnist_cnn": ("spectra.npz",)}
 NAMES = [entry.name for entry in EXPERIMENTS]
 BAD = {
     f"{name}: {fault}": (name, shlex.split(options))
@@ -74,12 +78,12 @@ def test_a_stand_in_names_itself(name, finished_run):
     data = json.loads((run.path / "config.json").read_text())["data"]
     assert data["synthetic"] and len(data["sha256"]) == 64
     assert run.name == f"run-{data['name']}"
-    assert "SYNTHETIC" in data["label"] and "SYNTHETIC" in run.output
+    assert "SYNTHETIC" in data["label"]
+    assert "SYNTHETIC" in run.output or name in WITH_GENERATED_TABLES
     for path in (run.path / "figures").iterdir():
         with Image.open(path) as image:
             assert "SYNTHETIC" in image.info["Description"], path
-    trials = set((run.path / "tb").rglob("events*")) - set((run.path / "tb" / "charts").glob("*"))
-    assert any(b"SYNTHETIC" in file.read_bytes() for file in trials)
+    assert any(b"SYNTHETIC" in file.read_bytes() for file in (run.path / "tb").rglob("events*"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,13 +118,14 @@ def test_damaged_and_missing_files_are_one_line(name, copy_of_run, capsys):
             path.unlink() if damage is None else path.write_bytes(damage)
             code = exit_code_of_redraw(run)
             error = capsys.readouterr().err
-            if code == 0:  # drawing writes this file
-                assert path.read_bytes() == content and error == "", file
+            path.write_bytes(content)
+            if file in NOT_NEEDED.get(name, ()):
+                assert code == 0 and not error
                 continue
             assert code == 2, (file, error)
             assert error.startswith(f"{name}: error: ") and error.count("\n") == 1, (file, error)
-            assert file in error
-            path.write_bytes(content)
+            is_no_run = file == "config.json" and damage is None
+            assert (run.name if is_no_run else file) in error
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -122,7 +122,7 @@ def test_a_damaged_run_is_listed_and_the_others_are_shown(tmp_path, capsys):
     assert caught.value.code == 2 and "--redraw" in capsys.readouterr().err
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert (
-        "Did not come to an end" in page.text
+        "Did not finish" in page.text
         and "depth_compare: Expected a readable report.json" in page.text
     )
     assert "optimizer_compare" in page.all("section", "id")

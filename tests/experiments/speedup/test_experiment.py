@@ -105,7 +105,7 @@ def test_tensorboard_has_the_best_runs_and_the_ratios(finished, results):
         assert tags <= set(events(finished / "tb" / "charts" / name))
     trials = [path for path in (finished / "tb").glob("L*/*") if path.is_dir()]
     assert len(trials) <= len(fine.drop_duplicates(["p", "variant"]))
-    *_, categories = merge_dashboards([finished / "tb" / "dashboard"])
+    categories = merge_dashboards([finished / "tb" / "dashboard"]).categories
     assert [category.title.rpartition(": ")[2] for category in categories] == [
         "best rates",
         "by depth",

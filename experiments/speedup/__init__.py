@@ -5,7 +5,7 @@ at fractional depths) trains on the ethanol data under l_p: a coarse grid of lea
 the neighbourhood of the best one, a fine grid of ten rates a decade is then trained from several
 seeds. Reported is the number of steps until the excess loss over the convex floor has fallen to a
 share of its start, at the best rate, as a ratio to depth 1 of the same optimizer, with a bootstrap
-interval over seeds. Last, the time of a step is measured, and the ratio is given in time too.
+interval over seeds. At the end the time of a step is measured; it gives the ratio in time.
 
     python -m experiments.speedup
 """

@@ -20,7 +20,7 @@ def ratio_table(ratios: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns loss, variant, a speed-up for each target, `lost at` the last target (how many runs
-        diverged + did not reach it), and those of `PRICED`.
+        diverged + did not reach it), and the columns `PRICED`.
     """
     deeper = ratios[ratios["depth"] > 1]
     groups = deeper.groupby(["p", "variant"], sort=False)

@@ -54,10 +54,11 @@ def test_the_run_continues_to_the_curves_of_one_cpu(finished, logdir, tmp_path):
     options = [*OPTIONS, "--logdir", str(tmp_path), "--strategy", "cpu", "--quiet"]
     few_images(make_net=without_dropout).main(options)
     ours, theirs = (where / "mnist_cnn" / "run-bars" for where in (logdir, tmp_path))
-    with np.load(ours / "curves.npz") as found, np.load(theirs / "curves.npz") as expected:
-        assert set(found) == set(expected) and found[f"{NETS[1]}, seed 0/total"].shape == (4,)
+    with np.load(ours / "curves.npz") as curves, np.load(theirs / "curves.npz") as expected:
+        assert set(curves) == set(expected)
+        assert curves[f"{NETS[1]}, seed 0/total"].shape == (4,)
         for name in expected:
-            np.testing.assert_allclose(found[name], expected[name], 1e-4, err_msg=name)
+            np.testing.assert_allclose(curves[name], expected[name], 1e-4, err_msg=name)
     columns = ["net", "epoch", "val_error", "test_error", "total"]
     tables = [pd.read_csv(folder / "epochs.csv")[columns] for folder in (ours, theirs)]
     pd.testing.assert_frame_equal(*tables, rtol=1e-4)

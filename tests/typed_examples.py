@@ -8,7 +8,6 @@ import numpy as np
 from overparam_tf import (
     Checkpoints,
     ConvexFloor,
-    Difference,
     EndToEndMonitor,
     EndToEndSGD,
     FactorizedConv2D,
@@ -36,6 +35,7 @@ from overparam_tf import (
     train,
     verify_equivalent,
 )
+from overparam_tf.surgery import Difference
 
 
 def layers() -> list[keras.layers.Layer]:

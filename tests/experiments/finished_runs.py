@@ -101,7 +101,9 @@ def finished_run(name: str, shared: Path) -> FinishedRun:
         if not output.exists():
             shutil.rmtree(logdir, ignore_errors=True)
             arguments = ["--logdir", str(logdir), "--name", "run", *shlex.split(OPTIONS[name])]
-            output.write_text(run_with_output(short_experiment(name), arguments))
+            # Its progress is none of the output of the test that is the first to need the run.
+            with contextlib.redirect_stderr(io.StringIO()):
+                output.write_text(run_with_output(short_experiment(name), arguments))
         (path,) = (logdir / name).iterdir()
         return FinishedRun(path, output.read_text())
 

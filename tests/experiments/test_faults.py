@@ -11,6 +11,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,8 +165,10 @@ def test_a_stop_signal_saves_draws_and_says_so_to_the_shell(number, code, expect
     assert_same_bits(tmp_path, expected)
 
 
-def interrupt(logdir):
-    """Start a run that a Ctrl-C ends after its first step; return its log folder."""
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """Return the log folder of a run that a Ctrl-C ended after its first step."""
+    logdir = tmp_path_factory.mktemp("interrupted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProgressReport, "__call__", lambda *_: signal.raise_signal(signal.SIGINT))
         assert in_process(logdir) == 130
@@ -173,26 +176,22 @@ def interrupt(logdir):
 
 
 def test_moved_elsewhere_it_is_continued_without_its_name_or_a_clock(
-    expected, tmp_path, monkeypatch
+    interrupted, expected, tmp_path, monkeypatch
 ):
     moved = tmp_path / "elsewhere"
-    interrupt(tmp_path / "logs").rename(moved)
+    shutil.copytree(interrupted, moved)
     monkeypatch.setattr(time, "time", lambda: 0.0)  # 1970
     main(["--logdir", str(moved), "--quiet", "--resume", *OPTIONS])
     assert_same_bits(moved, expected)
 
 
-def test_a_damaged_checkpoint_is_reported(expected, tmp_path, capsys):
-    for path in interrupt(tmp_path).rglob("step-*.npz"):
+def test_a_damaged_checkpoint_is_reported(interrupted, expected, tmp_path, capsys):
+    shutil.copytree(interrupted, tmp_path, dirs_exist_ok=True)
+    for path in tmp_path.rglob("step-*.npz"):
         path.write_bytes(path.read_bytes()[1:])
     assert in_process(tmp_path) == 0
     assert "damaged" in capsys.readouterr().err
     assert_same_bits(tmp_path, expected)
-
-
-@pytest.fixture(scope="module")
-def interrupted(tmp_path_factory):
-    return interrupt(tmp_path_factory.mktemp("interrupted"))
 
 
 def refused(capsys, logdir, *options):

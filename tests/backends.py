@@ -17,6 +17,7 @@ PARTS = (
     "layers",
     "losses",
     "optimizers",
+    "products",
     "readme",
     "regularizers",
     "surgery",

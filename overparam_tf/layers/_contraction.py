@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from keras import ops
+from overparam_tf.products import cost_from_left, product
 
-
-def product(factors: Sequence[Any]) -> Any:
-    """Return `F_1 F_2 ... F_N`, multiplied from the side that costs fewer multiply-adds.
-
-    Args:
-        factors: N matrices, tensors or variables.
-
-    Example:
-        >>> ops.convert_to_numpy(product([ops.ones((1, 4)), ops.ones((4, 3)), ops.ones((3, 2))]))
-        array([[12., 12.]], dtype=float32)
-    """
-    first, last = factors[0], factors[-1]
-    sizes = [first.shape[0], *(factor.shape[1] for factor in factors)]
-    if _cost_from_left(sizes) <= _cost_from_left(sizes[::-1]):
-        return functools.reduce(_times, factors[1:], ops.convert_to_tensor(first))
-    return functools.reduce(
-        lambda right, left: _times(left, right), factors[-2::-1], ops.convert_to_tensor(last)
-    )
+__all__ = ["break_even", "kernel_pays_above", "product"]
 
 
 def kernel_pays_above(sizes: Sequence[int]) -> float:
@@ -61,7 +42,7 @@ def kernel_pays_above(sizes: Sequence[int]) -> float:
     return break_even(
         chain=[rows * columns for rows, columns in itertools.pairwise(sizes)],
         kernel=inputs * outputs,
-        product=min(_cost_from_left(sizes), _cost_from_left(sizes[::-1])),
+        product=min(cost_from_left(sizes), cost_from_left(sizes[::-1])),
     )
 
 
@@ -83,14 +64,3 @@ def break_even(chain: Sequence[float], kernel: float, product: float) -> float:
     rows = math.floor(3 * product / saved_a_row)
     # A graph counts its rows in int32.
     return rows if rows < 2**31 else math.inf
-
-
-def _times(left: Any, right: Any) -> Any:
-    # Not `ops.matmul`, which multiplies float64 in float32 on PyTorch.
-    return ops.einsum("ij,jk->ik", left, right)
-
-
-def _cost_from_left(sizes: Sequence[int]) -> int:
-    # (F_1 F_2) F_3 ...: a matrix of n_0 rows meets each further factor. Reversed sizes give the
-    # cost from the other side.
-    return sum(sizes[0] * rows * columns for rows, columns in itertools.pairwise(sizes[1:]))

@@ -47,7 +47,7 @@ class Product(BackendVariable):
         >>> kernel = Product(factors, product, split, shape=(3, 4))
         >>> kernel.numpy()[0]
         array([2., 2., 2., 2.], dtype=float32)
-        >>> kernel.assign(7 * np.ones((3, 4)))
+        >>> value = kernel.assign(7 * np.ones((3, 4)))
         >>> bool(ops.all(ops.abs(ops.matmul(factors[0], factors[1]) - 7) < 1e-5))
         True
     """

@@ -28,7 +28,12 @@ def compiled(layers, inputs=(4,), rate=0.01, **options):
 
 def dense(units=3, depth=2, name="head", **options):
     return FactorizedDense(
-        units, depth, kernel_initializer="glorot_uniform", name=name, dtype="float64", **options
+        units,
+        depth=depth,
+        kernel_initializer="glorot_uniform",
+        name=name,
+        dtype="float64",
+        **options,
     )
 
 
@@ -179,7 +184,7 @@ def test_balance_defect_of_convolutions_changes_in_second_order_of_the_rate_only
         layer = FactorizedConv2D(
             4,
             3,
-            3,
+            depth=3,
             groups=groups,
             kernel_initializer="glorot_uniform",
             dtype="float64",

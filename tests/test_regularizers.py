@@ -20,7 +20,7 @@ def layer_of(factors, **arguments):
     """Return a layer without bias, in float64, that has the given factors."""
     depth, widths = len(factors), [factor.shape[1] for factor in factors]
     layer = FactorizedDense(
-        widths[-1], depth, widths[:-1], use_bias=False, dtype="float64", **arguments
+        widths[-1], depth=depth, width=widths[:-1], use_bias=False, dtype="float64", **arguments
     )
     layer.build((None, factors[0].shape[0]))
     layer.set_weights(factors)

@@ -73,6 +73,7 @@ def _reduced_layer(
         outputs,
         depth=len(factors),
         width=inner_widths or None,
+        factor_initializer="near_zero",  # assigned below
         bias_regularizer=penalty,
         **penalty_on(place, penalty, len(factors)),
     )

@@ -10,6 +10,7 @@ from overparam_tf.initializers.splits import (
     SPLITS,
     balanced_factors,
     identity_factors,
+    low_rank,
     numerical_rank,
     pad_with_zeros,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "factor_seed",
     "get",
     "identity_factors",
+    "low_rank",
     "numerical_rank",
     "pad_with_zeros",
     "per_factor",

@@ -109,6 +109,26 @@ def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     return [factor.astype(dtype) for factor in factors]
 
 
+def low_rank(matrix: np.ndarray, widths: Sequence[int]) -> np.ndarray:
+    """Return the best approximation of a matrix by a product with the given inner dimensions.
+
+    It keeps the largest singular values. A matrix that needs no approximation is returned as it is.
+
+    Args:
+        matrix: Shape (in, out).
+        widths: Inner dimensions of the product; none for no product.
+
+    Example:
+        >>> np.diag(low_rank(np.diag([3.0, 2.0, 1.0]), [2, 3])).tolist()
+        [3.0, 2.0, 0.0]
+    """
+    rank = min(widths, default=min(matrix.shape))
+    if rank >= min(matrix.shape):
+        return matrix
+    u, s, vt = np.linalg.svd(matrix.astype("float64"), full_matrices=False)
+    return (u[:, :rank] * s[:rank] @ vt[:rank]).astype(matrix.dtype)
+
+
 # The splits by the name that `FactorizedDense.assign_kernel` and `overparameterize` take.
 SPLITS = {"balanced": balanced_factors, "identity": identity_factors}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from overparam_tf.errors import InputError
-from overparam_tf.initializers import SPLITS, pad_with_zeros
+from overparam_tf.initializers import SPLITS, low_rank, pad_with_zeros
 from overparam_tf.layers._conv_balance import balance_around
 
 
@@ -63,6 +63,42 @@ def split_kernel(
         np.concatenate(parts_of_factor, axis=-1)
         for parts_of_factor in zip(*splits_of_groups, strict=True)
     ]
+
+
+def nearest_kernel(
+    kernel: np.ndarray, spatial: int, widths: Sequence[int], groups: int
+) -> np.ndarray:
+    """Return a kernel's best approximation in the channels that the widths let through.
+
+    In front of the spatial factor only as many combinations of the inputs are left as the smallest
+    width there, behind it as many of the outputs. The largest ones are kept, for each group.
+
+    Args:
+        kernel: Shape (height, width, in / groups, out).
+        spatial: Index, from 0, of the factor that has the size of the kernel.
+        widths: `[in, width_1, ..., width_{N-1}, out]`, each divisible by `groups`.
+        groups: Number of groups of channels.
+
+    Example:
+        >>> kernel = np.diag([3.0, 2.0, 1.0]).reshape(1, 1, 3, 3)
+        >>> np.diag(nearest_kernel(kernel, 0, [3, 2, 3], 1)[0, 0]).tolist()
+        [3.0, 2.0, 0.0]
+    """
+    before = min(widths[1 : spatial + 1], default=kernel.shape[2] * groups) // groups
+    behind = min(widths[spatial + 1 : -1], default=kernel.shape[3]) // groups
+    parts = []
+    for part in np.split(kernel, groups, axis=-1):
+        part = _keep_largest(part, 2, before)
+        parts.append(_keep_largest(part, 3, behind))
+    return np.concatenate(parts, axis=-1)
+
+
+def _keep_largest(kernel: np.ndarray, axis: int, count: int) -> np.ndarray:
+    """Return the kernel projected on its `count` largest directions along an axis of channels."""
+    unfolded = np.moveaxis(kernel, axis, 0)
+    matrix = unfolded.reshape(len(unfolded), -1)
+    projected = low_rank(matrix, [count]).reshape(unfolded.shape)
+    return np.moveaxis(projected, 0, axis)
 
 
 def _split_group(

@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 
+from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import instance_of, positive_int
+from overparam_tf.layers._for_factors import resolve_for_factors, serialize
 from overparam_tf.layers.factorized_einsum_dense import FactorizedEinsumDense
 
 # The attributes in which Keras keeps the projections; the gate exists only with use_gate=True.
@@ -29,17 +31,20 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
     Args:
         num_heads: Number of attention heads.
         key_dim: Size of each head for query and key.
+        *args: All other arguments of `keras.layers.MultiHeadAttention`, in its order: `value_dim`,
+            `dropout`, `use_bias` and so on. `kernel_regularizer` penalises the products.
         depth: Number of factors N >= 1 of every projection; default 2.
         width: Inner dimensions: None (default) for min(in, out), an int for all, or a list of
             `depth - 1` ints.
-        **kwargs: All other arguments of `keras.layers.MultiHeadAttention`, with the same meaning;
-            `kernel_regularizer` penalises the products.
+        factor_initializer: As in `FactorizedDense`, for every projection; default None.
+        **kwargs: The other arguments of `keras.layers.MultiHeadAttention` by name.
 
     Call arguments:
         As `keras.layers.MultiHeadAttention`: query, value, key, masks, `return_attention_scores`.
 
     Raises:
-        InputError: If one of the first four arguments is out of its range.
+        InputError: If `num_heads`, `key_dim`, `depth`, `width` or `factor_initializer` is out of
+            its range.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors.
@@ -54,22 +59,31 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
     """
 
     def __init__(
-        self, num_heads: int, key_dim: int, depth: int = 2, width: Width = None, **kwargs: Any
+        self,
+        num_heads: int,
+        key_dim: int,
+        *args: Any,
+        depth: int = 2,
+        width: Width = None,
+        factor_initializer: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
-            positive_int("num_heads", num_heads), positive_int("key_dim", key_dim), **kwargs
+            positive_int("num_heads", num_heads), positive_int("key_dim", key_dim), *args, **kwargs
         )
         self._projection_options: dict[str, Any] = {}
         self.depth = positive_int("depth", depth)
         self.width = check_width(width, self.depth)
+        self.factor_initializer = resolve_for_factors(
+            initializers.get, "factor_initializer", factor_initializer, self.depth
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         # `build` of the parent creates each projection, assigns it here, and then builds the
         # attribute: by then it is the factorised one.
         if name in PROJECTIONS and type(value) is keras.layers.EinsumDense:
-            value = FactorizedEinsumDense.from_plain(
-                value, self.depth, self.width, **self._projection_options
-            )
+            options = {"factor_initializer": self.factor_initializer, **self._projection_options}
+            value = FactorizedEinsumDense.from_plain(value, self.depth, self.width, **options)
         super().__setattr__(name, value)
 
     @property
@@ -94,7 +108,8 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
             depth: Number of factors N >= 1 of every projection; default 2.
             width: Inner dimensions, as in the constructor.
             **options: Further arguments of `FactorizedEinsumDense.from_plain` for the projections,
-                such as their `factor_initializer`. They are not part of the config.
+                such as `contraction`. They are not part of the config, except for
+                `factor_initializer`.
 
         Raises:
             InputError: If `layer` is of another class, one of its projections has constraints, is
@@ -112,19 +127,27 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
         width = check_width(width, depth)
         for projection in projections(layer) if layer.built else []:
             FactorizedEinsumDense.from_plain(projection, depth, width)  # raises if impossible
-        factorized = cls.from_config({**layer.get_config(), "depth": depth, "width": width})
+        config = {**layer.get_config(), "depth": depth, "width": width}
+        config["factor_initializer"] = options.pop("factor_initializer", None)
+        factorized = cls.from_config(config)
         factorized._projection_options = options
         return factorized
 
     def plain_layer(self) -> keras.layers.MultiHeadAttention:
         """Return an unbuilt `keras.layers.MultiHeadAttention` of the same name and config."""
         config = self.get_config()
-        del config["depth"], config["width"]
+        for name in ("depth", "width", "factor_initializer"):
+            del config[name]
         return keras.layers.MultiHeadAttention.from_config(config)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "depth": self.depth, "width": self.width}
+        return {
+            **super().get_config(),
+            "depth": self.depth,
+            "width": self.width,
+            "factor_initializer": serialize(self.factor_initializer, keras.initializers.serialize),
+        }
 
 
 def projections(layer: keras.layers.MultiHeadAttention) -> list[keras.layers.Layer]:

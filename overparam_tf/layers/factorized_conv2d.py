@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_input_shape
 from overparam_tf.checks import boolean, one_of, positive_int
 from overparam_tf.errors import InputError, input_error
@@ -25,8 +26,9 @@ from overparam_tf.layers._conv_geometry import (
     strided_factor,
 )
 from overparam_tf.layers._conv_kernels import compose, composition_cost
-from overparam_tf.layers._conv_splits import split_kernel
+from overparam_tf.layers._conv_splits import nearest_kernel, split_kernel
 from overparam_tf.layers._multiplication import plus
+from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 
@@ -52,14 +54,6 @@ class FactorizedConv2D(FactorizedLayer):
     Args:
         filters: Number of output channels.
         kernel_size: An int, or (height, width), of the kernel as a whole.
-        depth: Number of factors N >= 1; default 2.
-        width: Channels between the factors: None (default) for the fewest that restrict nothing
-            (see below), an int for all, or a list of `depth - 1` ints. With groups, of all groups
-            together and divisible by their number.
-        factor_kernel_sizes: List of N kernel sizes, each an int or (height, width), with
-            sum(size - 1) + 1 = `kernel_size`; default None, see above. A layer with several larger
-            than 1x1 cannot be given a kernel (`assign_kernel`, `kernel_initializer`), since not
-            every kernel has such factors.
         strides: As in `Conv2D`; default 1.
         padding: `"valid"` (default) or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`; default None, that of the Keras
@@ -69,12 +63,22 @@ class FactorizedConv2D(FactorizedLayer):
             has them.
         activation: Activation of the output, as in `Conv2D`; default None.
         use_bias: Whether to add a bias, the weight `bias`, to the output; default True.
-        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the
-            last; default False.
-        **kwargs: `factor_initializer`, `kernel_initializer`, `bias_initializer`,
-            `kernel_regularizer`, `factor_regularizer`, `bias_regularizer`, `activity_regularizer`
-            and `contraction` as in `FactorizedDense`; `name`, `dtype`, `trainable` as in every
-            Keras layer.
+        kernel_initializer: Initializer of the composed kernel, as in `Conv2D`; default
+            `"glorot_uniform"`. With several factors larger than 1x1 every factor is drawn from it
+            by itself, since not every kernel is such a composition; then it must scale with the
+            fans of its layer, as those of Glorot, He and LeCun do.
+        bias_initializer: As in `FactorizedDense`, as are `kernel_regularizer`, `bias_regularizer`
+            and `activity_regularizer`.
+        depth: Number of factors N >= 1; default 2.
+        width: Channels between the factors: None (default) for the fewest that restrict nothing
+            (see below), an int for all, or a list of `depth - 1` ints. With groups, of all groups
+            together and divisible by their number.
+        factor_kernel_sizes: List of N kernel sizes, each an int or (height, width), with
+            sum(size - 1) + 1 = `kernel_size`; default None, see above. A layer with several larger
+            than 1x1 cannot be given a kernel (`assign_kernel`).
+        **kwargs: `factor_initializer`, `factor_regularizer` and `contraction` as in
+            `FactorizedDense`; `use_factor_biases`, whether to add a bias of size width_j after
+            every factor F_j but the last; `name`, `dtype`, `trainable` as in every Keras layer.
 
     The default width between two factors is min(a in, b out) for each group, where a and b are the
     areas of the kernel in front of that place and behind it: min(k k in, out) for depth 2.
@@ -95,7 +99,7 @@ class FactorizedConv2D(FactorizedLayer):
 
     Example:
         >>> layer = FactorizedConv2D(4, 3, depth=3, padding="same", use_factor_biases=True,
-        ...                          kernel_initializer="glorot_uniform", bias_initializer="ones")
+        ...                          bias_initializer="ones")
         >>> x = keras.random.normal((1, 6, 6, 2), seed=0)
         >>> y = layer(x)
         >>> [tuple(factor.shape) for factor in layer.factors], tuple(layer.kernel.shape)
@@ -124,9 +128,6 @@ class FactorizedConv2D(FactorizedLayer):
         self,
         filters: int,
         kernel_size: int | Size,
-        depth: int = 2,
-        width: Width = None,
-        factor_kernel_sizes: Sequence[int | Size] | None = None,
         strides: int | Size = (1, 1),
         padding: str = "valid",
         data_format: str | None = None,
@@ -134,10 +135,28 @@ class FactorizedConv2D(FactorizedLayer):
         groups: int = 1,
         activation: Any = None,
         use_bias: bool = True,
-        use_factor_biases: bool = False,
+        kernel_initializer: Any = KERNEL_INITIALIZER,
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        *,
+        depth: int = 2,
+        width: Width = None,
+        factor_kernel_sizes: Sequence[int | Size] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(depth, width, activation, use_factor_biases, **kwargs)
+        super().__init__(
+            depth=depth,
+            width=width,
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         geometry = {
             "filters": positive_int("filters", filters),
             "kernel_size": size_pair("kernel_size", kernel_size),
@@ -151,7 +170,8 @@ class FactorizedConv2D(FactorizedLayer):
             "use_bias": boolean("use_bias", use_bias),
         }
         try:
-            plain = keras.layers.Conv2D(**geometry, name=self.name)
+            # Not its default initializer, which would take a seed from Python's random numbers.
+            plain = keras.layers.Conv2D(**geometry, kernel_initializer="zeros", name=self.name)
         except ValueError as error:  # of arguments that cannot be combined
             raise InputError(" ".join(str(error).split())) from error
         for name in geometry:
@@ -179,11 +199,12 @@ class FactorizedConv2D(FactorizedLayer):
         self.compute_output_shape(shape)  # raises if the input is smaller than the kernel
         self._widths = factor_widths((inputs, self.filters), self._sizes, self.width, self.groups)
         kernel_shape = (*self.kernel_size, inputs // self.groups, self.filters)
+        self._factor_shapes = [
+            (*size, self._widths[j] // self.groups, self._widths[j + 1])
+            for j, size in enumerate(self._sizes)
+        ]
         self._add_factors(
-            [
-                (*size, self._widths[j] // self.groups, self._widths[j + 1])
-                for j, size in enumerate(self._sizes)
-            ],
+            self._factor_shapes,
             kernel_shape=kernel_shape,
             bias_shape=(self.filters,) if self.use_bias else None,
             kernel_pays_above=break_even(
@@ -197,15 +218,38 @@ class FactorizedConv2D(FactorizedLayer):
     def _compose(self) -> Any:
         return compose(self._factors, self.groups)
 
+    @property
+    def _has_one_spatial_factor(self) -> bool:
+        return self._sizes[strided_factor(self._sizes)] == self.kernel_size
+
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
+        if not self._has_one_spatial_factor:
+            raise self._several_spatial_factors()
         spatial = strided_factor(self._sizes)
-        if self._sizes[spatial] != self.kernel_size:
-            raise input_error(
-                "at most one factor larger than 1x1, since not every kernel is a composition of "
-                "several: omit factor_kernel_sizes",
-                factor_kernel_sizes=self.factor_kernel_sizes,
-            )
         return split_kernel(kernel, spatial, self._widths, self.groups, split)
+
+    def _within_widths(self, kernel: np.ndarray) -> np.ndarray:
+        return nearest_kernel(kernel, strided_factor(self._sizes), self._widths, self.groups)
+
+    def _start(self) -> list[np.ndarray]:
+        if self._has_one_spatial_factor:
+            return super()._start()
+        if not isinstance(self.kernel_initializer, keras.initializers.VarianceScaling):
+            raise self._several_spatial_factors()
+        # Each factor keeps the variance of the data, as each layer of a deep network does.
+        return [
+            initializers.draw(
+                initializers.per_factor(self.kernel_initializer, j), shape, self.variable_dtype
+            )
+            for j, shape in enumerate(self._factor_shapes)
+        ]
+
+    def _several_spatial_factors(self) -> InputError:
+        return input_error(
+            "at most one factor larger than 1x1, since not every kernel is a composition of "
+            "several: omit factor_kernel_sizes",
+            factor_kernel_sizes=self.factor_kernel_sizes,
+        )
 
     def _bias_after(self, j: int, bias: Any) -> Any:
         # No factor pads, so each sees the bias at all its taps.

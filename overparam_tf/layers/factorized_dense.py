@@ -13,9 +13,10 @@ from keras import ops
 from overparam_tf._shapes import Width, check_input_shape, factor_shapes
 from overparam_tf.checks import boolean, positive_int
 from overparam_tf.errors import input_error
-from overparam_tf.initializers import SPLITS
+from overparam_tf.initializers import SPLITS, low_rank
 from overparam_tf.layers._contraction import kernel_pays_above, product
 from overparam_tf.layers._multiplication import plus
+from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 
@@ -27,34 +28,36 @@ class FactorizedDense(FactorizedLayer):
 
     There is no nonlinearity between the factors. So it expresses the same functions as
     `keras.layers.Dense` if no width is below min(in, units), but gradient descent on the factors
-    moves their product like an accelerated method. `depth=1` is `Dense`.
+    moves their product like an accelerated method. `depth=1` is `Dense`, and at any depth the layer
+    starts from the kernel that `Dense` draws.
 
     Args:
         units: Output dimension.
+        activation: Activation of the output, as in `Dense`; default None.
+        use_bias: Whether to add a bias, the weight `bias`, to the output; default True.
+        kernel_initializer: Initializer of the product of the factors, a kernel (in, units), as in
+            `Dense`; default `"glorot_uniform"`. The factors are its balanced split
+            (`overparam_tf.initializers.balanced_factors`). Where a width is below the rank of the
+            kernel, they are that of the best approximation of lower rank.
+        bias_initializer: Initializer of every bias; default `"zeros"`.
+        kernel_regularizer: Penalty on the product of the factors; default None. It corresponds to
+            a penalty on the kernel of `Dense`, and differs from one on each factor.
+        bias_regularizer: Penalty on every bias; default None.
+        activity_regularizer: Penalty on the output; default None.
         depth: Number of factors N >= 1; default 2.
         width: Inner dimensions: None (default) for min(in, units), an int for all, or a list of
             `depth - 1` ints.
-        activation: Activation of the output, as in `Dense`; default None.
-        use_bias: Whether to add a bias, the weight `bias`, to the output; default True.
-        use_factor_biases: Whether to add a bias, the weight `bias_j`, after every factor F_j but
-            the last; default False. With `use_bias` this is a stack of N biased `Dense` layers,
-            weights in the same order.
-        **kwargs: The arguments that all factorised layers share:
+        **kwargs: Further arguments that all factorised layers share:
 
-            - `factor_initializer`: Initializer of the factors: `"near_zero"` (default),
-              N(0, 0.01^2) as in the paper, any Keras initializer, or a list of N. A single one goes
-              through `overparam_tf.initializers.per_factor`, so that seeded factors differ.
-            - `kernel_initializer`: If given, it replaces `factor_initializer`: the factors are the
-              balanced split (`overparam_tf.initializers.balanced_factors`) of a kernel (in, units)
-              drawn from it. Default None.
-            - `bias_initializer`: Initializer of every bias; default `"zeros"`.
-            - `kernel_regularizer`: Penalty on the product of the factors; default None. It
-              corresponds to a penalty on the kernel of `Dense`, and differs from one on each
-              factor.
+            - `factor_initializer`: Initializer of each factor, in place of `kernel_initializer`:
+              `"near_zero"`, N(0, 0.01^2), from which the paper trains a single linear layer, any
+              Keras initializer, or a list of N; default None. A single one goes through
+              `overparam_tf.initializers.per_factor`, so that seeded factors differ.
             - `factor_regularizer`: Penalty on each factor: one for all, or a list of N with None
               for no penalty; default None.
-            - `bias_regularizer`: Penalty on every bias; default None.
-            - `activity_regularizer`: Penalty on the output; default None.
+            - `use_factor_biases`: Whether to add a bias, the weight `bias_j`, after every factor
+              F_j but the last; default False. With `use_bias` this is a stack of N biased `Dense`
+              layers, weights in the same order.
             - `contraction`: `"kernel"` multiplies the factors first, `"chain"` passes the data
               through them, `"auto"` (default) takes the order in which a training step on the
               actual batch needs fewer multiply-adds. In a graph traced for any batch size (as in
@@ -68,13 +71,14 @@ class FactorizedDense(FactorizedLayer):
         (batch, ..., units).
 
     Raises:
-        InputError: If an argument is out of its range, or the input has no known last dimension.
+        InputError: If an argument is out of its range, `kernel_initializer` and
+            `factor_initializer` are both given, or the input has no known last dimension.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018).
 
     Example:
-        >>> layer = FactorizedDense(2, depth=3, width=[4, 3], kernel_initializer="glorot_uniform")
+        >>> layer = FactorizedDense(2, depth=3, width=[4, 3])
         >>> x = ops.ones((8, 5))
         >>> y = layer(x)
         >>> [tuple(factor.shape) for factor in layer.factors]
@@ -89,14 +93,29 @@ class FactorizedDense(FactorizedLayer):
     def __init__(
         self,
         units: int,
-        depth: int = 2,
-        width: Width = None,
         activation: Any = None,
         use_bias: bool = True,
-        use_factor_biases: bool = False,
+        kernel_initializer: Any = KERNEL_INITIALIZER,
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        *,
+        depth: int = 2,
+        width: Width = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(depth, width, activation, use_factor_biases, **kwargs)
+        super().__init__(
+            depth=depth,
+            width=width,
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.units = positive_int("units", units)
         self.use_bias = boolean("use_bias", use_bias)
         self.input_spec = keras.InputSpec(min_ndim=2)
@@ -121,6 +140,9 @@ class FactorizedDense(FactorizedLayer):
 
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
         return SPLITS[split](kernel, self.depth, self.width)
+
+    def _within_widths(self, kernel: np.ndarray) -> np.ndarray:
+        return low_rank(kernel, self._inner_widths)
 
     def _bias_after(self, j: int, bias: Any) -> Any:
         return ops.einsum("i,ij->j", bias, self._factors[j])

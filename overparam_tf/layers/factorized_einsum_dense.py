@@ -14,10 +14,11 @@ from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_input_shape, factor_shapes
 from overparam_tf.checks import instance_of, list_of, positive_int
 from overparam_tf.errors import InputError, input_error
-from overparam_tf.initializers import SPLITS
+from overparam_tf.initializers import SPLITS, low_rank
 from overparam_tf.layers._contraction import kernel_pays_above, product
 from overparam_tf.layers._einsum_equation import EinsumEquation
 from overparam_tf.layers._multiplication import plus
+from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 
@@ -40,18 +41,20 @@ class FactorizedEinsumDense(FactorizedLayer):
             split.
         output_shape: As in `EinsumDense`: the output's dimensions after the batch, None where
             unknown.
-        depth: Number of factors N >= 1; default 2.
-        width: Inner dimensions: None (default) for min(in, out), an int for all, or a list of
-            `depth - 1` ints.
         activation: Activation of the output, as in `EinsumDense`; default None.
         bias_axes: Output axes to add the weight `bias` along, as in `EinsumDense`; default None,
             no bias.
-        use_factor_biases: Whether to add a bias of size width_j after every factor F_j but the
-            last; default False.
-        **kwargs: `factor_initializer`, `kernel_initializer`, `bias_initializer`,
-            `kernel_regularizer`, `factor_regularizer`, `bias_regularizer`, `activity_regularizer`
-            and `contraction` as in `FactorizedDense`; `name`, `dtype`, `trainable` as in every
-            Keras layer. A kernel is drawn from `kernel_initializer` as a matrix (in, out).
+        kernel_initializer: Initializer of the product of the factors, drawn as `EinsumDense` draws
+            its kernel; default `"glorot_uniform"`.
+        bias_initializer: As in `FactorizedDense`, as are `kernel_regularizer` and
+            `bias_regularizer`.
+        depth: Number of factors N >= 1; default 2.
+        width: Inner dimensions: None (default) for min(in, out), an int for all, or a list of
+            `depth - 1` ints.
+        **kwargs: `factor_initializer`, `factor_regularizer`, `activity_regularizer` and
+            `contraction` as in `FactorizedDense`; `use_factor_biases`, whether to add a bias of
+            size width_j after every factor F_j but the last; `name`, `dtype`, `trainable` as in
+            every Keras layer.
 
     Input shape:
         As the equation says.
@@ -67,8 +70,7 @@ class FactorizedEinsumDense(FactorizedLayer):
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018), for the factors.
 
     Example:
-        >>> layer = FactorizedEinsumDense("abc,cde->abde", (None, 2, 4), depth=2, bias_axes="de",
-        ...                               kernel_initializer="glorot_uniform")
+        >>> layer = FactorizedEinsumDense("abc,cde->abde", (None, 2, 4), bias_axes="de", depth=2)
         >>> x = ops.ones((8, 5, 6))
         >>> y = layer(x)
         >>> [tuple(factor.shape) for factor in layer.factors], tuple(layer.kernel.shape)
@@ -88,14 +90,27 @@ class FactorizedEinsumDense(FactorizedLayer):
         self,
         equation: str,
         output_shape: int | Sequence[int | None],
-        depth: int = 2,
-        width: Width = None,
         activation: Any = None,
         bias_axes: str | None = None,
-        use_factor_biases: bool = False,
+        kernel_initializer: Any = KERNEL_INITIALIZER,
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        *,
+        depth: int = 2,
+        width: Width = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(depth, width, activation, use_factor_biases, **kwargs)
+        super().__init__(
+            depth=depth,
+            width=width,
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            **kwargs,
+        )
         self._letters = EinsumEquation.parse(equation)
         self.equation = equation
         self.partial_output_shape = _check_output_shape(output_shape)
@@ -144,17 +159,45 @@ class FactorizedEinsumDense(FactorizedLayer):
         return ops.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", kernel)
 
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
+        return SPLITS[split](self._as_matrix(kernel), self.depth, self.width)
+
+    def _as_matrix(self, kernel: np.ndarray) -> np.ndarray:
         letters = self._letters
         matrix = np.einsum(f"{letters.kernel}->{letters.in_axes}{letters.out_axes}", kernel)
-        matrix = matrix.reshape(math.prod(self._in_shape), math.prod(self._out_shape))
-        return SPLITS[split](matrix, self.depth, self.width)
+        return matrix.reshape(math.prod(self._in_shape), math.prod(self._out_shape))
+
+    def _as_kernel(self, matrix: np.ndarray) -> np.ndarray:
+        letters = self._letters
+        kernel = matrix.reshape(self._in_shape + self._out_shape)
+        return np.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", kernel)
+
+    def _within_widths(self, kernel: np.ndarray) -> np.ndarray:
+        return self._as_kernel(low_rank(self._as_matrix(kernel), self._inner_widths))
 
     def _draw_kernel(self) -> np.ndarray:
-        # As a matrix, so that an initializer sees the fan-in and fan-out of the layer.
-        letters, matrix = self._letters, (math.prod(self._in_shape), math.prod(self._out_shape))
-        drawn = initializers.draw(self.kernel_initializer, matrix, self.variable_dtype)
-        drawn = drawn.reshape(self._in_shape + self._out_shape)
-        return np.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", drawn)
+        kernel, letters = self._kernel_initializer_for_axes(), self._letters
+        if isinstance(kernel, keras.initializers.Identity) and len(letters.kernel) > 2:
+            # Keras has no identity of more than two axes; as a matrix the kernel has one.
+            matrix = (math.prod(self._in_shape), math.prod(self._out_shape))
+            return self._as_kernel(initializers.draw(kernel, matrix, self.variable_dtype))
+        return initializers.draw(kernel, self._kernel_shape, self.variable_dtype)
+
+    def _kernel_initializer_for_axes(self) -> Any:
+        """Return the initializer that knows which axes of the kernel are summed over.
+
+        `EinsumDense` tells those that scale with the fans of the layer (since Keras 3.12).
+        """
+        initializer, letters = self.kernel_initializer, self._letters
+        if not isinstance(initializer, keras.initializers.VarianceScaling):
+            return initializer
+        config = initializer.get_config()
+        axes = {
+            "input_axes": [letters.kernel.index(letter) for letter in letters.in_axes],
+            "output_axes": [letters.kernel.index(letter) for letter in letters.out_axes],
+        }
+        if any(config.get(name) is not None for name in axes):
+            return initializer
+        return type(initializer).from_config({**config, **axes, "seed": initializer.seed})
 
     def _bias_after(self, j: int, bias: Any) -> Any:
         bias = ops.einsum("i,ij->j", bias, self._factors[j])

@@ -6,19 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import boolean, one_of, positive_int, resolve
-from overparam_tf.errors import InputError
-from overparam_tf.layers._conversion import Convertible
+from overparam_tf.layers._conversion import Convertible, Factorised
+from overparam_tf.layers._for_factors import resolve_for_factors, serialize
 from overparam_tf.layers._multiplication import CONTRACTIONS, Multiplying
-from overparam_tf.layers.skip_init import initialization_is_skipped
+from overparam_tf.layers._starting import (
+    KERNEL_INITIALIZER,
+    Starting,
+    without_ignored_initializer,
+)
 
 
-class FactorizedLayer(Convertible, Multiplying):
+class FactorizedLayer(Convertible, Multiplying, Starting):
     """Base class of the layers whose kernel is a product of factors.
 
     Its arguments are described in `FactorizedDense`. A subclass names the Keras layer whose
@@ -29,12 +32,13 @@ class FactorizedLayer(Convertible, Multiplying):
 
     def __init__(
         self,
+        *,
         depth: int = 2,
         width: Width = None,
         activation: Any = None,
         use_factor_biases: bool = False,
-        factor_initializer: Any = "near_zero",
-        kernel_initializer: Any = None,
+        kernel_initializer: Any = KERNEL_INITIALIZER,
+        factor_initializer: Any = None,
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         factor_regularizer: Any = None,
@@ -56,32 +60,14 @@ class FactorizedLayer(Convertible, Multiplying):
             "a Keras activation, its name or None",
         )
         self.use_factor_biases = boolean("use_factor_biases", use_factor_biases)
-        self.factor_initializer = self._for_factors(
-            initializers.get, "factor_initializer", factor_initializer
-        )
-        self.kernel_initializer = (
-            None
-            if kernel_initializer is None
-            else initializers.get(kernel_initializer, "kernel_initializer")
-        )
+        self._set_initializers(kernel_initializer, factor_initializer)
         self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel_regularizer = _regularizer(kernel_regularizer, "kernel_regularizer")
-        self.factor_regularizer = self._for_factors(
-            _regularizer, "factor_regularizer", factor_regularizer
+        self.factor_regularizer = resolve_for_factors(
+            _regularizer, "factor_regularizer", factor_regularizer, self.depth
         )
         self.bias_regularizer = _regularizer(bias_regularizer, "bias_regularizer")
         self.contraction = one_of("contraction", contraction, CONTRACTIONS)
-
-    def _for_factors(self, get: Callable[[Any, str], Any], name: str, identifiers: Any) -> Any:
-        """Return the object that Keras knows by an identifier, or a list of N of them."""
-        if not isinstance(identifiers, (list, tuple)):
-            return get(identifiers, name)
-        if len(identifiers) != self.depth:
-            raise InputError(
-                f"Expected one object for all factors or a list of depth = {self.depth}. "
-                f"Received: {name} of length {len(identifiers)}"
-            )
-        return [get(identifier, name) for identifier in identifiers]
 
     # What a subclass provides, beside the hooks of its base classes.
 
@@ -92,9 +78,6 @@ class FactorizedLayer(Convertible, Multiplying):
     def _bias_after(self, j: int, bias: Any) -> Any:
         """Return the bias behind factor j, from 0, that equals `bias` in front of it."""
         raise NotImplementedError
-
-    def _draw_kernel(self) -> np.ndarray:
-        return initializers.draw(self.kernel_initializer, self._kernel_shape, self.variable_dtype)
 
     # Weights.
 
@@ -114,6 +97,7 @@ class FactorizedLayer(Convertible, Multiplying):
             kernel_pays_above: Rows above which it is cheaper to multiply the factors first.
         """
         self._kernel_shape, self._kernel_pays_above = kernel_shape, kernel_pays_above
+        self._inner_widths = [shape[-1] for shape in factor_shapes[:-1]]
         factor_initializers = self._factor_initializers()
         self._factors, self._biases = [], []
         for j, shape in enumerate(factor_shapes):
@@ -127,18 +111,6 @@ class FactorizedLayer(Convertible, Multiplying):
             self._biases.append(self._add_bias(j, (shape[-1],), bias_shape))
         self.bias = self._biases[-1]
         self.built = True
-
-    def _factor_initializers(self) -> list[Any]:
-        if self.kernel_initializer is not None and initialization_is_skipped():
-            return ["zeros"] * self.depth
-        if self.kernel_initializer is not None:
-            values = self._split(self._draw_kernel(), "balanced")
-            return [
-                lambda shape, dtype=None, value=value: ops.cast(value, dtype) for value in values
-            ]
-        if isinstance(self.factor_initializer, list):
-            return self.factor_initializer
-        return [initializers.per_factor(self.factor_initializer, j) for j in range(self.depth)]
 
     def _add_bias(
         self, j: int, inner_shape: tuple[int, ...], last_shape: tuple[int, ...] | None
@@ -226,23 +198,22 @@ class FactorizedLayer(Convertible, Multiplying):
             "width": self.width,
             "activation": keras.activations.serialize(self.activation),
             "use_factor_biases": self.use_factor_biases,
-            "factor_initializer": _serialize(self.factor_initializer, initializer),
+            "factor_initializer": serialize(self.factor_initializer, initializer),
             "kernel_initializer": initializer(self.kernel_initializer),
             "bias_initializer": initializer(self.bias_initializer),
             "kernel_regularizer": regularizer(self.kernel_regularizer),
-            "factor_regularizer": _serialize(self.factor_regularizer, regularizer),
+            "factor_regularizer": serialize(self.factor_regularizer, regularizer),
             "bias_regularizer": regularizer(self.bias_regularizer),
             "activity_regularizer": regularizer(self.activity_regularizer),
             "contraction": self.contraction,
         }
 
+    @classmethod
+    def from_config(cls: type[Factorised], config: dict[str, Any]) -> Factorised:
+        """Return the layer of a config, also of one that version 0.1.0 saved."""
+        return super().from_config(without_ignored_initializer(config))
+
 
 def _regularizer(identifier: Any, name: str) -> Any:
     expected = "a Keras regularizer, its name or None"
     return resolve(name, identifier, keras.regularizers.get, expected)
-
-
-def _serialize(objects: Any, serialize: Callable[[Any], Any]) -> Any:
-    if isinstance(objects, list):
-        return [serialize(entry) for entry in objects]
-    return serialize(objects)

@@ -93,6 +93,7 @@ class Stack(ABC):
             width=[factor.shape[2] for factor in inner] or None,
             use_bias=self.biases[-1] is not None,
             use_factor_biases=any(bias is not None for bias in self.biases[:-1]),
+            factor_initializer="near_zero",
             dtype=dtype,
             # Keras would number the name, and the same run would leave other bytes behind.
             name="factorized_dense",

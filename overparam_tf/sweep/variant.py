@@ -23,7 +23,7 @@ from overparam_tf.checks import (
     whole_number,
 )
 from overparam_tf.errors import InputError, input_error
-from overparam_tf.initializers import NearZero
+from overparam_tf.initializers import NearZero, balanced_factors, draw
 from overparam_tf.layers import FactorizedDense
 
 # Their update of one weight uses nothing but that weight's own gradient and slots, so that a stack
@@ -190,8 +190,6 @@ class Variant:
         outputs = positive_int("outputs", outputs)
         seed = whole_number("seed", seed)
         one_of("dtype", dtype, ("float32", "float64"))
-        starts_from_arrays = isinstance(self.initial_factors, (list, tuple))
-        initializers = {} if starts_from_arrays else self._initializers(seed)
         layer = FactorizedDense(
             outputs,
             depth=math.ceil(self.depth),
@@ -199,36 +197,36 @@ class Variant:
             use_bias=self.use_bias,
             use_factor_biases=self.use_factor_biases,
             dtype=dtype,
-            **initializers,
+            factor_initializer=self._factor_initializer(seed),
         )
         layer.build((None, features))
-        if starts_from_arrays:
-            self._assign_factors(layer)
+        if self.initial_factors == "balanced":
+            kernel = draw(NearZero(seed=seed), (features, outputs), dtype)
+            self._assign_factors(layer, balanced_factors(kernel, layer.depth, layer.width))
+        elif isinstance(self.initial_factors, (list, tuple)):
+            self._assign_factors(layer, self.initial_factors)
         return layer
 
-    def _assign_factors(self, layer: FactorizedDense) -> None:
+    def _assign_factors(self, layer: FactorizedDense, factors: Sequence[Any]) -> None:
         expected = [tuple(factor.shape) for factor in layer.factors]
-        received = [np.shape(factor) for factor in self.initial_factors]
+        received = [np.shape(factor) for factor in factors]
         if received != expected:
             raise input_error(
                 f"initial_factors of the shapes {expected} in the variant {self.name!r}",
                 shapes=received,
             )
-        for variable, value in zip(layer.factors, self.initial_factors, strict=True):
+        for variable, value in zip(layer.factors, factors, strict=True):
             variable.assign(value)
 
-    def _initializers(self, seed: int) -> dict[str, Any]:
-        """Return the initializer arguments of `FactorizedDense` for one seed."""
+    def _factor_initializer(self, seed: int) -> Any:
+        """Return the `factor_initializer` of one seed; other factors are assigned later."""
         start = self.initial_factors
-        if not isinstance(start, str) or start not in STARTS:
-            return {"factor_initializer": _seeded(keras.initializers.get(start), seed)}
-        near_zero = NearZero(seed=seed)
-        if start == "balanced":
-            return {"kernel_initializer": near_zero}
+        if isinstance(start, (list, tuple)) or start in ("near_zero", "balanced"):
+            return NearZero(seed=seed)
         if start == "identity":
             identities = ["identity"] * (math.ceil(self.depth) - 1)
-            return {"factor_initializer": [near_zero, *identities]}
-        return {"factor_initializer": near_zero}
+            return [NearZero(seed=seed), *identities]
+        return _seeded(keras.initializers.get(start), seed)
 
 
 def _distinct(name: str, values: Any, check: Any) -> tuple:

@@ -226,18 +226,6 @@ def test_a_kernel_initializer_is_split():
             {"factor_kernel_sizes": [2, 2], "kernel_initializer": "zeros"},
             "at most one factor larger than 1x1",
         ),
-        (
-            {"width": 3, "kernel_initializer": "glorot_uniform"},
-            "widths >= 6, the rank of the kernel",
-        ),
-        (
-            {"depth": 3, "width": [3, 6], "kernel_initializer": "glorot_uniform"},
-            "widths >= 4 in front of the spatial",
-        ),
-        (
-            {"depth": 3, "width": [4, 5], "kernel_initializer": "glorot_uniform"},
-            "widths >= 6 behind the spatial",
-        ),
         ({"kernel_size": 9}, "output size would be zero or negative"),
     ],
 )
@@ -247,6 +235,21 @@ def test_bad_arguments(arguments, message):
             (None, 8, 8, INPUTS)
         )
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 3}, "widths >= 6, the rank of the kernel"),
+        ({"depth": 3, "width": [3, 6]}, "widths >= 4 in front of the spatial"),
+        ({"depth": 3, "width": [4, 5]}, "widths >= 6 behind the spatial"),
+    ],
+)
+def test_kernels_that_the_widths_do_not_hold(arguments, message):
+    layer = FactorizedConv2D(FILTERS, 3, **arguments)
+    layer.build((None, 8, 8, INPUTS))
+    with pytest.raises(InputError, match=message):
+        layer.assign_kernel(RNG.normal(size=(3, 3, INPUTS, FILTERS)))
 
 
 def test_bad_inputs():

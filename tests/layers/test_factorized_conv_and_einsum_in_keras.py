@@ -122,7 +122,14 @@ def test_a_convolution_trains_as_the_stack_of_its_factors(contraction, jit_compi
         keras.layers.Conv2D(6, 1, dtype="float64"),
     ]
     layer = FactorizedConv2D(
-        6, 3, 3, [5, 4], strides=2, use_factor_biases=True, contraction=contraction, dtype="float64"
+        6,
+        3,
+        depth=3,
+        width=[5, 4],
+        strides=2,
+        use_factor_biases=True,
+        contraction=contraction,
+        dtype="float64",
     )
     layer.build(IMAGES.shape)
     weights, y = (

@@ -124,8 +124,10 @@ def test_factor_biases_train_as_a_stack_of_biased_dense_layers(contraction, jit_
         assert not np.allclose(a, start, atol=1e-4)
 
 
-def test_default_factors_are_near_zero_and_biases_zero():
-    layer = FactorizedDense(40, depth=3, width=50, use_factor_biases=True)
+def test_near_zero_factors_are_near_zero_and_biases_zero():
+    layer = FactorizedDense(
+        40, depth=3, width=50, use_factor_biases=True, factor_initializer="near_zero"
+    )
     layer.build((None, 60))
     for factor, bias in zip(layer.factors, layer.biases, strict=True):
         np.testing.assert_allclose(np.std(factor.numpy()), 0.01, rtol=0.1)
@@ -198,7 +200,7 @@ def test_penalties_on_product_factors_and_biases():
         ({"factor_initializer": ["zeros"]}, "depth = 2. Received: factor_initializer of length 1"),
         ({"factor_regularizer": ["l2"] * 3}, "depth = 2. Received: factor_regularizer of length 3"),
         (
-            {"factor_initializer": None},
+            {"factor_initializer": ["zeros", None]},
             "Expected an initializer.*Received: factor_initializer=None",
         ),
         ({"kernel_initializer": "glorots"}, "glorots"),
@@ -215,7 +217,7 @@ def test_bad_inputs():
     ):
         FactorizedDense(UNITS).build((8, None))
     with pytest.raises(InputError, match=r"widths >= 3.*Received: widths=2, kernel.shape=\(5, 3\)"):
-        FactorizedDense(UNITS, width=2, kernel_initializer="glorot_uniform").build((None, INPUTS))
+        built(width=2).assign_kernel(np.eye(INPUTS, UNITS))
     with pytest.raises(ValueError, match="expected min_ndim=2"):
         FactorizedDense(UNITS)(np.ones(INPUTS))
     with pytest.raises(ValueError, match="expected axis -1"):

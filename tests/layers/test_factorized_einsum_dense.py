@@ -118,7 +118,6 @@ def test_auto_chooses_by_the_rows(monkeypatch):
         ({"output_shape": (None, None)}, "known sizes of the axes cd"),
         ({"bias_axes": "b"}, "known sizes of the axes cd of the kernel and of those of the bias"),
         ({"output_shape": (7, 6)}, "do not match at shared dimension 'b'"),
-        ({"width": 3, "kernel_initializer": "orthogonal"}, r"widths >= 4.*kernel.shape=\(4, 6\)"),
         ({"depth": 0}, "positive integer for depth"),
     ],
 )
@@ -129,6 +128,8 @@ def test_bad_arguments(arguments, message):
 
 
 def test_bad_inputs():
+    with pytest.raises(InputError, match=r"widths >= 4.*kernel.shape=\(4, 6\)"):
+        layer_of("sequence", width=3).assign_kernel(np.eye(4, 6))
     with pytest.raises(InputError, match=r"known sizes.*Received: input_shape=\(2, 3, None\)"):
         FactorizedEinsumDense("abc,cd->abd", (None, 6)).build((2, 3, None))
     with pytest.raises(ValueError, match="expected ndim=3"):

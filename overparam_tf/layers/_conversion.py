@@ -66,9 +66,9 @@ class Convertible(keras.layers.Layer):
             ('head', 3, True)
         """
         _check_plain(layer, cls.plain_class)
-        names = (*_COMMON, "kernel_initializer", "bias_regularizer")
-        if options.get("factor_initializer") is not None:  # in place of the plain layer's
-            names = tuple(name for name in names if name != "kernel_initializer")
+        names = [*_COMMON, "bias_regularizer"]
+        if options.get("factor_initializer") is None:
+            names.append("kernel_initializer")
         arguments = {
             **{name: getattr(layer, name) for name in names},
             **_values(layer, cls._plain_arguments),

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
-from keras import ops
+from keras import backend, ops
 
-from overparam_tf.checks import instance_of, list_of, real_number
+from overparam_tf.checks import boolean, real_number
 from overparam_tf.dynamics.end_to_end import precondition
-from overparam_tf.errors import InputError, input_error
+from overparam_tf.optimizers.kernel_roles import path_of
+from overparam_tf.optimizers.kernel_selection import (
+    Kernels,
+    check_kernels,
+    deserialize_kernels,
+    select_kernels,
+    serialize_kernels,
+)
+from overparam_tf.optimizers.matrix_axes import MatrixAxes
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -25,19 +34,23 @@ class EndToEndSGD(keras.optimizers.Optimizer):
     for kernels `K` with gradient `G`, and for every other variable `b` with gradient `g`. An
     ordinary model trained with it moves as if each kernel were a product of `N` balanced factors
     trained by SGD: up to terms of second order in the learning rate, and with no extra parameter.
-    Depth 1 is SGD.
+    Depth 1 is SGD. Once the class is imported, `model.compile("end_to_end_sgd")` knows its name.
 
-    Kernels are the 2-D trainable variables. An embedding is one too, since it is a linear layer of
-    one-hot inputs: the rule applies to it, its gradient becomes dense, and every step decomposes
-    the whole table. Exclude it by `kernels` if that is not wanted. Convolution kernels (4-D) and
-    biases get plain SGD.
+    Kernels are the trainable variables of two axes, but for biases, embeddings, and scales such as
+    gamma and beta, which their names tell. The kernels of three axes of attention layers are
+    matrices too, from the inputs to (heads, size) and back. Everything else gets plain SGD:
+    convolution kernels, biases, embedding tables, and kernels of `EinsumDense` layers with more
+    than two axes, of which a variable does not tell which are inputs. `kernel_axes(model)` reads
+    them from the layers, as it does on request for embeddings and convolutions:
+    `EndToEndSGD(kernels=kernel_axes(model))`.
 
-    A kernel starts from its layer's initializer. At exactly 0 the rule stands still for `N > 1`, as
-    a product of zero factors would.
+    A kernel starts from its layer's initializer. One that is exactly 0 when the optimizer is built,
+    such as LoRA's second matrix or a head with `kernel_initializer="zeros"`, would stand still for
+    `N > 1`, as a product of zero factors does. It gets plain SGD, and a warning names it.
 
     Each step of a kernel with several inputs and outputs takes an SVD. XLA's SVD is slow for large
     kernels: on TensorFlow use `model.compile(..., jit_compile=False)` when some kernel has
-    min(in, out) above about 16.
+    min(in, out) above about 16. The rule is computed in float32 for kernels in float16 or bfloat16.
 
     Args:
         learning_rate: A number >= 0, a `keras.optimizers.schedules.LearningRateSchedule` or a
@@ -50,11 +63,19 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         momentum: In [0, 1), default 0. The velocity is that of the preconditioned gradient:
             `v <- momentum v - eta P_K(G)`, `K <- (1 - eta lambda N) K + v`. This is not what
             momentum on the factors would do.
-        kernels: The 2-D variables that count as kernels: `None` (default) for all; a list of
+        kernels: The variables that follow the rule. None (default) for those above; a list of
             regular expressions, one of which must be found in the variable's path, such as
-            `["hidden/kernel"]`; or a function of the variable that returns a bool (registered with
-            Keras if the model is saved).
+            `["hidden/kernel"]`, or a function of the variable that returns a bool (registered with
+            Keras if the model is saved), each for those among the variables of two axes and the
+            kernels of attention layers that it selects, embeddings included; or a mapping of
+            regular expressions to axes, such as `kernel_axes` returns. Its first key that is found
+            in a variable's path tells the input and the output axes, as in
+            `{"conv/kernel": ((0, 1, 2), (3,))}`, or None for plain SGD, and variables without a key
+            are treated by default. A bias never follows the rule.
+        nesterov: Whether momentum is Nesterov's, `K <- (1 - eta lambda N) K + momentum v
+            - eta P_K(G)`; default False.
         **kwargs: Those of `keras.optimizers.Optimizer`, such as `clipnorm`, `use_ema`, `name`.
+            Clipping acts on the gradient `G`, before the rule.
 
     Raises:
         InputError: If an argument is out of its range, or, when the variables are known, `kernels`
@@ -76,7 +97,8 @@ class EndToEndSGD(keras.optimizers.Optimizer):
 
     depth: float
     momentum: float
-    kernels: list[str] | Callable[[Any], bool] | None
+    nesterov: bool
+    kernels: Kernels
 
     def __init__(
         self,
@@ -84,7 +106,8 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         depth: float = 2,
         weight_decay: float | None = 0.0,
         momentum: float = 0.0,
-        kernels: Sequence[str] | Callable[[Any], bool] | None = None,
+        kernels: Kernels = None,
+        nesterov: bool = False,
         **kwargs: Any,
     ) -> None:
         decay = 0.0 if weight_decay is None else weight_decay
@@ -95,52 +118,57 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         )
         self.depth = real_number("depth", depth, least=1)
         self.momentum = real_number("momentum", momentum, least=0, below=1)
-        self.kernels = _check_kernels(kernels)
+        self.nesterov = boolean("nesterov", nesterov)
+        self.kernels = check_kernels(kernels)
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Decide which variables are kernels, and create the velocities if there is momentum."""
+        """Decide which variables follow the rule; create the velocities if there is momentum."""
         if self.built:
             return
         super().build(variables)
-        matrices = [variable for variable in variables if len(variable.shape) == 2]
-        self._is_kernel = [
-            len(variable.shape) == 2 and self._selects(variable) for variable in variables
-        ]
-        if self.kernels is not None and not any(self._is_kernel):
-            raise InputError(
-                "Expected kernels to select at least one 2-D variable. "
-                f"Received: kernels={self.kernels!r}, 2-D variables: "
-                f"{[_path(variable) for variable in matrices]}"
-            )
+        self._axes = select_kernels(self.kernels, variables)
+        if self.depth > 1:
+            self._leave_out_zeros(variables)
         self.velocities = (
             self.add_optimizer_variables(variables, "velocity") if self.momentum else []
         )
 
-    def _selects(self, variable: keras.Variable) -> bool:
-        if self.kernels is None:
-            return True
-        if callable(self.kernels):
-            return bool(self.kernels(variable))
-        return any(re.search(pattern, _path(variable)) for pattern in self.kernels)
+    def _leave_out_zeros(self, variables: list[keras.Variable]) -> None:
+        """Give kernels that are exactly 0 to plain SGD, with a warning."""
+        kernels = [
+            variable if axes else None for variable, axes in zip(variables, self._axes, strict=True)
+        ]
+        zeros = []
+        for index, is_zero in enumerate(_are_zero(kernels)):
+            if is_zero:
+                self._axes[index] = None
+                zeros.append(path_of(variables[index]))
+        if zeros:
+            warnings.warn(
+                "EndToEndSGD trains kernels that are exactly 0 by plain SGD, since the rule would "
+                f"never move them: {', '.join(zeros)}",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """Move one variable by the rule of the class."""
-        learning_rate = ops.cast(learning_rate, variable.dtype)
-        gradient = ops.cast(gradient, variable.dtype)
+        dtype = _computing_dtype(variable)
+        learning_rate, gradient = ops.cast(learning_rate, dtype), ops.cast(gradient, dtype)
         index = self._get_variable_index(variable)
-        depth = self.depth if self._is_kernel[index] else 1.0
-        if depth > 1:
-            gradient = precondition(
-                ops.convert_to_tensor(variable), ops.convert_to_tensor(gradient), depth
-            )
+        axes, depth = self._axes[index], 1.0
+        if axes is not None and self.depth > 1:
+            depth = self.depth
+            gradient = _preconditioned(ops.cast(variable, dtype), gradient, axes, depth)
         # `ops.multiply`, not `*`: the gradient of an embedding may be sparse.
         step = ops.multiply(gradient, -learning_rate)
         if self.momentum:
-            velocity = self.velocities[index]
-            self.assign(velocity, ops.add(self.momentum * velocity, step))
-            step = velocity
+            velocity = ops.add(self.momentum * ops.cast(self.velocities[index], dtype), step)
+            self.assign(self.velocities[index], velocity)
+            step = ops.add(self.momentum * velocity, step) if self.nesterov else velocity
         if self.weight_decay and self._use_weight_decay(variable):
-            self.assign_sub(variable, learning_rate * self.weight_decay * depth * variable)
+            decay = learning_rate * self.weight_decay * depth
+            self.assign_sub(variable, decay * ops.cast(variable, dtype))
         self.assign_add(variable, step)
 
     def _apply_weight_decay(self, variables: list[keras.Variable]) -> None:
@@ -148,14 +176,12 @@ class EndToEndSGD(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        kernels: Any = self.kernels
-        if callable(kernels):
-            kernels = keras.saving.serialize_keras_object(kernels)
         return {
             **super().get_config(),
             "depth": self.depth,
             "momentum": self.momentum,
-            "kernels": kernels,
+            "kernels": serialize_kernels(self.kernels),
+            "nesterov": self.nesterov,
         }
 
     @classmethod
@@ -163,12 +189,8 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> EndToEndSGD:
         """Return an optimizer of this configuration."""
-        config = dict(config)
-        if isinstance(config.get("kernels"), dict):
-            config["kernels"] = keras.saving.deserialize_keras_object(
-                config["kernels"], custom_objects
-            )
-        return super().from_config(config, custom_objects)
+        kernels = deserialize_kernels(config.get("kernels"), custom_objects)
+        return super().from_config({**config, "kernels": kernels}, custom_objects)
 
 
 def _check_rate(learning_rate: Any) -> Any:
@@ -177,26 +199,33 @@ def _check_rate(learning_rate: Any) -> Any:
     return real_number("learning_rate", learning_rate, least=0)
 
 
-def _check_kernels(kernels: Any) -> Any:
-    if kernels is None or callable(kernels):
-        return kernels
-    try:
-        return list_of("kernels", kernels, _check_pattern)
-    except InputError:
-        raise input_error(
-            "None, a list of regular expressions or a function of the variable for kernels",
-            kernels=kernels,
-        ) from None
+def _preconditioned(kernel: Any, gradient: Any, axes: MatrixAxes, depth: float) -> Any:
+    """Return the gradient as the rule turns it, dense and with the kernel's axes."""
+    shape = tuple(kernel.shape)
+    # A gradient may be sparse, and in a graph its shape is not always known.
+    gradient = ops.reshape(gradient, shape)
+    turned = precondition(axes.matrices(kernel), axes.matrices(gradient), depth)
+    return axes.restored(turned, shape)
 
 
-def _check_pattern(name: str, value: object) -> str:
-    pattern = instance_of(name, value, str)
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise input_error(f"a regular expression for {name}", **{name: pattern}) from error
-    return pattern
+def _computing_dtype(variable: Any) -> str:
+    """Return the dtype of a step: no backend decomposes matrices in 16 bits."""
+    dtype = backend.standardize_dtype(variable.dtype)
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
 
 
-def _path(variable: keras.Variable) -> str:
-    return getattr(variable, "path", variable.name)
+def _are_zero(variables: Sequence[Any]) -> list[bool]:
+    """Return, for every variable, whether it is there and exactly 0."""
+
+    def are_zero() -> list[bool]:
+        return [one is not None and bool(ops.all(ops.equal(one, 0))) for one in variables]
+
+    # In a thread of its own values can be read even while this one traces a TensorFlow function, as
+    # where a training step in a `tf.function` builds its optimizer.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(are_zero).result()
+
+
+# The name by which `compile` and `keras.optimizers.get` find it, beside the registered one,
+# "overparam_tf>EndToEndSGD", that saved models hold.
+keras.saving.get_custom_objects()["end_to_end_sgd"] = EndToEndSGD

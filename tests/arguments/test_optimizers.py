@@ -5,10 +5,11 @@ from __future__ import annotations
 import keras
 import pytest
 
-from overparam_tf.optimizers import EndToEndSGD, legacy_2019
+from overparam_tf.optimizers import EndToEndSGD, kernel_axes, legacy_2019
 from tests.arguments import bad_values
-from tests.arguments.bad_values import NAME, NOT_NEGATIVE, Kind, arguments_of
+from tests.arguments.bad_values import FLAG, MODEL, NAME, NOT_NEGATIVE, Kind, arguments_of
 
+BAD_AXES = (3, "01", ((0,),), ((), (1,)), ((0,), (0,)), ((-1,), (1,)))
 ARGUMENTS = {
     **arguments_of(
         EndToEndSGD,
@@ -17,7 +18,25 @@ ARGUMENTS = {
         depth=Kind(more=(*NOT_NEGATIVE.more, 0, 0.5)),
         weight_decay=Kind(("None",), NOT_NEGATIVE.more),
         momentum=Kind(more=(*NOT_NEGATIVE.more, 1)),
-        kernels=Kind(("None",), ([None], ["("], [b"kernel"])),
+        kernels=Kind(
+            ("None",),
+            (
+                [None],
+                ["("],
+                [b"kernel"],
+                {"(": None},
+                {3: None},
+                *({"a": axes} for axes in BAD_AXES),
+            ),
+        ),
+        nesterov=FLAG,
+    ),
+    **arguments_of(
+        kernel_axes,
+        {"model": keras.Sequential()},
+        model=MODEL,
+        embeddings=FLAG,
+        convolutions=FLAG,
     ),
     **arguments_of(
         legacy_2019,

@@ -46,7 +46,9 @@ def loss_gradients(kernel, bias):
     return X.T @ error, error.sum(axis=0)
 
 
-def emulate(steps, depth, outputs=3, decay=0.0, momentum=0.0, rate=lambda step: RATE):
+def emulate(
+    steps, depth, outputs=3, decay=0.0, momentum=0.0, nesterov=False, rate=lambda step: RATE
+):
     kernel, bias = KERNEL[:, :outputs], np.zeros(outputs)
     kernel_velocity, bias_velocity = 0.0, 0.0
     for step in range(steps):
@@ -55,8 +57,12 @@ def emulate(steps, depth, outputs=3, decay=0.0, momentum=0.0, rate=lambda step: 
         preconditioned = reference.fractional_rule(kernel, kernel_gradient, depth)
         kernel_velocity = momentum * kernel_velocity - eta * preconditioned
         bias_velocity = momentum * bias_velocity - eta * bias_gradient
-        kernel = (1 - eta * decay * depth) * kernel + kernel_velocity
-        bias = (1 - eta * decay) * bias + bias_velocity
+        kernel_step, bias_step = kernel_velocity, bias_velocity
+        if nesterov:
+            kernel_step = momentum * kernel_velocity - eta * preconditioned
+            bias_step = momentum * bias_velocity - eta * bias_gradient
+        kernel = (1 - eta * decay * depth) * kernel + kernel_step
+        bias = (1 - eta * decay) * bias + bias_step
     return kernel, bias
 
 
@@ -98,6 +104,12 @@ def test_depth_one_is_keras_sgd():
     ours = dense_model(EndToEndSGD(RATE, depth=1, momentum=0.5), jit_compile=False)
     theirs = dense_model(keras.optimizers.SGD(RATE, momentum=0.5), jit_compile=False)
     assert_close(train(ours, 20), train(theirs, 20), tolerance=1e-14)
+
+
+def test_nesterov():
+    options = {"depth": 2, "momentum": 0.5, "nesterov": True}
+    model = dense_model(EndToEndSGD(RATE, **options), jit_compile=False)
+    assert_close(train(model, 20), emulate(20, **options))
 
 
 def test_learning_rate_schedule():
@@ -146,11 +158,13 @@ def test_weight_decay_is_n_fold_for_kernels_and_can_be_left_out():
     assert_close(moved, [kernel, np.full(2, -1.5 * RATE), np.full(2, -RATE)])
 
 
-@pytest.mark.parametrize("kernels", [None, ["dense"]], ids=["as a kernel", "left out"])
+# A table of fewer rows than columns has a sparse gradient of fewer rows, too.
+@pytest.mark.parametrize("columns", [2, 8])
+@pytest.mark.parametrize("kernels", [["kernel", "embeddings"], None], ids=["asked for", "default"])
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
-def test_embedding(kernels, momentum):
+def test_embedding(kernels, momentum, columns):
     model = keras.Sequential(
-        [keras.layers.Embedding(5, 2), keras.layers.Flatten(), keras.layers.Dense(1)]
+        [keras.layers.Embedding(5, columns), keras.layers.Flatten(), keras.layers.Dense(1)]
     )
     model.build((None, 3))
     before, _, _ = model.get_weights()
@@ -160,7 +174,7 @@ def test_embedding(kernels, momentum):
     model.fit(np.array([[0, 1, 3]]), np.ones((1, 1)), epochs=2, verbose=0)
     moved = np.any(model.get_weights()[0] != before, axis=1)
     # P_K(G) spreads a row's gradient over all rows; plain SGD moves the rows of the batch alone.
-    assert moved.all() if kernels is None else moved.tolist() == [True, True, False, True, False]
+    assert moved.all() if kernels else moved.tolist() == [True, True, False, True, False]
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf_tests")
@@ -169,13 +183,16 @@ def is_wide(variable):
 
 
 @pytest.mark.parametrize(
-    "kernels", [None, ["kernel"], is_wide], ids=["all", "patterns", "function"]
+    "kernels",
+    [None, ["kernel"], is_wide, {"conv/kernel": [[0, 1, 2], [3]], "head": None}],
+    ids=["all", "patterns", "function", "axes"],
 )
 def test_config_round_trip(kernels):
     options = {
         "depth": 2.5,
         "weight_decay": 0.25,
         "momentum": 0.5,
+        "nesterov": True,
         "kernels": kernels,
         "clipnorm": 1.0,
     }
@@ -216,6 +233,8 @@ def test_divergence_gives_nan_rather_than_an_error(mode):
         ({"momentum": 1.0}, "momentum=1"),
         ({"kernels": "kernel"}, "kernels='kernel'"),
         ({"kernels": ["nowhere"]}, r"kernels=\['nowhere'\], 2-D variables: \['kernel'\]"),
+        ({"kernels": {"nowhere": None}}, r"a key of kernels in the path.*\['kernel', 'bias'\]"),
+        ({"kernels": {"kernel": ((0,), (2,))}}, r"axes of the variable kernel.*shape=\(2, 2\)"),
     ],
 )
 def test_bad_input_gets_one_line(options, message):

@@ -5,6 +5,7 @@ product is that kernel. `per_factor` gives factors of equal shape different valu
 """
 
 from overparam_tf.initializers.factor_seeds import draw, factor_seed, per_factor
+from overparam_tf.initializers.idle_units import fill_idle_units
 from overparam_tf.initializers.near_zero import NearZero, get
 from overparam_tf.initializers.splits import (
     SPLITS,
@@ -21,6 +22,7 @@ __all__ = [
     "balanced_factors",
     "draw",
     "factor_seed",
+    "fill_idle_units",
     "get",
     "identity_factors",
     "low_rank",

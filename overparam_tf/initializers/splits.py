@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +12,12 @@ import numpy as np
 from overparam_tf._arrays import real_array
 from overparam_tf._shapes import Width, factor_shapes
 from overparam_tf.errors import InputError
+from overparam_tf.initializers.idle_units import fill_idle_units
 
 
-def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.ndarray]:
+def balanced_factors(
+    kernel: Any, depth: int, widths: Width = None, trainable: bool = False
+) -> list[np.ndarray]:
     r"""Split a kernel into balanced factors.
 
     With the thin SVD $K = U S V^\top$,
@@ -23,12 +27,20 @@ def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
     padded with zeros up to the widths. Then $F_1 F_2 \cdots F_N = K$ and
     $F_j^\top F_j = F_{j+1} F_{j+1}^\top$, the balance that Theorem 1 assumes at the start and that
     gradient flow conserves. Padding is never trained: its gradient is zero as long as it is zero.
+    The same holds for a singular value of zero.
+
+    With `trainable=True`, as layers start, every such unit gets values in all factors but one: the
+    first if in > out, else the last. There its singular value stands undivided. The product stays
+    K, and every unit trains; the balance holds for the others. A kernel of full rank between widths
+    of min(in, out) has no such unit.
 
     Args:
         kernel: Shape (in, out), array or tensor.
         depth: Number of factors N >= 1.
         widths: Inner dimensions, at least the rank of the kernel: None for min(in, out), an int, or
             a list of `depth - 1` ints.
+        trainable: Whether units that the kernel does not need start such that they train; default
+            False.
 
     Returns:
         List of N arrays in the kernel's dtype; the SVD is taken in float64.
@@ -62,27 +74,67 @@ def balanced_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
         )
     kept = min(len(s), narrowest)
     u, vt, root = u[:, :kept], vt[:kept], s[:kept] ** (1 / depth)
-    factors = [u * root, *[np.diag(root)] * (depth - 2), root[:, None] * vt]
-    return [
-        pad_with_zeros(factor, shape).astype(dtype)
-        for factor, shape in zip(factors, shapes, strict=True)
-    ]
+    roots = [root] * depth
+    carrier = _carrier(matrix.shape, depth)
+    if trainable:
+        # Singular values within the round-off: they stand in the carrier, the other factors get
+        # the size of those above it. A value of zero is left to `fill_idle_units`.
+        exact = numerical_rank(s, matrix.shape, np.dtype("float64"))
+        roots = _roots_of_carrier(s[:kept], rank, min(exact, kept), depth, carrier)
+    first, *inner, last = roots
+    factors = [u * first, *[np.diag(root) for root in inner], last[:, None] * vt]
+    factors = [pad_with_zeros(factor, shape) for factor, shape in zip(factors, shapes, strict=True)]
+    if trainable:
+        factors = fill_idle_units(factors, carrier)
+    return [factor.astype(dtype) for factor in factors]
 
 
-def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.ndarray]:
+def _carrier(shape: Sequence[int], depth: int) -> int:
+    """Return the index of the factor at the larger end, whose other side loses no direction."""
+    rows, columns = shape
+    return 0 if rows > columns else depth - 1
+
+
+def _roots_of_carrier(
+    s: np.ndarray, rank: int, exact: int, depth: int, carrier: int
+) -> list[np.ndarray]:
+    """Return the singular values of the N factors, which are not all equal from the rank on.
+
+    Args:
+        s: Singular values of the kernel, largest first.
+        rank: How many are above the round-off of the kernel's dtype.
+        exact: How many are above that of float64, in which the SVD is taken.
+        depth: Number of factors N.
+        carrier: Index of the factor that gets what the others leave.
+    """
+    live = s ** (1 / depth)
+    live[rank:exact] = np.sqrt(np.mean(live[:rank] ** 2)) if rank else 1.0
+    live[exact:] = 0.0
+    roots = [live] * depth
+    small = slice(rank, exact)
+    roots[carrier] = live.copy()
+    roots[carrier][small] = s[small] / live[small] ** (depth - 1)
+    return roots
+
+
+def identity_factors(
+    kernel: Any, depth: int, widths: Width = None, trainable: bool = False
+) -> list[np.ndarray]:
     r"""Split a kernel into itself and identity-like factors.
 
     $$F_1 = [K \; 0],\ F_j = I \ (\text{in} > \text{out}), \qquad
       F_j = I,\ F_N = [K; 0] \ (\text{in} \le \text{out}),$$
 
     with rectangular identities $[I \; 0]$ where widths differ. The product is exactly the kernel,
-    but the factors are not balanced.
+    but the factors are not balanced. A unit of a wider layer that no identity reaches is never
+    trained, unless `trainable` gives it values, as in `balanced_factors`.
 
     Args:
         kernel: Shape (in, out), array or tensor.
         depth: Number of factors N >= 1.
         widths: Inner dimensions, at least min(in, out): None for min(in, out), an int, or a list of
             `depth - 1` ints.
+        trainable: As in `balanced_factors`; default False.
 
     Returns:
         List of N arrays in the kernel's dtype.
@@ -104,8 +156,10 @@ def identity_factors(kernel: Any, depth: int, widths: Width = None) -> list[np.n
             f"lose part of the kernel. Received: widths={widths}, kernel.shape={matrix.shape}"
         )
     factors = [np.eye(*shape) for shape in shapes]
-    carrier = 0 if rows > columns else depth - 1
+    carrier = _carrier(matrix.shape, depth)
     factors[carrier] = pad_with_zeros(matrix, shapes[carrier])
+    if trainable:
+        factors = fill_idle_units(factors, carrier)
     return [factor.astype(dtype) for factor in factors]
 
 
@@ -129,8 +183,12 @@ def low_rank(matrix: np.ndarray, widths: Sequence[int]) -> np.ndarray:
     return (u[:, :rank] * s[:rank] @ vt[:rank]).astype(matrix.dtype)
 
 
-# The splits by the name that `FactorizedDense.assign_kernel` and `overparameterize` take.
-SPLITS = {"balanced": balanced_factors, "identity": identity_factors}
+# The splits by the name that `FactorizedDense.assign_kernel` and `overparameterize` take. Every
+# unit of a layer is to train.
+SPLITS = {
+    "balanced": functools.partial(balanced_factors, trainable=True),
+    "identity": functools.partial(identity_factors, trainable=True),
+}
 
 
 def numerical_rank(singular_values: np.ndarray, shape: Sequence[int], dtype: np.dtype) -> int:

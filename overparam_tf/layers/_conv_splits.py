@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from overparam_tf.errors import InputError
-from overparam_tf.initializers import SPLITS, low_rank, pad_with_zeros
+from overparam_tf.initializers import SPLITS, fill_idle_units, low_rank, pad_with_zeros
 from overparam_tf.layers._conv_balance import balance_around
 
 
@@ -34,7 +34,8 @@ def split_kernel(
         List of N arrays (height_j, width_j, c_{j-1} / groups, c_j) in the kernel's dtype. With
         `"balanced"`, neighbours have equal Gram matrices over the channels between them, summed
         over the taps, which gradient flow conserves as it does for matrices: exactly for a spatial
-        factor at an end, else to a relative 1e-10 (1e-6 in float32).
+        factor at an end, else to a relative 1e-10 (1e-6 in float32). Channels that the kernel does
+        not need start as `overparam_tf.initializers.fill_idle_units` says.
 
     Raises:
         InputError: If a width is too small for an exact split, or an entry of the kernel is not
@@ -114,7 +115,10 @@ def _split_group(
         *others, last = SPLITS[split](taps.transpose(1, 0, 2).reshape(inputs, -1), depth, inner)
         factors = [*others, last.reshape(-1, len(taps), outputs).transpose(1, 0, 2)]
     elif split == "balanced":
-        factors = balance_around(taps, spatial, widths)
+        carrier = _carrier_around(taps.shape, spatial, widths)
+        factors = fill_idle_units(
+            balance_around(taps, spatial, widths), spatial if carrier is None else carrier
+        )
     else:
         factors = _identity_around(taps, spatial, widths)
     shaped = []
@@ -122,6 +126,25 @@ def _split_group(
         size = (height, width) if j == spatial else (1, 1)
         shaped.append(factor.astype(kernel.dtype).reshape(*size, *channels))
     return shaped
+
+
+def _carrier_around(shape: tuple[int, int, int], spatial: int, widths: list[int]) -> int | None:
+    """Return the factor that can hold any kernel among identity-like ones, None if none can.
+
+    Args:
+        shape: (taps, in, out).
+        spatial: Index of the middle factor, neither the first nor the last.
+        widths: `[in, width_1, ..., width_{N-1}, out]`.
+    """
+    count, inputs, outputs = shape
+    left, right = min(widths[1 : spatial + 1]), min(widths[spatial + 1 : -1])
+    if left >= inputs and right >= outputs:
+        return spatial
+    if left >= inputs and right >= count * inputs:
+        return len(widths) - 2  # the last
+    if left >= count * outputs and right >= outputs:
+        return 0
+    return None
 
 
 def _identity_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[np.ndarray]:
@@ -139,26 +162,26 @@ def _identity_around(taps: np.ndarray, spatial: int, widths: list[int]) -> list[
     """
     count, inputs, outputs = taps.shape
     factors = [np.eye(*shape) for shape in itertools.pairwise(widths)]
-    left, right = min(widths[1 : spatial + 1]), min(widths[spatial + 1 : -1])
     middle = np.zeros((count, *widths[spatial : spatial + 2]))
-    if left >= inputs and right >= outputs:
-        middle[:, :inputs, :outputs] = taps
-    elif left >= inputs and right >= count * inputs:
-        # The middle lays the inputs under the kernel side by side, the last factor sums them up.
-        for t in range(count):
-            middle[t, :inputs, t * inputs : (t + 1) * inputs] = np.eye(inputs)
-        factors[-1] = pad_with_zeros(taps.reshape(-1, outputs), factors[-1].shape)
-    elif left >= count * outputs and right >= outputs:
-        # The first factor applies every tap, the middle sums them up.
-        for t in range(count):
-            middle[t, t * outputs : (t + 1) * outputs, :outputs] = np.eye(outputs)
-        unfolded = taps.transpose(1, 0, 2).reshape(inputs, -1)
-        factors[0] = pad_with_zeros(unfolded, factors[0].shape)
-    else:
+    carrier = _carrier_around(taps.shape, spatial, widths)
+    if carrier is None:
         raise InputError(
             f"Expected widths >= {min(inputs, count * outputs)} in front of the spatial factor "
             f"and >= {min(count * inputs, outputs)} behind it (for each group), since narrower "
             f"identities lose part of the kernel. Received: widths={widths[1:-1]}"
         )
+    if carrier == spatial:
+        middle[:, :inputs, :outputs] = taps
+    elif carrier > spatial:
+        # The middle lays the inputs under the kernel side by side, the last factor sums them up.
+        for t in range(count):
+            middle[t, :inputs, t * inputs : (t + 1) * inputs] = np.eye(inputs)
+        factors[-1] = pad_with_zeros(taps.reshape(-1, outputs), factors[-1].shape)
+    else:
+        # The first factor applies every tap, the middle sums them up.
+        for t in range(count):
+            middle[t, t * outputs : (t + 1) * outputs, :outputs] = np.eye(outputs)
+        unfolded = taps.transpose(1, 0, 2).reshape(inputs, -1)
+        factors[0] = pad_with_zeros(unfolded, factors[0].shape)
     factors[spatial] = middle
-    return factors
+    return fill_idle_units(factors, carrier)

@@ -126,7 +126,8 @@ class Convertible(keras.layers.Layer):
             split: `"balanced"` (default), neighbouring factors of equal weight as in
                 `overparam_tf.initializers.balanced_factors`, or `"identity"`, where one factor has
                 the kernel and the others are identities, as in
-                `overparam_tf.initializers.identity_factors`.
+                `overparam_tf.initializers.identity_factors`. Units that the kernel does not need,
+                all of them for a kernel of zeros, are zero in one factor only, so that they train.
             noise: Standard deviation of noise on each factor, relative to its root mean square, >=
                 0. Default 0; with any other the product is no longer the given kernel.
             seed: Seed of the noise; default None, a random one.

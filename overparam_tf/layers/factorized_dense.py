@@ -38,7 +38,9 @@ class FactorizedDense(FactorizedLayer):
         kernel_initializer: Initializer of the product of the factors, a kernel (in, units), as in
             `Dense`; default `"glorot_uniform"`. The factors are its balanced split
             (`overparam_tf.initializers.balanced_factors`). Where a width is below the rank of the
-            kernel, they are that of the best approximation of lower rank.
+            kernel, they are that of the best approximation of lower rank. Of a kernel of zeros,
+            such as that of a residual branch, only one factor is zero, so that it trains. So do
+            units beyond the rank of the kernel.
         bias_initializer: Initializer of every bias; default `"zeros"`.
         kernel_regularizer: Penalty on the product of the factors; default None. It corresponds to
             a penalty on the kernel of `Dense`, and differs from one on each factor.

@@ -19,6 +19,7 @@ from overparam_tf.checks import file_path, optional, real_number
 from overparam_tf.errors import InputError
 from overparam_tf.sweep.engine import Engine
 from overparam_tf.sweep.recorder import Recorder
+from overparam_tf.sweep.template import undecayed_names
 from overparam_tf.sweep.variant import Variant
 
 
@@ -163,6 +164,9 @@ def _optimizer_settings(variant: Variant) -> dict[str, Any]:
     """
     config = variant.optimizer.get_config()
     settings = {key: config[key] for key in config if key not in ("name", "learning_rate")}
+    undecayed = undecayed_names(variant.optimizer)
+    if undecayed is not None:
+        settings["exclude_from_weight_decay"] = undecayed
     return {"class": variant.optimizer_name, **settings}
 
 

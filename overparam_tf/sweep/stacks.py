@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from overparam_tf.dynamics import end_to_end_update
 from overparam_tf.layers import FactorizedDense
+from overparam_tf.sweep.template import decay_of
 from overparam_tf.sweep.variant import Variant
 
 Update = Callable[[tf.Tensor, "tf.Tensor | None"], None]
@@ -132,8 +133,10 @@ class FactorStack(Stack):
         layers = _layers_of_runs(variant, features, outputs)
         factors = zip(*(layer.factors for layer in layers), strict=True)
         biases = zip(*(layer.biases for layer in layers), strict=True)
+        first, *_ = layers
+        names = [factor.name for factor in first.factors]
         super().__init__(
-            [_stacked(factor, dtype) for factor in factors],
+            [_stacked(factor, dtype, name) for factor, name in zip(factors, names, strict=True)],
             [_stacked_bias(bias, dtype) for bias in biases],
         )
         if optimizer is None:
@@ -175,26 +178,28 @@ class EndToEndStack(Stack):
     def __init__(self, variant: Variant, features: int, outputs: int, dtype: str):
         layers = _layers_of_runs(variant, features, outputs)
         super().__init__(
-            [_stacked([layer.kernel for layer in layers], dtype)],
+            [_stacked([layer.kernel for layer in layers], dtype, "kernel")],
             [_stacked_bias([layer.bias for layer in layers], dtype)],
         )
         self.depth = variant.depth
         self.rates = tf.constant([[[rate]] for rate, _ in variant.runs], dtype)
-        self.weight_decay = float(variant.optimizer.weight_decay or 0.0)
+        self.kernel_decay, self.bias_decay = (
+            decay_of(variant.optimizer, name) for name in ("kernel", "bias")
+        )
 
     def forward(self) -> Forward:
         """Return the kernels and biases themselves, and the rule that updates them."""
         kernel, bias = affine_product(self.factors, self.biases)
 
         def update(kernel_gradient: tf.Tensor, bias_gradient: tf.Tensor | None) -> None:
-            shrink = 1 - self.rates * (self.weight_decay * self.depth)
+            shrink = 1 - self.rates * (self.kernel_decay * self.depth)
             direction = end_to_end_update(kernel, kernel_gradient, self.depth)
             self.factors[0].assign(shrink * kernel - self.rates * direction)
             (bias_variable,) = self.biases
             if bias_variable is not None:
                 # A bias is one vector, not a product: plain gradient descent with plain decay.
                 bias_variable.assign(
-                    (1 - self.rates * self.weight_decay) * bias - self.rates * bias_gradient
+                    (1 - self.rates * self.bias_decay) * bias - self.rates * bias_gradient
                 )
 
         return kernel, bias, update
@@ -243,10 +248,10 @@ def _layers_of_runs(variant: Variant, features: int, outputs: int) -> list[Facto
     return [layers[seed] for _, seed in variant.runs]
 
 
-def _stacked(weights: Sequence[keras.Variable], dtype: str) -> keras.Variable:
+def _stacked(weights: Sequence[keras.Variable], dtype: str, name: str) -> keras.Variable:
     """Return one factor of every run as a variable (R, in, out)."""
     values = np.stack([keras.ops.convert_to_numpy(weight) for weight in weights])
-    return keras.Variable(values, dtype=dtype)
+    return keras.Variable(values, dtype=dtype, name=name)
 
 
 def _stacked_bias(biases: Sequence[keras.Variable | None], dtype: str) -> keras.Variable | None:
@@ -254,7 +259,8 @@ def _stacked_bias(biases: Sequence[keras.Variable | None], dtype: str) -> keras.
 
     A row, so that the learning rates (R, 1, 1) apply to it too.
     """
-    if any(bias is None for bias in biases):
+    first, *_ = biases
+    if first is None:
         return None
     values = np.stack([keras.ops.convert_to_numpy(bias) for bias in biases])
-    return keras.Variable(values[:, None, :], dtype=dtype)
+    return keras.Variable(values[:, None, :], dtype=dtype, name=first.name)

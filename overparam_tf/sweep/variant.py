@@ -25,20 +25,8 @@ from overparam_tf.checks import (
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.initializers import NearZero, balanced_factors, draw
 from overparam_tf.layers import FactorizedDense
+from overparam_tf.sweep.template import check_template, copy_of, rate_of
 
-# Their update of one weight uses nothing but that weight's own gradient and slots, so that a stack
-# of runs trained as one tensor is exactly the runs trained one by one. (LAMB, LARS, Muon and
-# Adafactor use norms of a tensor: they are not elementwise.)
-ELEMENTWISE_OPTIMIZERS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
-
-# Options of Keras optimizers that mix the weights of a tensor, and so the runs of a stack.
-MIXING_OPTIONS = (
-    "clipnorm",
-    "global_clipnorm",
-    "use_ema",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-)
 # Ways to start the factors that have a name of their own.
 STARTS = ("near_zero", "balanced", "identity")
 
@@ -53,9 +41,12 @@ class Variant:
         width: Inner widths, as in `FactorizedDense`: None for min(in, out) (default), an int, or
             `depth - 1` ints.
         optimizer: A Keras optimizer or its name; default `"sgd"`. It is a template: each run gets
-            its own learning rate. One of SGD (with momentum or Nesterov too), Adagrad, Adadelta,
-            RMSprop, Adam, AdamW.
-        learning_rates: The rates to try, each > 0; default 0.001 alone.
+            a new copy of it, at its own learning rate. One of SGD (with momentum or Nesterov too),
+            Adagrad, Adadelta, RMSprop, Adam, AdamW, without a schedule. Names that are excluded
+            from its weight decay are those of `FactorizedDense`, such as `"bias"` and `"factor_1"`,
+            and `"kernel"` for `update="end_to_end"`.
+        learning_rates: The rates to try, each > 0; default None, the rate of the optimizer alone,
+            or 0.001 for one that is given by its name. Read from the variant it is a tuple.
         seeds: Seeds of the initial factors; default 0 alone. The runs are all pairs of a learning
             rate and a seed.
         use_bias: Add a bias to the output; default False.
@@ -84,7 +75,7 @@ class Variant:
     depth: float = 1
     width: int | Sequence[int] | None = None
     optimizer: Any = "sgd"
-    learning_rates: Sequence[float] = (1e-3,)
+    learning_rates: Any = None
     seeds: Sequence[int] = (0,)
     use_bias: bool = False
     use_factor_biases: bool = False
@@ -104,11 +95,15 @@ class Variant:
         one_of("update", self.update, ("factors", "end_to_end"))
         boolean("use_bias", self.use_bias)
         boolean("use_factor_biases", self.use_factor_biases)
+        optimizer = check_template(self.optimizer, self.update)
+        rates = self.learning_rates
+        if rates is None:
+            rates = (rate_of(self.optimizer, optimizer),)
         values = {
-            "learning_rates": _distinct("learning_rates", self.learning_rates, _rate),
+            "learning_rates": _distinct("learning_rates", rates, _rate),
             "seeds": _distinct("seeds", self.seeds, whole_number),
             "depth": self._checked_depth(),
-            "optimizer": self._checked_optimizer(),
+            "optimizer": optimizer,
         }
         for field, value in values.items():
             object.__setattr__(self, field, value)
@@ -130,27 +125,6 @@ class Variant:
             )
         return depth
 
-    def _checked_optimizer(self) -> keras.optimizers.Optimizer:
-        names = ", ".join(ELEMENTWISE_OPTIMIZERS)
-        optimizer = resolve("optimizer", self.optimizer, _optimizer, f"one of {names}")
-        kind, config = type(optimizer).__name__, optimizer.get_config()
-        is_of_keras = type(optimizer) is getattr(keras.optimizers, kind, None)
-        if not is_of_keras or kind not in ELEMENTWISE_OPTIMIZERS:
-            raise input_error(
-                f"an elementwise optimizer, which does not mix the runs of a stack: {names}",
-                optimizer=kind,
-            )
-        mixing = {option: config[option] for option in MIXING_OPTIONS if config.get(option)}
-        if mixing:
-            raise input_error("no option of the optimizer that mixes the runs of a stack", **mixing)
-        if self.update == "end_to_end" and (kind != "SGD" or config["momentum"]):
-            raise input_error(
-                "SGD without momentum for update='end_to_end', the rule of Theorem 1",
-                optimizer=kind,
-                momentum=config.get("momentum"),
-            )
-        return optimizer
-
     @property
     def optimizer_name(self) -> str:
         """Return the optimizer's class name, such as `"Adagrad"`."""
@@ -165,8 +139,7 @@ class Variant:
         self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
     ) -> keras.optimizers.Optimizer:
         """Return a new copy of the optimizer at another learning rate or schedule."""
-        config = {**self.optimizer.get_config(), "learning_rate": learning_rate}
-        return type(self.optimizer).from_config(config)
+        return copy_of(self.optimizer, learning_rate)
 
     def layer(
         self, features: int, outputs: int, seed: int = 0, dtype: str = "float32"
@@ -240,17 +213,6 @@ def _distinct(name: str, values: Any, check: Any) -> tuple:
 
 def _rate(name: str, value: object) -> float:
     return real_number(name, value, above=0)
-
-
-def _optimizer(value: Any) -> keras.optimizers.Optimizer:
-    """Return the Keras optimizer of a name, a config or an instance."""
-    try:
-        optimizer = keras.optimizers.get(value)
-    except (AttributeError, KeyError) as error:  # an unreadable config
-        raise ValueError(str(error)) from error
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise ValueError("no Keras optimizer")
-    return optimizer
 
 
 def _check_start(start: Any) -> None:

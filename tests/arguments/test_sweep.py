@@ -52,7 +52,7 @@ ARGUMENTS = {
     "Variant.depth": Argument(lambda v: variant(depth=v)),
     "Variant.width": Argument(lambda v: variant(depth=2, width=v), ("None",)),
     "Variant.optimizer": Argument(lambda v: variant(optimizer=v)),
-    "Variant.learning_rates": Argument(lambda v: variant(learning_rates=v)),
+    "Variant.learning_rates": Argument(lambda v: variant(learning_rates=v), ("None",)),
     "Variant.seeds": Argument(lambda v: variant(seeds=v)),
     "Variant.use_bias": Argument(lambda v: variant(use_bias=v), ("a bool",)),
     "Variant.use_factor_biases": Argument(lambda v: variant(use_factor_biases=v), ("a bool",)),

@@ -144,7 +144,7 @@ OTHERS = {  # changes of the sweep, of its run -> the difference that the line n
         'class: "Adam" now, "SGD" in',
     ),
     "momentum": (
-        {"variants": [Variant("GD", optimizer=keras.optimizers.SGD(momentum=0.9))]},
+        {"variants": [Variant("GD", optimizer=keras.optimizers.SGD(1e-3, momentum=0.9))]},
         {},
         "momentum: 0.9 now",
     ),

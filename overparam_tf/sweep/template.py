@@ -1,0 +1,151 @@
+"""The optimizer of a variant, a template of which every stack of runs gets a copy of its own."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import keras
+
+from overparam_tf.checks import real_number, resolve
+from overparam_tf.errors import input_error
+
+# Their update of one weight uses nothing but that weight's own gradient and slots, so that a stack
+# of runs trained as one tensor is exactly the runs trained one by one. (LAMB, LARS, Muon and
+# Adafactor use norms of a tensor: they are not elementwise.)
+ELEMENTWISE_OPTIMIZERS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
+
+# Options of Keras optimizers that mix the weights of a tensor, and so the runs of a stack.
+MIXING_OPTIONS = (
+    "clipnorm",
+    "global_clipnorm",
+    "use_ema",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+# The rate of an optimizer that is given by its name.
+DEFAULT_RATE = 1e-3
+
+
+def check_template(value: Any, update: str) -> keras.optimizers.Optimizer:
+    """Return an optimizer, its name or its config as an optimizer that can train a stack of runs.
+
+    Args:
+        value: The argument `optimizer` of a variant.
+        update: `"factors"` or `"end_to_end"`.
+
+    Raises:
+        InputError: If it is no optimizer, mixes the runs of a stack, has a schedule, excludes
+            variables from its weight decay that do not exist in a sweep, or has an option that the
+            update has not.
+    """
+    names = ", ".join(ELEMENTWISE_OPTIMIZERS)
+    optimizer = resolve("optimizer", value, _optimizer, f"one of {names}")
+    kind = type(optimizer).__name__
+    is_of_keras = type(optimizer) is getattr(keras.optimizers, kind, None)
+    if not is_of_keras or kind not in ELEMENTWISE_OPTIMIZERS:
+        raise input_error(
+            f"an elementwise optimizer, which does not mix the runs of a stack: {names}",
+            optimizer=kind,
+        )
+    _check_fixed_rate(optimizer)
+    config = optimizer.get_config()
+    mixing = {option: config[option] for option in MIXING_OPTIONS if config.get(option)}
+    if mixing:
+        raise input_error("no option of the optimizer that mixes the runs of a stack", **mixing)
+    if getattr(optimizer, "_exclude_from_weight_decay", None):
+        raise input_error(
+            "var_names, not var_list, in exclude_from_weight_decay of the optimizer, since the "
+            "variables of a sweep do not exist yet",
+            optimizer=kind,
+        )
+    if update == "end_to_end":
+        _check_plain(kind, config)
+    return optimizer
+
+
+def _check_fixed_rate(optimizer: keras.optimizers.Optimizer) -> None:
+    rate = optimizer._learning_rate  # Keras has no public way to a schedule itself
+    if callable(rate):
+        raise input_error(
+            "an optimizer with a fixed learning rate, since each run of a variant keeps its own; "
+            "RecordedRun takes schedules",
+            learning_rate=rate,
+        )
+
+
+def _check_plain(kind: str, config: dict[str, Any]) -> None:
+    """Check that an optimizer is gradient descent, with a weight decay at most."""
+    if kind != "SGD" or config["momentum"]:
+        raise input_error(
+            "SGD without momentum for update='end_to_end', the rule of Theorem 1",
+            optimizer=kind,
+            momentum=config.get("momentum"),
+        )
+    if config["clipvalue"]:
+        raise input_error(
+            "SGD without clipping for update='end_to_end', the rule of Theorem 1",
+            clipvalue=config["clipvalue"],
+        )
+
+
+def rate_of(value: Any, optimizer: keras.optimizers.Optimizer) -> float:
+    """Return the learning rate of an optimizer that was given as `value`.
+
+    Raises:
+        InputError: If it is not positive.
+
+    Example:
+        >>> optimizer = keras.optimizers.SGD(0.1)
+        >>> rate_of(optimizer, optimizer), rate_of("sgd", optimizer)
+        (0.1, 0.001)
+    """
+    if isinstance(value, str):
+        return DEFAULT_RATE
+    # The shortest decimal that is the same number in the dtype of the rate, which Keras keeps in
+    # float32: 0.1, not 0.10000000149.
+    rate = float(str(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+    return real_number("the learning rate of optimizer", rate, above=0)
+
+
+def copy_of(optimizer: keras.optimizers.Optimizer, learning_rate: Any) -> Any:
+    """Return a new optimizer with the options of another one, at another learning rate."""
+    config = {**optimizer.get_config(), "learning_rate": learning_rate}
+    copy = type(optimizer).from_config(config)
+    pattern = undecayed_names(optimizer)
+    if pattern is not None:
+        copy.exclude_from_weight_decay(var_names=[pattern])
+    return copy
+
+
+def undecayed_names(optimizer: keras.optimizers.Optimizer) -> str | None:
+    """Return the regular expression of `exclude_from_weight_decay`, or None without one.
+
+    Example:
+        >>> optimizer = keras.optimizers.AdamW()
+        >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+        >>> undecayed_names(optimizer)
+        'bias'
+    """
+    # Neither the config nor any public attribute of Keras has it.
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    return None if pattern is None else pattern.pattern
+
+
+def decay_of(optimizer: keras.optimizers.Optimizer, name: str) -> float:
+    """Return the weight decay of a variable of this name."""
+    pattern = undecayed_names(optimizer)
+    if pattern is not None and re.search(pattern, name):
+        return 0.0
+    return float(optimizer.weight_decay or 0.0)
+
+
+def _optimizer(value: Any) -> keras.optimizers.Optimizer:
+    """Return the Keras optimizer of a name, a config or an instance."""
+    try:
+        optimizer = keras.optimizers.get(value)
+    except (AttributeError, KeyError) as error:  # an unreadable config
+        raise ValueError(str(error)) from error
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError("no Keras optimizer")
+    return optimizer

@@ -1,4 +1,8 @@
-"""The l_p losses of the paper: the mean of an even power of the error, with or without 1/p."""
+"""The l_p losses of the paper: the mean of an even power of the error, with or without 1/p.
+
+Once this module is imported, `model.compile(loss="l4_loss")` and `keras.losses.get` know the names
+"l4_loss", "lp_loss", "L4Loss" and "LpLoss".
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.losses import ALL_OBJECTS_DICT as LOSSES_BY_NAME
 
 from overparam_tf.checks import boolean, even_exponent, resolve
 from overparam_tf.errors import InputError, input_error
@@ -193,6 +198,12 @@ class L4Loss(LpLoss):
         config = super().get_config()
         del config["p"]
         return config
+
+
+_NAMES = {"l4_loss": l4_loss, "lp_loss": lp_loss, "L4Loss": L4Loss, "LpLoss": LpLoss}
+keras.saving.get_custom_objects().update(_NAMES)
+# `keras.losses.get` looks names up in this table alone, and no public function adds to it.
+LOSSES_BY_NAME.update(_NAMES)
 
 
 def _tensor(name: str, value: Any, dtype: str | None = None) -> Any:

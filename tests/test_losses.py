@@ -8,6 +8,7 @@ import pytest
 
 from overparam_tf.errors import InputError
 from overparam_tf.losses import L4Loss, LpLoss, even_power, l4_loss, lp_loss
+from overparam_tf.optimizers import EndToEndSGD
 
 RNG = np.random.default_rng(0)
 Y, PREDICTION = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 3))
@@ -69,6 +70,50 @@ def test_a_compiled_model_keeps_its_loss(loss, tmp_path):
         keras.models.load_model(tmp_path / "model.keras").evaluate(Y, PREDICTION, verbose=0)
         == before
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "p"), [("l4_loss", 4), ("lp_loss", 4), ("L4Loss", 4), ("LpLoss", 4)]
+)
+def test_names_that_keras_knows(name, p):
+    loss = keras.losses.get(name)
+    values = keras.ops.mean(loss(Y.astype("float32"), PREDICTION.astype("float32")))
+    np.testing.assert_allclose(values, np.mean((PREDICTION - Y) ** p) / p, rtol=1e-5)
+
+
+def test_a_model_compiled_by_names_is_saved_with_them(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile("end_to_end_sgd", "l4_loss")
+    assert type(model.optimizer) is EndToEndSGD
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").loss is l4_loss
+
+
+CLASSES = np.array([0, 1, 2, 1, 0, 2])
+CLASS_WEIGHT = {0: 1.0, 1: 3.0, 2: 0.5}
+SAMPLE_WEIGHT = np.array([1.0, 2.0, 0.0, 0.5, 4.0, 1.0])
+
+
+@pytest.mark.parametrize("kind", ["class", "sample"])
+@pytest.mark.parametrize("loss", [L4Loss(), LpLoss(6, scale=False)], ids=["l4", "l6"])
+def test_weights_of_classes_and_samples(loss, kind):
+    """The weighted loss is the mean of w_i l_i, and its gradient the mean of w_i x_i l_i' / k."""
+    x, y = RNG.normal(size=(6, 4)), np.eye(3)[CLASSES]
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, use_bias=False)])
+    kernel = keras.ops.convert_to_numpy(model.layers[0].kernel)
+    model.compile(keras.optimizers.SGD(0.1), loss, weighted_metrics=[], jit_compile=False)
+    weights = SAMPLE_WEIGHT
+    if kind == "class":
+        weights = np.array([CLASS_WEIGHT[label] for label in CLASSES])
+    e, scale = x @ kernel - y, loss.p if loss.scale else 1
+    expected = np.mean(weights * np.mean(e**loss.p, axis=1)) / scale
+    evaluated = model.evaluate(x, y, batch_size=6, sample_weight=weights, verbose=0)
+    chosen = {"class_weight": CLASS_WEIGHT} if kind == "class" else {"sample_weight": weights}
+    history = model.fit(x, y, batch_size=6, verbose=0, **chosen)
+    np.testing.assert_allclose([evaluated, *history.history["loss"]], expected, rtol=1e-5)
+    slope = weights[:, None] * loss.p * e ** (loss.p - 1) / scale / 3
+    moved = keras.ops.convert_to_numpy(model.layers[0].kernel) - kernel
+    np.testing.assert_allclose(moved, -0.1 * x.T @ slope / 6, atol=1e-5)
 
 
 @pytest.mark.parametrize("p", [3, 1, 0, -2, 2.5, True, "4", None, float("nan"), float("inf")])

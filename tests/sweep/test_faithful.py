@@ -15,37 +15,55 @@ STEPS = 200
 DEPTHS = (1, 2, 3)
 
 
-class LossOfEveryStep(keras.callbacks.Callback):
-    """Keras logs running means; a reset before each batch makes them the batch's own loss."""
+class LossesOfEveryStep(keras.callbacks.Callback):
+    """Keras logs running means; a reset before each batch makes them the batch's own losses."""
 
-    def __init__(self):
+    def __init__(self, names):
         super().__init__()
+        self.names = names
         self.losses = []
 
     def on_train_batch_begin(self, batch, logs=None):
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.losses.append(logs["loss"])
+        self.losses.append([logs[name] for name in self.names])
 
 
 def fit_with_keras(
-    problem, variant, optimizer, rate, loss, dtype
-) -> tuple[np.ndarray, keras.Model]:
-    layer = variant.layer(problem.features, problem.outputs)
-    config = {**layer.get_config(), "dtype": dtype}
-    model = keras.Sequential(
-        [keras.Input((problem.features,)), FactorizedDense.from_config(config)]
-    )
-    model.set_weights(layer.get_weights())
-    model.compile(optimizer(rate), loss, jit_compile=False)
-    losses = LossOfEveryStep()
-    data = (
+    problem, variants, optimizer, rate, loss, dtype
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Fit a layer of each variant, and return losses (steps, variants) and final predictions.
+
+    The layers are the outputs of one model: no weight is shared, and every optimizer here treats
+    each weight by itself, so that each is trained as if it were alone.
+    """
+    inputs = keras.Input((problem.features,))
+    outputs = {}
+    for place, variant in enumerate(variants):
+        layer = variant.layer(problem.features, problem.outputs)
+        config = {**layer.get_config(), "dtype": dtype, "name": f"variant_{place}"}
+        copy = FactorizedDense.from_config(config)
+        outputs[copy.name] = copy(inputs)
+        copy.set_weights(layer.get_weights())
+    model = keras.Model(inputs, outputs)
+    model.compile(optimizer(rate), dict.fromkeys(outputs, loss), jit_compile=False)
+    is_alone = len(variants) == 1
+    losses = LossesOfEveryStep(["loss"] if is_alone else [f"{name}_loss" for name in outputs])
+    x, y = (
         np.repeat(array[None], STEPS, 0).reshape(-1, array.shape[1])
         for array in (problem.x, problem.y)
     )
-    model.fit(*data, batch_size=problem.rows, shuffle=False, verbose=0, callbacks=[losses])
-    return np.array(losses.losses), model
+    model.fit(
+        x,
+        dict.fromkeys(outputs, y),
+        batch_size=problem.rows,
+        shuffle=False,
+        verbose=0,
+        callbacks=[losses],
+    )
+    predicted = model.predict(problem.x, verbose=0)
+    return np.array(losses.losses), [predicted[name] for name in outputs]
 
 
 def compare(name, depths, biases, dtype, tolerance, p, outputs=1, width=None):
@@ -66,19 +84,17 @@ def compare(name, depths, biases, dtype, tolerance, p, outputs=1, width=None):
         for depth, bias in itertools.product(depths, biases)
     ]
     history = Sweep(problem, variants, LpLoss(p), dtype).run(STEPS, points=2 * STEPS)
-    for variant in variants:
-        for rate in rates[: 2 if variant is variants[-1] else 1]:
-            expected, model = fit_with_keras(
-                problem, variant, optimizer, rate, LpLoss(p, dtype=dtype), dtype
-            )
+    for rate, fitted in zip(rates, (variants, variants[-1:]), strict=True):
+        expected, predictions = fit_with_keras(
+            problem, fitted, optimizer, rate, LpLoss(p, dtype=dtype), dtype
+        )
+        for variant, losses_of_fit, predicted in zip(fitted, expected.T, predictions, strict=True):
             steps, losses = history.curve(variant.name, rate)
             np.testing.assert_allclose(
-                losses[:-1], expected[steps[:-1]], rtol=tolerance, err_msg=variant.name
+                losses[:-1], losses_of_fit[steps[:-1]], rtol=tolerance, err_msg=variant.name
             )
-            predicted = history.model(variant.name, rate).predict(problem.x, verbose=0)
-            np.testing.assert_allclose(
-                predicted, model.predict(problem.x, verbose=0), rtol=50 * tolerance, atol=1e-4
-            )
+            ours = history.model(variant.name, rate)(problem.x.astype(dtype))
+            np.testing.assert_allclose(ours, predicted, rtol=50 * tolerance, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -99,11 +115,13 @@ def test_several_outputs_and_wide_factors(p, float64):
 def test_float32_on_the_real_scale_of_data():
     problem = small_problem(rows=2565, features=128)
     variant = Variant("GD, depth 2", 2, optimizer="sgd", learning_rates=(1e-3,))
-    expected, _ = fit_with_keras(problem, variant, OPTIMIZERS["SGD"][0], 1e-3, LpLoss(4), "float32")
+    expected, _ = fit_with_keras(
+        problem, [variant], OPTIMIZERS["SGD"][0], 1e-3, LpLoss(4), "float32"
+    )
     steps, losses = (
         Sweep(problem, [variant], LpLoss(4)).run(STEPS, points=2 * STEPS).curve("GD, depth 2", 1e-3)
     )
-    np.testing.assert_allclose(losses[:-1], expected[steps[:-1]], rtol=1e-4)
+    np.testing.assert_allclose(losses[:-1], expected[steps[:-1], 0], rtol=1e-4)
 
 
 def test_the_model_has_the_recorded_loss():

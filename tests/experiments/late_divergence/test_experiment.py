@@ -58,6 +58,18 @@ def test_a_run_of_the_first_version_is_read(tmp_path):
 
 
 def test_a_run_that_survives_is_drawn_too(tmp_path, capsys):
-    EXPERIMENT.main(["--logdir", str(tmp_path), "--data", "synthetic", "--quick", "--steps", "50"])
+    EXPERIMENT.main(
+        [
+            "--logdir",
+            str(tmp_path),
+            "--data",
+            "synthetic",
+            "--quick",
+            "--steps",
+            "50",
+            "--clips",
+            "1",
+        ]
+    )
     output = capsys.readouterr().out
     assert "did not hold  constant rate, depth 3: the run diverges: finite after 50 steps" in output

@@ -31,7 +31,7 @@ def test_fewest_steps_are_those_of_keras_fit(p, depth, float64):
         model = keras.Sequential([keras.Input((5,)), layer])
         first, s = balanced_start(5, depth, seed=3)
         model.set_weights([first[:, None], *[np.array([[s]])] * (depth - 1)])
-        model.compile(keras.optimizers.SGD(rate), LpLoss(p))
+        model.compile(keras.optimizers.SGD(rate), LpLoss(p), jit_compile=False)
         model.fit(data.x, data.y, batch_size=40, epochs=steps - 1, verbose=0)
         before = model.evaluate(data.x, data.y, batch_size=40, verbose=0)
         model.fit(data.x, data.y, batch_size=40, verbose=0)

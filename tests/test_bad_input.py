@@ -193,9 +193,7 @@ CONSTRUCTORS = {
     ),
     "a floor of odd power": lambda: op.convex_floor(X, Y, 3),
     "an unknown strategy": lambda: op.get_strategy("tpu"),
-    "a training set without batches": lambda: op.train(
-        plain_model(), (X, Y), "mse", keras.optimizers.SGD()
-    ),
+    "a training without an optimizer": lambda: op.train(plain_model(), X, Y, loss="mse"),
 }
 
 

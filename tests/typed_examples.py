@@ -78,11 +78,12 @@ def theory(kernel: np.ndarray) -> None:
 def training(model: keras.Model, x: np.ndarray, y: np.ndarray) -> Training:
     return train(
         model,
-        (x, y),
-        "mse",
-        keras.optimizers.SGD(0.1),
-        get_strategy("cpu"),
+        x,
+        y,
         batch_size=8,
+        loss="mse",
+        optimizer=keras.optimizers.SGD(0.1),
+        strategy=get_strategy("cpu"),
         callbacks=[EndToEndMonitor(every=10, layers="head")],
         checkpoints=Checkpoints("checkpoints", {"seed": 0}),
     )

@@ -86,11 +86,12 @@ def measure(depth: int, rounds: int, steps: int) -> Times:
 
     train(
         convnet(depth),
-        (images, labels),
-        loss,
-        momentum_sgd(steps),
+        images,
+        labels,
         batch_size=BATCH,
         epochs=rounds + 1,
+        loss=loss,
+        optimizer=momentum_sgd(steps),
         steps_per_call=steps,
         progress=take_turn_of_fit,
     )

@@ -4,15 +4,27 @@ r"""Training on one device, on several, or on several machines: `get_strategy` a
 strategy = get_strategy("auto")  # it reports in one line which devices it found
 with strategy.scope():
     model, optimizer = make_model(), keras.optimizers.SGD(0.01, momentum=0.9)
-training = train(model, (x, y), "mse", optimizer, strategy, batch_size=64)
+training = train(model, x, y, batch_size=64, loss="mse", optimizer=optimizer, strategy=strategy)
+training.history["loss"]
 ```
 
-`train` takes any Keras model. Its loop is our own, a `tf.function` of many steps around
-`strategy.run`, because Keras 3's `fit` does not run under
-`tf.distribute.MultiWorkerMirroredStrategy`. On one device it takes the steps of
-`fit(shuffle=False)`. On any number of devices it takes the same steps up to round-off, whatever the
-batch size, for models without dropout and batch normalization: each global batch is split into
-contiguous shares, and a replica without a row computes with weight 0.
+`train` takes the arguments of `fit`, any Keras model, and a compiled model's loss, optimizer and
+metrics. Its loop is our own, a `tf.function` of many steps around `strategy.run`, because Keras 3's
+`fit` does not run under `tf.distribute.MultiWorkerMirroredStrategy`, averages masked losses over
+the rows of each replica, and cannot go on within an epoch. The parts of a step are Keras's own:
+`compute_loss`, `compute_metrics`, the optimizer, or a whole `train_step` that a model brings along.
+On one device it takes the steps of `fit(shuffle=False)`. On any number of devices it takes the same
+steps up to round-off, whatever the batch size, the loss and its masks, for models without dropout
+and batch normalization: each global batch is split into contiguous shares, and a replica without a
+row computes with weight 0.
+
+# What it does not take
+
+Each of these ends in one line that says so: sparse and ragged arrays; a model that is not built,
+unless it has its own `train_step`; on several replicas a model's own `train_step` or `test_step`,
+and outputs without a row for each row of the batch; a generator that ends before the last step, or
+that would have to be continued from a checkpoint; checkpoints of a model with its own `train_step`,
+whose state only the model knows; `shuffle=True` beside batches other than a `PyDataset`.
 
 The table shows the largest relative deviation of the losses of 100 steps from `fit` on one device,
 alike for 1, 10 and 50 steps a call (`python -m experiments.benchmarks.strategy_table`; TensorFlow
@@ -50,18 +62,19 @@ strategy.
 - Dropout and other layers with a `keras.random.SeedGenerator` draw independently on each replica;
   the same seeds, devices and batches give the same bits. A layer of your own needs a generator too,
   or else it draws the same numbers every step.
+- Loss and metrics are computed from the outputs for all rows of a batch, on every replica. Outputs
+  much larger than the model's hidden layers make that dear: they are sent to all replicas.
 - Penalties count once. One that depends on the rows of a batch must be a mean over them.
-- Metrics add up over replicas.
 - Curves may part where an input crosses the kink of relu or max pooling at a different step.
 
 # Callbacks
 
 Callbacks work if they watch or steer `fit` by its logs, by `model.stop_training` or by
 `optimizer.learning_rate`: TensorBoard, CSVLogger, ModelCheckpoint, EarlyStopping,
-ReduceLROnPlateau, LearningRateScheduler, TerminateOnNaN, `overparam_tf.EndToEndMonitor`.
-BackupAndRestore does not; use `checkpoints` instead. The counters of callbacks are not part of a
-checkpoint. On several workers, pass callbacks that write files on the chief only:
-`if is_chief(strategy)`.
+ReduceLROnPlateau, LearningRateScheduler, TerminateOnNaN, `overparam_tf.EndToEndMonitor`. The
+counters of callbacks are not part of a checkpoint. BackupAndRestore works at the ends of epochs;
+`checkpoints` continue within them, bit for bit. On several workers, pass callbacks that write files
+on the chief only: `if is_chief(strategy)`.
 
 # Several machines
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from overparam_tf.checkpoints import Checkpoints
-from overparam_tf.distributed.batches import Batches
-from overparam_tf.distributed.loop import Loop
-from overparam_tf.distributed.records import Records, mean_loss
-from overparam_tf.distributed.replica import Replica
+from overparam_tf.distributed.evaluation import Evaluation, results_of
+from overparam_tf.distributed.feed import Feed
+from overparam_tf.distributed.records import Records
+from overparam_tf.distributed.schedule import Schedule
 from overparam_tf.distributed.state import State
 from overparam_tf.distributed.workers import Workers
 from overparam_tf.progress import Progress
@@ -28,12 +26,11 @@ class Epochs:
 
     Args:
         strategy: The strategy, whose scope the caller has entered.
-        replica: The steps.
-        batches: Batches of the training set.
-        validation: Batches of validation sets, by name.
-        steps_per_call: The most steps of a call.
-        jit_compile: Compile the whole loop by XLA; on one replica only.
-        should_stop: Called between calls; None to never stop early.
+        model: The compiled model.
+        train: Takes the steps of a chunk and returns their losses: `Loop` or `OwnSteps`.
+        feed: The training data.
+        evaluation: Evaluates validation sets.
+        schedule: The schedule.
 
     Attributes:
         records: Losses and logs.
@@ -43,135 +40,127 @@ class Epochs:
     def __init__(
         self,
         strategy: tf.distribute.Strategy,
-        replica: Replica,
-        batches: Batches,
-        validation: Mapping[str, Batches],
-        steps_per_call: int,
-        jit_compile: bool,
-        should_stop: Callable[[], object] | None,
+        model: keras.Model,
+        train: Callable,
+        feed: Feed,
+        evaluation: Evaluation,
+        schedule: Schedule,
     ):
-        self.model, self.metrics = replica.model, replica.metrics
-        self.batches, self.validation = batches, validation
-        self.steps_per_call = steps_per_call
+        self.model, self.feed, self.schedule = model, feed, schedule
         self.records = Records()
         self.stopped = False
-        self._should_stop = should_stop
-        self._train = Loop(strategy, replica.train, steps_per_call, jit_compile)
-        self._evaluate = Loop(strategy, replica.evaluate, steps_per_call, jit_compile)
-        self._state = State(replica.model, replica.optimizer, replica.metrics, self.records)
+        self._train, self._evaluation = train, evaluation
         self._workers = Workers(strategy)
+        self._initial_epoch = schedule.initial_epoch
 
-    def run(
-        self,
-        epochs: int,
-        callbacks: Sequence[keras.callbacks.Callback],
-        checkpoints: Checkpoints | None,
-        checkpoint_seconds: float,
-        progress: Callable[[Progress], object] | None,
-    ) -> None:
-        """Train until there are `epochs` epochs, or until asked to stop; see `train`."""
-        self._restore(checkpoints)
+    @property
+    def epoch(self) -> int:
+        """Return the number of the epoch in progress."""
+        return self._initial_epoch + len(self.records.epochs)
+
+    def run(self) -> None:
+        """Train until the last epoch, or until asked to stop."""
+        self._restore()
         last = _LastLogs()
         called = keras.callbacks.CallbackList(
-            [*callbacks, last], model=self.model, epochs=epochs, steps=len(self.batches), verbose=0
+            [*self.schedule.callbacks, last],
+            add_history=True,
+            add_progbar=self.schedule.verbose != 0,
+            model=self.model,
+            epochs=self.schedule.epochs,
+            steps=self.feed.length,
+            verbose=self.schedule.verbose,
         )
         self.model.stop_training = False
         self._saved_at, self._began = time.monotonic(), time.monotonic()
         self._first = len(self.records.losses)
-        self._seconds_between = checkpoint_seconds
         called.on_train_begin()
+        # BackupAndRestore sets it.
+        self._initial_epoch = getattr(self.model, "_initial_epoch", None) or self._initial_epoch
         logs: dict[str, float] = {}
-        while len(self.records.epochs) < epochs and not self.stopped:
-            epoch, began = len(self.records.epochs), time.monotonic() - self.records.seconds
+        while self.epoch < self.schedule.epochs and not self.stopped:
+            epoch, began = self.epoch, time.monotonic() - self.records.seconds
             called.on_epoch_begin(epoch)
-            self._epoch(began, epochs, called, checkpoints, progress)
-            if self.records.batch < len(self.batches):
+            if not self._epoch(began, called):
                 break
-            logs = self._logs()
+            logs = self._results()
+            if self.schedule.validates(epoch):
+                logs |= self._evaluation.logs(called)
             called.on_epoch_end(epoch, logs)
             self.records.add_epoch({**last.logs, "seconds": time.monotonic() - began})
-            for metric in self.metrics:
-                metric.reset_state()
             (self.stopped,) = self._workers.any_vote(self.stopped or self.model.stop_training)
-            self._save(checkpoints)
+            self.model.reset_metrics()
+            self._save()
         called.on_train_end(logs)
 
-    def _epoch(
-        self,
-        began: float,
-        epochs: int,
-        called: keras.callbacks.CallbackList,
-        checkpoints: Checkpoints | None,
-        progress: Callable[[Progress], object] | None,
-    ) -> None:
-        """Train the rest of an epoch that began at the time `began`, or until asked to stop."""
-        for chunk in self.batches.chunks(self.steps_per_call, skip=self.records.batch):
+    def _epoch(self, began: float, called: keras.callbacks.CallbackList) -> bool:
+        """Train the rest of an epoch that began at the time `began`.
+
+        Returns:
+            False if the training was asked to stop within the epoch.
+        """
+        for chunk, is_last in self.feed.epoch(self.records.batch, self.schedule.steps_per_call):
             called.on_train_batch_begin(self.records.batch)
             self.records.add_steps(self._train(chunk), chunk.size)
             self.records.seconds = time.monotonic() - began
-            called.on_train_batch_end(self.records.batch - 1, {"loss": self.records.mean_loss()})
-            if progress is not None:
-                progress(self._progress(epochs * len(self.batches)))
-            is_due = time.monotonic() - self._saved_at >= self._seconds_between
+            self.records.passed = (self.feed.number, self.feed.position)
+            called.on_train_batch_end(self.records.batch - 1, self._batch_logs())
+            if self.schedule.progress is not None:
+                self.schedule.progress(self._progress())
+            is_due = time.monotonic() - self._saved_at >= self.schedule.checkpoint_seconds
             self.stopped, is_due = self._workers.any_vote(
                 self._asked_to_stop(), is_due and self._workers.is_chief
             )
-            if self.records.batch < len(self.batches):  # an epoch's end is saved with its logs
+            if not is_last:  # an epoch's end is saved with its logs
                 if is_due or self.stopped:
-                    self._save(checkpoints)
+                    self._save()
                 if self.stopped:
-                    return
+                    return False
+        return True
 
-    def _progress(self, steps: int) -> Progress:
+    def _progress(self) -> Progress:
         done, seconds = len(self.records.losses), time.monotonic() - self._began
+        epochs = self.schedule.epochs - self._initial_epoch
+        steps = done if self.feed.length is None else epochs * self.feed.length
         losses = {"loss": float(self.records.losses[-1, 0])}
         return Progress(done, steps, seconds, losses, done - self._first)
 
     def _asked_to_stop(self) -> bool:
         if self.model.stop_training:
             return True
-        return self._should_stop is not None and bool(self._should_stop())
-
-    def _logs(self) -> dict[str, float]:
-        """Return loss and metrics of the epoch, and those of each validation set."""
-        logs = {"loss": self.records.mean_loss(), **self._results()}
-        for prefix, batches in self.validation.items():
-            for metric in self.metrics:
-                metric.reset_state()
-            losses, rows = [], []
-            for chunk in batches.chunks(self.steps_per_call):
-                losses += [self._evaluate(chunk)[:, 0]]
-                rows += [np.full(chunk.count, chunk.size)]
-            logs[f"{prefix}_loss"] = mean_loss(np.concatenate(losses), np.concatenate(rows))
-            logs |= {f"{prefix}_{name}": value for name, value in self._results().items()}
-        return logs
+        return self.schedule.should_stop is not None and bool(self.schedule.should_stop())
 
     def _results(self) -> dict[str, float]:
-        """Return the metrics by name."""
-        results = {}
-        for metric in self.metrics:
-            result = metric.result()
-            results.update(result if isinstance(result, dict) else {metric.name: result})
-        return {
-            name: float(np.mean(keras.ops.convert_to_numpy(value)))
-            for name, value in results.items()
-        }
+        """Return loss and metrics of the epoch so far."""
+        logs = getattr(self._train, "logs", {})
+        return results_of(self.model, self.records.mean_loss(), logs)
 
-    def _save(self, checkpoints: Checkpoints | None) -> None:
-        if checkpoints is None:
+    def _batch_logs(self) -> dict[str, float]:
+        """Return the logs of a call: all of an epoch's, if they are asked for.
+
+        Several workers would have to sum their metrics together, but may differ in callbacks.
+        """
+        if (self.schedule.callbacks or self.schedule.verbose) and not self._workers.has_others:
+            return self._results()
+        return {"loss": self.records.mean_loss()}
+
+    def _save(self) -> None:
+        if self.schedule.checkpoints is None:
             return
-        arrays = self._state.arrays()  # on every worker: metrics are summed over them
+        # On every worker: metrics are summed over them.
+        arrays = State(self.model, self.records).arrays()
         if self._workers.is_chief:
-            checkpoints.save(len(self.records.losses), arrays)
+            self.schedule.checkpoints.save(len(self.records.losses), arrays)
         self._saved_at = time.monotonic()
 
-    def _restore(self, checkpoints: Checkpoints | None) -> None:
+    def _restore(self) -> None:
+        checkpoints = self.schedule.checkpoints
         newest = checkpoints.newest() if checkpoints is not None else None
         if newest is not None:
-            self._state.restore(newest.arrays)
+            State(self.model, self.records).restore(newest.arrays)
+            self.feed.seek(*self.records.passed)
         else:
-            for metric in self.metrics:
-                metric.reset_state()
+            self.model.reset_metrics()
 
 
 class _LastLogs(keras.callbacks.Callback):

@@ -3,44 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from overparam_tf.distributed.batches import Chunk
+from overparam_tf.distributed.batches import Chunk, map_arrays
 from overparam_tf.distributed.strategies import worker_count
 
 
 class Loop:
-    """One of `Replica`'s steps over the batches of a chunk, in one call of a compiled program.
+    """A replica's step over the batches of a chunk, in one call of a compiled program.
 
     Args:
         strategy: The strategy whose replicas run.
-        step: `Replica.train` or `Replica.evaluate`.
+        step: A method `train` or `evaluate` of `OneReplica` or `OneOfSeveral`.
         most: The most batches of a chunk.
         jit_compile: Compile the whole loop by XLA; on one replica only.
+        run_eagerly: Compile nothing.
     """
 
     def __init__(
-        self, strategy: tf.distribute.Strategy, step: Callable, most: int, jit_compile: bool
+        self,
+        strategy: tf.distribute.Strategy,
+        step: Callable,
+        most: int,
+        jit_compile: bool,
+        run_eagerly: bool = False,
     ):
         self.strategy, self._step, self._most, self._jit_compile = strategy, step, most, jit_compile
-        self._programs: dict[int, Callable] = {}  # by batch size, a constant of the program
+        self._run_eagerly = run_eagerly
+        # By batch size and shapes of the arrays, constants of a program.
+        self._programs: dict[Any, Callable] = {}
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """Return total, data loss and penalty of every step, summed over replicas: (count, 3)."""
         with self.strategy.scope():
-            if chunk.size not in self._programs:
-                self._programs[chunk.size] = self._program(chunk)
-            program = self._programs[chunk.size]
+            # Any number of rows, since the number of joined batches varies.
+            specs = map_arrays(
+                lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), chunk.arrays
+            )
+            key = (chunk.size, str(specs))
+            if key not in self._programs:
+                self._programs[key] = self._program(chunk.size, specs)
+            program = self._programs[key]
             losses = program(chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count))
             return sum_over_workers(self.strategy, losses).numpy()[: chunk.count]
 
-    def _program(self, chunk: Chunk) -> Callable:
-        def steps(arrays: tuple, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    def _program(self, size: int, specs: Any) -> Callable:
+        def steps(arrays: Any, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
             def body(step, losses):
-                begin = first + step * chunk.size
-                terms = self.strategy.run(self._step, args=(arrays, begin, chunk.size))
+                begin = first + step * size
+                terms = self.strategy.run(self._step, args=(arrays, begin, size))
                 here = tf.add_n(self.strategy.experimental_local_results(terms))
                 return step + 1, losses.write(step, tf.cast(here, tf.float64))
 
@@ -49,13 +63,11 @@ class Loop:
             _, losses = tf.while_loop(lambda step, _: step < count, body, start)
             return losses.stack()
 
-        # Any number of rows, since the number of joined batches varies.
-        arrays = tf.nest.map_structure(
-            lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), chunk.arrays
-        )
+        if self._run_eagerly:
+            return steps
         number = tf.TensorSpec((), tf.int32)
         program = tf.function(steps, jit_compile=self._jit_compile, autograph=False)
-        return program.get_concrete_function(arrays, number, number)
+        return program.get_concrete_function(specs, number, number)
 
 
 def sum_over_workers(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:

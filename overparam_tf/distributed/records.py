@@ -17,6 +17,7 @@ class Records:
         rows: Rows of each step's batch, shape (steps,).
         epochs: The logs of each finished epoch.
         epoch_began: Step at which the epoch in progress began.
+        passed: Number of the pass over the data, and batches of it that are done.
         seconds: Time spent on the epoch in progress, by earlier processes too.
     """
 
@@ -25,6 +26,7 @@ class Records:
         self.rows = np.zeros(0, np.int64)
         self.epochs: list[dict[str, float]] = []
         self.epoch_began = 0
+        self.passed = (0, 0)
         self.seconds = 0.0
 
     @property
@@ -56,17 +58,23 @@ class Records:
         names = dict.fromkeys(name for logs in self.epochs for name in logs)
         return {name: np.array([logs.get(name, np.nan) for logs in self.epochs]) for name in names}
 
+    def history(self) -> dict[str, list[float]]:
+        """Return the logs by name without the seconds, of the epochs that have them."""
+        names = dict.fromkeys(name for logs in self.epochs for name in logs if name != "seconds")
+        return {name: [logs[name] for logs in self.epochs if name in logs] for name in names}
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all records as arrays, for a checkpoint."""
         columns = {f"epochs/{name}": column for name, column in self.epoch_columns().items()}
-        place = np.array([self.epoch_began, self.seconds])
+        place = np.array([self.epoch_began, self.seconds, *self.passed])
         return {"losses": self.losses, "rows": self.rows, "place": place, **columns}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set all records to what `arrays` returned."""
         self.losses, self.rows = arrays["losses"], arrays["rows"]
-        epoch_began, seconds = arrays["place"]
+        epoch_began, seconds, number, position = arrays["place"]
         self.epoch_began, self.seconds = int(epoch_began), float(seconds)
+        self.passed = (int(number), int(position))
         columns = {
             name.removeprefix("epochs/"): array
             for name, array in arrays.items()

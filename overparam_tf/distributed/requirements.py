@@ -5,37 +5,66 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from overparam_tf.checks import instance_of
+from overparam_tf.distributed.objective import has_own
 from overparam_tf.errors import InputError, input_error
 
 
-def check_trainable(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, strategy: tf.distribute.Strategy
-) -> None:
-    """Raise an `InputError` unless both can be trained under `strategy`, and were made there."""
-    instance_of("optimizer", optimizer, keras.optimizers.Optimizer, "a Keras optimizer")
-    for name, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
-        if not all(
-            strategy.extended.variable_created_in_scope(variable.value) for variable in variables
-        ):
+def check_made_under(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
+    """Raise an `InputError` unless a model and its optimizer were made under `strategy`.
+
+    On several replicas the metrics must have been made there as well.
+    """
+    is_alone = strategy.num_replicas_in_sync == 1
+    optimizer = model.optimizer
+    owners = {
+        "model": model.variables,
+        "optimizer": [] if optimizer is None else optimizer.variables,
+        "metric": [] if is_alone else model.metrics_variables,
+    }
+    for name, variables in owners.items():
+        if not all(strategy.extended.variable_created_in_scope(v.value) for v in variables):
             raise InputError(
                 f"Expected a {name} made under `with strategy.scope():` of the strategy that "
                 f"trains it. Received: a {name} made elsewhere, and {type(strategy).__name__}"
             )
-    if strategy.num_replicas_in_sync > 1:
-        for option in ("ema_overwrite_frequency", "gradient_accumulation_steps"):
-            value = getattr(optimizer, option)
-            if value:
-                raise input_error(
-                    f"an optimizer without {option} on several replicas, where Keras does not "
-                    "support it",
-                    **{option: value},
-                )
+
+
+def check_several(model: keras.Model, validated: bool) -> None:
+    """Raise an `InputError` unless a model and its optimizer can be trained on several replicas.
+
+    Args:
+        model: The compiled model.
+        validated: Whether it is evaluated too.
+    """
+    for method in ("train_step", "test_step")[: 2 if validated else 1]:
+        if has_own(model, method):
+            raise InputError(
+                f"Expected a model without its own {method} on several replicas, where it would "
+                f"see some rows of a batch only. Received: {type(model).__name__}.{method}"
+            )
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    for option in ("ema_overwrite_frequency", "gradient_accumulation_steps"):
+        value = getattr(optimizer, option)
+        if value:
+            raise input_error(
+                f"an optimizer without {option} on several replicas, where Keras does not "
+                "support it",
+                **{option: value},
+            )
+
+
+def check_saveable(model: keras.Model) -> None:
+    """Raise an `InputError` if a checkpoint could miss a part of a training's state."""
+    if has_own(model, "train_step"):
+        raise InputError(
+            "Expected no checkpoints beside a model's own train_step, which may use optimizers and "
+            f"counters that they do not know. Received: {type(model).__name__}.train_step"
+        )
 
 
 def check_model(model: keras.Model) -> keras.Model:
     """Return a built model with trainable variables, or raise an `InputError`."""
-    if not isinstance(model, keras.Model) or not model.built:
+    if not isinstance(model, keras.Model) or not (model.built or has_own(model, "train_step")):
         raise input_error("a built keras.Model: give it an Input, or call it on data", model=model)
     if not model.trainable_variables:
         raise InputError(

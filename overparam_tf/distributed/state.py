@@ -21,25 +21,16 @@ class State:
     progress are then sums over all.
 
     Args:
-        model: The model; its variables go by their order.
-        optimizer: The optimizer, built.
-        metrics: The Keras metrics.
+        model: The model, compiled and built; its variables go by their order.
         records: The records so far.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
-        metrics: Sequence[keras.metrics.Metric],
-        records: Records,
-    ):
+    def __init__(self, model: keras.Model, records: Records):
         self._records = records
-        metric_variables = [variable for metric in metrics for variable in metric.variables]
         self._variables = {
             **_numbered("model", model.variables),
-            **_numbered("optimizer", optimizer.variables),
-            **_numbered("metrics", metric_variables),
+            **_numbered("optimizer", model.optimizer.variables),
+            **_numbered("metrics", model.metrics_variables),
         }
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ def model() -> keras.Model:
 
 
 def trained(**changes):
-    right = {"dataset": DATA, "loss": "mse", "batch_size": 2, "epochs": 1}
+    right = {"x": DATA, "loss": "mse", "batch_size": 2, "epochs": 1}
     if "model" not in changes:
         right["model"] = model()
     if "optimizer" not in changes:
@@ -41,18 +41,30 @@ def watched(strategy):
 
 ARGUMENTS = {
     "train model": argument("model"),
-    "train dataset": argument("dataset"),
-    "train loss": argument("loss"),
-    "train optimizer": argument("optimizer"),
+    "train x": argument("x"),
+    "train validation_split": argument("validation_split"),
+    "train shuffle": argument("shuffle", "a bool"),
+    "train shuffle_seed": argument("shuffle_seed"),
+    "train class_weight": argument("class_weight", "None"),
+    "train sample_weight": argument("sample_weight", "None"),
+    "train initial_epoch": argument("initial_epoch"),
+    "train steps_per_epoch": argument("steps_per_epoch", "None"),
+    "train validation_steps": argument("validation_steps", "None"),
+    "train validation_freq": argument("validation_freq"),
+    "train verbose": argument("verbose"),
+    "train loss": argument("loss", "None"),
+    "train optimizer": argument("optimizer", "None"),
+    "train loss_weights": argument("loss_weights", "None"),
+    "train weighted_metrics": argument("weighted_metrics", "None"),
     "train strategy": argument("strategy", "None"),
-    "train batch_size": argument("batch_size"),
+    "train batch_size": argument("batch_size", "None"),
     "train epochs": argument("epochs"),
-    "train validation": argument("validation", "None"),
+    "train validation_data": argument("validation_data", "None"),
     "train validation_batch_size": argument("validation_batch_size", "None"),
-    "train metrics": argument("metrics"),
-    "train steps_per_call": argument("steps_per_call"),
-    "train jit_compile": argument("jit_compile", "a bool"),
-    "train callbacks": argument("callbacks"),
+    "train metrics": argument("metrics", "None"),
+    "train steps_per_call": argument("steps_per_call", "None"),
+    "train jit_compile": argument("jit_compile", "None", "a bool"),
+    "train callbacks": argument("callbacks", "None"),
     "train checkpoints": argument("checkpoints", "None"),
     "train checkpoint_seconds": argument("checkpoint_seconds"),
     "train progress": argument("progress", "None"),

@@ -70,18 +70,29 @@ def linear(**options):
 DATA = np.eye(2, dtype="float32"), np.ones((2, 1), "float32")
 BATCHED = tf.data.Dataset.from_tensor_slices(DATA).batch(2)
 REFUSED = {
-    "no batch size": ({}, "positive integer for batch_size"),
+    "no batch size": ({"batch_size": 0}, "positive integer for batch_size"),
     "no rows to validate on": (
         {"batch_size": 2, "validation": DATA, "validation_batch_size": 0},
         "positive integer for validation_batch_size",
     ),
     "a batch size beside batches": ({"dataset": BATCHED, "batch_size": 2}, "no batch_size beside"),
-    "endless data": ({"dataset": BATCHED.repeat()}, "finite dataset of known length"),
+    "endless data": ({"dataset": BATCHED.repeat()}, "finite dataset for x, or a number of steps"),
     "rows that do not match": (
         {"dataset": (DATA[0], DATA[1][:1]), "batch_size": 2},
         "same number of rows",
     ),
-    "no labels": ({"dataset": DATA[0], "batch_size": 2}, "arrays with batch_size"),
+    "no labels": ({"dataset": DATA[0], "batch_size": 2}, "targets y beside a loss"),
+    "two kinds of weights": (
+        {"dataset": (*DATA, DATA[1][:, 0]), "class_weight": {0: 1.0}},
+        "either class_weight or sample_weight",
+    ),
+    "a sparse array": (
+        {"dataset": (tf.sparse.from_dense(DATA[0]), DATA[1])},
+        "Expected dense arrays",
+    ),
+    "another order of batches": ({"dataset": BATCHED, "shuffle": True}, "shuffle it there"),
+    "a part of batches": ({"dataset": BATCHED, "validation_split": 0.5}, "arrays beside"),
+    "labels for other outputs": ({"dataset": (DATA[0], {"a": DATA[1]})}, "fit the model's inputs"),
     "no such loss": ({"batch_size": 2, "loss": 3}, "Expected a Keras loss"),
     "no reduction": (
         {"batch_size": 2, "loss": keras.losses.MeanSquaredError(reduction="none")},
@@ -90,7 +101,7 @@ REFUSED = {
     "no such metric": ({"batch_size": 2, "metrics": ["acuracy"]}, "Expected a Keras metric"),
     "a metric twice": ({"batch_size": 2, "metrics": ["mae", "mae"]}, "different names"),
     "no epochs": ({"batch_size": 2, "epochs": 0}, "positive integer for epochs"),
-    "an optimizer's name": ({"batch_size": 2, "optimizer": "sgd"}, "Expected a Keras optimizer"),
+    "no such optimizer": ({"batch_size": 2, "optimizer": "sdg"}, "Expected a Keras optimizer"),
     "a model not built": (
         {"batch_size": 2, "model": keras.Sequential([keras.layers.Dense(1)])},
         "built keras.Model",

@@ -123,7 +123,7 @@ def test_validation_batches_have_their_own_size(size, updates):
         validation=validation, validation_batch_size=size, metrics=[Updates(name="updates")],
     )  # fmt: skip
     assert training.epochs["val_updates"] == [updates]
-    model.compile(loss=cross_entropy())
+    model.compile(loss=cross_entropy(), metrics=[])
     assert training.epochs["val_loss"] == pytest.approx(
         [model.evaluate(*validation, verbose=0)], rel=1e-5
     )

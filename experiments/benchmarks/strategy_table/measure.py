@@ -59,12 +59,13 @@ def run_loop(case: Case, strategy: tf.distribute.Strategy) -> Result:
     if case.loop == "train":
         training = train(
             model,
-            (x, y),
-            loss,
-            optimizer,
-            strategy,
+            x,
+            y,
             batch_size=BATCH,
             epochs=EPOCHS,
+            loss=loss,
+            optimizer=optimizer,
+            strategy=strategy,
             steps_per_call=case.steps_per_call,
             jit_compile=case.jit_compile,
         )

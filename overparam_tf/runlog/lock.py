@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from overparam_tf.errors import InputError
 
 LOCK = ".lock"
-# Descriptors of this process's open lock files; a lock ends when its file is closed.
-_descriptors: list[int] = []
+# The locks that this process holds; the system releases them when it ends in whatever way.
+_held: list[FileLock] = []
 
 
 def lock_folder(path: Path) -> None:
     """Lock a folder until `release_locks`, or until this process ends in whatever way.
 
     Raises:
-        InputError: If another process holds the lock, or the folder cannot be written.
+        InputError: If another process holds the lock, or the folder cannot be locked.
     """
+    lock = FileLock(path / LOCK, timeout=0, mode=0o666, thread_local=False)
     try:
-        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-        _descriptors.append(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire()
+    except Timeout:
         raise InputError(
             f"Another process is running {path}; wait for it or choose another --name"
         ) from None
-    except OSError as error:
-        raise InputError(f"Cannot lock {path}: {error.strerror}; choose another --logdir") from None
+    except (OSError, NotImplementedError) as error:  # the latter where a file system has no locks
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"Cannot lock {path}: {reason}; choose another --logdir") from None
+    _held.append(lock)
 
 
 def release_locks() -> None:
     """Release every lock on a run folder that this process holds."""
-    while _descriptors:
-        os.close(_descriptors.pop())
+    while _held:
+        _held.pop().release()

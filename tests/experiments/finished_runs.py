@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import io
 import shlex
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from experiments.harness.command_line import Experiment
 from experiments.harness.registry import EXPERIMENTS
@@ -96,7 +96,7 @@ def finished_run(name: str, shared: Path) -> FinishedRun:
         name: The experiment's name.
         shared: A folder that all processes of the test session share.
     """
-    with _locked(shared / f"{name}.lock"):
+    with FileLock(shared / f"{name}.lock"):
         logdir, output = shared / name, shared / f"{name}.txt"
         if not output.exists():
             shutil.rmtree(logdir, ignore_errors=True)
@@ -113,11 +113,3 @@ def copy_of_run(run: FinishedRun, logdir: Path) -> FinishedRun:
     path = logdir / run.path.parent.name / run.name
     shutil.copytree(run.path, path)
     return FinishedRun(path, run.output)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Open a block that one process at a time may enter."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,4 +1,4 @@
-"""Conversion of a factorised model back to plain Keras layers."""
+"""Conversion of a model with products for kernels back to plain Keras layers."""
 
 from __future__ import annotations
 
@@ -6,82 +6,86 @@ import keras
 
 from overparam_tf.checks import boolean
 from overparam_tf.errors import InputError
-from overparam_tf.surgery._compiling import compile_like
-from overparam_tf.surgery._rebuild import check_model, is_graph, layers_by_path, rebuild
-from overparam_tf.surgery._registry import FACTORIZED, parts
+from overparam_tf.surgery._compiling import compile_like, fresh_optimizers
+from overparam_tf.surgery._factors import factorisations, merge
+from overparam_tf.surgery._in_place import mark
+from overparam_tf.surgery._plain_forms import has_factorised_in_graph, put_plain, rebuilt_plain
+from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly
 
 
-def collapse(model: keras.Model, compile: bool = False) -> keras.Model:
-    r"""Return a new model of plain Keras layers that computes the same function.
+def collapse(model: keras.Model, compile: bool = False, *, copy: bool = False) -> keras.Model:
+    r"""Make the products of a model plain kernels again, in place, and return the model.
 
-    Every factorised layer becomes the plain layer whose kernel is the product of the factors,
+    Every product becomes a variable with its value,
 
     $$K = F_1 F_2 \cdots F_N,$$
 
-    and its bias the end-to-end bias: equal except for round-off, and as fast as a model that never
-    was factorised. It undoes `overparam_tf.overparameterize`, and needs nothing but Keras to be
-    saved, exported and loaded.
+    of the name, at the place and in the order of the one that was there before. So the layers are
+    of their own classes again, and checkpoints are those of a model that never was converted. It
+    undoes `overparam_tf.overparameterize`: the same function except for round-off, as fast as
+    before, to be exported to any format.
+
+    `FactorizedDense` and its like become the plain layers of `plain_layer()`, with the end-to-end
+    kernel and bias. Held as attributes of a layer or a subclassed model they are replaced where
+    they are; those in the graph of a Sequential or functional model cannot be, and the result is a
+    new model, as with `copy=True`.
 
     With tf2onnx installed (tried: tf2onnx 1.17, onnx 1.23, onnxruntime 1.32, with Keras 3.15 on
-    TensorFlow 2.21) `export(path, format="onnx")` works once the new model has been called on data,
+    TensorFlow 2.21) `export(path, format="onnx")` works once the model has been called on data,
     which Keras requires. The one exception is a convolution with groups: on a CPU Keras compiles it
     with XLA, which tf2onnx cannot convert.
 
     Args:
-        model: A built Sequential or functional model. It is not changed.
-        compile: Whether to compile the new model as `model` is, with a fresh optimizer state;
-            default False.
+        model: A built model of any kind.
+        compile: Whether to compile a new model as `model` is, with a fresh optimizer state; default
+            False. A model that is changed in place stays compiled in any case.
+        copy: Whether to return a new model and leave `model` as it is; default False.
 
     Returns:
-        A new model of the same class, with the same layer names. Without any factorised layer it is
-        a copy.
+        `model`; a new one with `copy=True`, or with factorised layers in a graph.
 
     Raises:
-        InputError: If the model is subclassed or not built, or has factorised layers inside a
-            wrapper or a custom layer, where no plain layer can take their place.
+        InputError: If the model is not built, or has to be copied and cannot be.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018).
 
     Example:
+        >>> from overparam_tf import overparameterize
+        >>> model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, name="head")])
+        >>> deep = overparameterize(model, depth=3)
+        >>> [weight.name for weight in collapse(deep).weights]
+        ['kernel', 'bias']
         >>> from overparam_tf.layers import FactorizedDense
-        >>> deep = keras.Sequential([keras.Input((5,)), FactorizedDense(2, depth=3, name="head")])
-        >>> plain = collapse(deep)
-        >>> type(plain.layers[0]).__name__, plain.layers[0].name
-        ('Dense', 'head')
-        >>> x = keras.ops.ones((4, 5))
-        >>> bool(keras.ops.all(keras.ops.abs(plain(x) - deep(x)) < 1e-5))
-        True
+        >>> by_hand = keras.Sequential([keras.Input((5,)), FactorizedDense(2, name="head")])
+        >>> type(collapse(by_hand).layers[0]).__name__
+        'Dense'
     """
-    check_model(model)
-    compile = boolean("compile", compile)
-    for path, layer in layers_by_path(model).items():
-        _check_no_hidden_factors(path, layer)
-    new, replaced = rebuild(
-        model, lambda layer: layer.plain_layer() if _is_factorised(layer) else None
-    )
-    for deep, plain in replaced:
-        for source, target in zip(parts(deep), parts(plain), strict=True):
-            target.kernel.assign(source.kernel)
-            if target.bias is not None:
-                target.bias.assign(source.end_to_end_bias)
+    check_built(model)
+    compile, copy = boolean("compile", compile), boolean("copy", copy)
+    if compile and not model.compiled:
+        raise InputError(
+            "Expected a compiled model with compile=True. "
+            f"Received: uncompiled model {model.name!r}"
+        )
+    if has_factorised_in_graph(model) or (copy and is_rebuilt_exactly(model)):
+        new = _in_place(rebuilt_plain(model))
+    elif copy:
+        new = _in_place(copy_of(model))
+    else:
+        return _in_place(model)
     if compile:
         compile_like(new, model)
     return new
 
 
-def _is_factorised(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, tuple(FACTORIZED.values()))
-
-
-def _check_no_hidden_factors(path: str, layer: keras.layers.Layer) -> None:
-    if is_graph(layer) or _is_factorised(layer):
-        return
-    inner_layers = layer._flatten_layers(include_self=False)
-    hidden = [inner.name for inner in inner_layers if _is_factorised(inner)]
-    if hidden:
-        raise InputError(
-            "Expected factorised layers in the model itself, not inside the "
-            f"{type(layer).__name__} {path!r}: replace them there by hand, with plain_layer(), "
-            f"kernel and end_to_end_bias. Received: {', '.join(hidden)}"
-        )
+def _in_place(model: keras.Model) -> keras.Model:
+    around = model._flatten_layers()
+    with fresh_optimizers(model) as replaced:
+        for layer in around:
+            for record in list(factorisations(layer)):
+                variable = merge(layer, record, around)
+                replaced.update((id(factor), [variable]) for factor in record.product.factors)
+        put_plain(model)
+    mark(model)
+    return model

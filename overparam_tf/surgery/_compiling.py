@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
@@ -35,6 +39,7 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
             warnings.simplefilter("ignore")  # of a lambda, which becomes an error a line later
             config = model.get_compile_config()
         new.compile_from_config(config)
+        _exclude_like(new.optimizer, model.optimizer, model, new)
     except (TypeError, ValueError) as error:
         first_line = str(error).splitlines()[0]
         raise InputError(
@@ -42,3 +47,82 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
             "leave compile=False and call compile on the new model. "
             f"Received: model {model.name!r}, for which Keras says: {first_line}"
         ) from error
+
+
+@contextlib.contextmanager
+def fresh_optimizers(model: keras.Model) -> Iterator[dict[int, Sequence[Any]]]:
+    """Give a compiled model, and those inside it, optimizers without a state after a change.
+
+    Loss, metrics and all other options stay as they are. Nothing compiled before is used again.
+
+    Yields:
+        A dictionary in which the change notes the new variables by the `id` of each old one.
+
+    Raises:
+        InputError: If an optimizer has no config from which another one can be made.
+    """
+    compiled = [layer for layer in model._flatten_layers() if getattr(layer, "compiled", False)]
+    optimizers = [_fresh(layer.optimizer, layer) for layer in compiled]
+    before = {id(variable): variable for variable in model.variables}
+    replaced: dict[int, Sequence[Any]] = {}
+    yield replaced
+    for layer, optimizer in zip(compiled, optimizers, strict=True):
+        excluded = [
+            variable
+            for key in _excluded(layer.optimizer)
+            for variable in replaced.get(key, [before[key]] if key in before else [])
+        ]
+        _exclude(optimizer, excluded, layer.optimizer)
+        _install(layer, optimizer)
+
+
+def _fresh(optimizer: Any, model: keras.Model) -> Any:
+    try:
+        return None if optimizer is None else type(optimizer).from_config(optimizer.get_config())
+    except (NotImplementedError, TypeError, ValueError) as error:
+        first_line = str(error).splitlines()[0]
+        raise InputError(
+            "Expected an optimizer that Keras can make again from its config; convert the model "
+            f"first and compile it then. Received: model {model.name!r}, for which Keras says: "
+            f"{first_line}"
+        ) from error
+
+
+def _install(model: keras.Model, optimizer: Any) -> None:
+    """Give a compiled model another optimizer and let it trace its functions again."""
+    config = model._compile_config.config  # what `compile` was given
+    was_wrapped = config.get("optimizer") is not model.optimizer
+    model.optimizer = optimizer
+    config["optimizer"] = (
+        getattr(optimizer, "inner_optimizer", optimizer) if was_wrapped else optimizer
+    )
+    model.train_function = model.test_function = model.predict_function = None
+
+
+def _innermost(optimizer: Any) -> Any:
+    return getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
+
+
+def _excluded(optimizer: Any) -> set[int]:
+    """Return the ids of the variables that an optimizer excludes from weight decay."""
+    return getattr(_innermost(optimizer), "_exclude_from_weight_decay", set())
+
+
+def _exclude(optimizer: Any, variables: Sequence[Any], like: Any) -> None:
+    """Exclude variables from weight decay, and the names that another optimizer excludes."""
+    pattern = getattr(_innermost(like), "_exclude_from_weight_decay_pattern", None)
+    if variables or pattern is not None:
+        names = None if pattern is None else [pattern.pattern]
+        _innermost(optimizer).exclude_from_weight_decay(list(variables) or None, names)
+
+
+def _exclude_like(new: Any, old: Any, model: keras.Model, copy: keras.Model) -> None:
+    """Exclude from weight decay what another model's optimizer excludes, found by paths."""
+    excluded = {_place(variable) for variable in model.variables if id(variable) in _excluded(old)}
+    _exclude(new, [variable for variable in copy.variables if _place(variable) in excluded], old)
+
+
+def _place(variable: Any) -> str:
+    """Return the path of a variable, the same for a kernel and for its factors."""
+    layer, _, name = variable.path.rpartition("/")
+    return f"{layer}/{re.sub(r'^factor_[0-9]+$|_factor_[0-9]+$', '', name) or 'kernel'}"

@@ -1,10 +1,8 @@
-"""Conversion of a plain model to a factorised one that computes the same function."""
+"""Conversion of a model to one with products for kernels, which computes the same function."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
-from typing import Any
+import dataclasses
 
 import keras
 
@@ -12,10 +10,22 @@ from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import boolean, one_of, positive_int, real_number, whole_number
 from overparam_tf.errors import InputError
 from overparam_tf.initializers import SPLITS, factor_seed
-from overparam_tf.surgery._compiling import compile_like
-from overparam_tf.surgery._rebuild import check_model, rebuild
-from overparam_tf.surgery._registry import FACTORIZED, parts
+from overparam_tf.surgery._compiling import compile_like, fresh_optimizers
+from overparam_tf.surgery._copies import factorised_copy, naming
+from overparam_tf.surgery._factors import Split, factorise
+from overparam_tf.surgery._in_place import mark
+from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly
 from overparam_tf.surgery._selection import Layers, choose
+from overparam_tf.surgery._targets import Axes, find_targets, without_obstacles
+
+
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    depth: int
+    width: Width
+    initializer: str
+    noise: float
+    seed: int | None
 
 
 def overparameterize(
@@ -27,43 +37,64 @@ def overparameterize(
     noise: float = 0.0,
     seed: int | None = None,
     compile: bool = False,
+    *,
+    weights: Axes | None = None,
+    copy: bool = False,
 ) -> keras.Model:
-    r"""Return a new model that computes the same function with factorised kernels.
+    r"""Make the kernels of a model products of factors, in place, and return the model.
 
-    Every chosen layer with kernel K becomes one whose kernel is a product of `depth` factors, split
-    so that
+    As `quantize` and `enable_lora` of Keras do, it changes the model that it is given; `copy=True`
+    leaves that one as it is and returns a new one. Every chosen kernel K becomes a product of
+    `depth` factors, split so that
 
     $$F_1 F_2 \cdots F_N = K.$$
 
-    Train it in place of the model, then call `overparam_tf.collapse` for plain layers again. Shared
-    layers stay shared, models nested in the model are converted too, and all other layers keep
-    weights and state. Wrappers (`TimeDistributed`, `Bidirectional`), depthwise and recurrent
-    layers, custom layers and layers that are factorised already are copied as they are.
+    So the model computes the same function and trains along another path. The layers stay where
+    they are and of their classes, with names, masks and state; `layer.kernel` is a
+    `overparam_tf.products.Product`, which is read and assigned as a variable is. Models of every
+    kind are taken: Sequential, functional, subclassed, those of KerasHub, with layers nested in
+    other layers to any depth, shared layers, wrappers, recurrent cells. A compiled model stays
+    compiled, with a fresh optimizer state.
+
+    `overparam_tf.collapse` makes the kernels plain variables again. `save`, `save_weights` and
+    `load_model` keep the factors (import `overparam_tf.surgery` first in a new process), and
+    `load_weights` of a checkpoint of the plain model splits its kernels.
 
     Args:
-        model: A built Sequential or functional model. It is not changed.
+        model: A built model of any kind. Convert the outermost one: another model around it, if
+            compiled, would go on training the old variables.
         depth: Number of factors N >= 1 of every converted kernel; default 2.
         width: Inner dimensions: None (default) for the smallest that lose nothing, min(in, out) in
             a dense layer, an int for all, or a list of `depth - 1` ints.
-        layers: The layers to convert: None (default) for all Dense, Conv2D, EinsumDense and
-            MultiHeadAttention layers, a layer type, a name, a glob pattern such as `"block_*"`, a
-            predicate `layer -> bool`, or a list of these. Layers of nested models also match by
-            their path, `"encoder/dense"`.
+        layers: The layers to convert: None (default) for all with a kernel, a layer, a layer type,
+            a name, a glob pattern such as `"block_*"`, a predicate `layer -> bool`, or a list of
+            these. Names and patterns also match paths, `"encoder/dense"`; a layer with others
+            inside stands for all of them. Embedding tables are converted only if their layer itself
+            is selected. By default a kernel that cannot be split stays as it is, and a warning
+            names all weights of two or more axes that do.
         initializer: How kernels are split: `"balanced"` (default), neighbouring factors of equal
             weight, or `"identity"`, the kernel itself beside identity-like factors.
         noise: Standard deviation of noise on the factors, relative to the root mean square of each,
             >= 0. Only 0, the default, keeps the function.
         seed: Seed of the noise; default None, a random one.
-        compile: Whether to compile the new model as `model` is, with a fresh optimizer state;
-            default False.
+        compile: With `copy=True`, whether to compile the new model as `model` is, with a fresh
+            optimizer state; default False.
+        weights: Weights of your own layers, or of others whose axes are not known, by name or
+            `"layer/weight"` pattern: the axis or axes that the layer sums over. Example:
+            `{"projection": 0}`; default None.
+        copy: Whether to return a new model and leave `model` as it is; default False. A Sequential
+            or functional copy has `FactorizedDense`, `FactorizedConv2D`, `FactorizedEinsumDense`
+            and `FactorizedMultiHeadAttention` in place of its layers, which choose the cheaper
+            order of multiplication on small batches.
 
     Returns:
-        A new model of the same class, with the same layer names.
+        `model`, or with `copy=True` a new model of the same class, with the same layer names.
 
     Raises:
-        InputError: If the model is subclassed or not built, `layers` matches nothing, a chosen
-            layer is quantised, has LoRA enabled, or cannot be split as required, for instance with
-            a width below its rank, or another argument is out of its range.
+        InputError: If the model is not built, `layers` matches nothing, a selected layer is
+            quantised, has LoRA enabled or a constraint, a kernel cannot be split as required, for
+            instance with a width below its rank, the model cannot be copied, or another argument is
+            out of its range.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018); Theorem 1 for the
@@ -72,47 +103,66 @@ def overparameterize(
     Example:
         >>> layers = [keras.layers.Dense(3, "relu"), keras.layers.Dense(2)]
         >>> model = keras.Sequential([keras.Input((5,)), *layers])
-        >>> deep = overparameterize(model, depth=3)
         >>> x = keras.ops.ones((4, 5))
-        >>> bool(keras.ops.all(keras.ops.abs(deep(x) - model(x)) < 1e-5))
+        >>> before = model(x)
+        >>> deep = overparameterize(model, depth=3)
+        >>> deep is model, len(model.trainable_weights)
+        (True, 8)
+        >>> bool(keras.ops.all(keras.ops.abs(deep(x) - before) < 1e-5))
         True
     """
-    check_model(model)
+    check_built(model)
     depth = positive_int("depth", depth)
-    width = check_width(width, depth)
-    initializer = one_of("initializer", initializer, SPLITS)
-    noise = real_number("noise", noise, least=0)
     if seed is not None:
         seed = whole_number("seed", seed, least=None)
-    compile = boolean("compile", compile)
-    chosen = choose(model, layers)
-    factorised: dict[int, keras.layers.Layer] = {}
-    for layer in chosen:
-        with _naming([layer]):
-            factorised[id(layer)] = FACTORIZED[type(layer)].from_plain(layer, depth, width)
-    with _naming(layer for layer in chosen if not factorised[id(layer)].built):
-        new, replaced = rebuild(model, lambda layer: factorised.get(id(layer)))
-    j = 0  # number of the kernel
-    for layer, deep_layer in replaced:
-        for plain, deep in zip(parts(layer), parts(deep_layer), strict=True):
-            with _naming([layer]):
-                kernel_seed = None if seed is None else factor_seed(seed, j)
-                deep.assign_kernel(plain.kernel, initializer, noise, kernel_seed)
-                deep.assign_bias(plain.bias)
-            j += 1
+    options = _Options(
+        depth,
+        check_width(width, depth),
+        one_of("initializer", initializer, SPLITS),
+        real_number("noise", noise, least=0),
+        seed,
+    )
+    if boolean("copy", copy):
+        return _converted_copy(model, layers, weights, options, boolean("compile", compile))
+    if boolean("compile", compile) and not model.compiled:
+        raise InputError(
+            "Expected a compiled model with compile=True. "
+            f"Received: uncompiled model {model.name!r}"
+        )
+    _convert(model, layers, weights, options)
+    return model
+
+
+def _convert(model: keras.Model, layers: Layers, weights: Axes | None, options: _Options) -> None:
+    """Make the chosen kernels of a model products: all of them, or on an error none."""
+    targets = find_targets(model, layers, weights)
+    planned = []
+    for j, kernel in enumerate(targets.kernels.values()):
+        seed = None if options.seed is None else factor_seed(options.seed, j)
+        split = Split(kernel.inputs, **{**dataclasses.asdict(options), "seed": seed})
+        with naming([kernel.layer]):
+            planned.append((kernel, split, split.values_of(kernel.variable)))
+    around = model._flatten_layers()
+    with fresh_optimizers(model) as replaced:
+        for kernel, split, values in planned:
+            made = factorise(kernel.layer, kernel.place, split, around, values)
+            replaced[id(kernel.variable)] = made.product.factors
+    mark(model)
+    targets.warn()
+
+
+def _converted_copy(
+    model: keras.Model, layers: Layers, weights: Axes | None, options: _Options, compile: bool
+) -> keras.Model:
+    if weights is None and is_rebuilt_exactly(model):
+        chosen = choose(model, layers)
+        if layers is None:
+            chosen, left = without_obstacles(model, chosen)
+            left.warn()
+        new = factorised_copy(model, chosen, **dataclasses.asdict(options))
+    else:
+        new = copy_of(model)
+        _convert(new, layers, weights, options)
     if compile:
         compile_like(new, model)
     return new
-
-
-@contextlib.contextmanager
-def _naming(layers: Iterable[Any]) -> Iterator[None]:
-    """Add to an error which layer of the model it is about, the first of `layers` if any."""
-    try:
-        yield
-    except InputError as error:
-        for layer in layers:
-            raise InputError(
-                f"{error} (in layer {layer.name!r}; layers=... says which to convert)"
-            ) from error
-        raise

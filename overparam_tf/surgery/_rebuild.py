@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from keras.layers import Layer
 
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.layers.skip_init import skip_initialization
+from overparam_tf.surgery._in_place import GRAPHS, InPlace
 
 
 def is_graph(layer: Layer) -> bool:
@@ -26,22 +28,61 @@ def is_graph(layer: Layer) -> bool:
     )
 
 
-def check_model(model: keras.Model) -> None:
-    """Raise `InputError` unless `model` is a built Sequential or functional model."""
+def check_built(model: keras.Model) -> None:
+    """Raise `InputError` unless `model` is a built model."""
     if not isinstance(model, keras.Model):
         raise input_error("a Keras model", model=model)
-    if not is_graph(model):
-        raise InputError(
-            "Expected a Sequential or functional model, since it is not known how a subclassed "
-            "model calls its layers: write it with the functional API, or replace its layers by "
-            "hand, FactorizedDense for Dense and so on. "
-            f"Received: a model of type {type(model).__name__}"
-        )
     if not model.built:
         raise InputError(
             "Expected a built model, whose weights exist: give it an Input, call it on data, or "
             f"call model.build(input_shape) first. Received: unbuilt model {model.name!r}"
         )
+
+
+def is_rebuilt_exactly(model: keras.Model) -> bool:
+    """Return whether `rebuild` can make a copy: of graphs alone, without layers held twice."""
+    if not is_graph(model) or any(isinstance(layer, InPlace) for layer in model._flatten_layers()):
+        return False
+    graphs = [model, *(layer for layer in layers_by_path(model).values() if is_graph(layer))]
+    leaves = {id(layer): layer for layer in layers_by_path(model).values() if not is_graph(layer)}
+    inside = [
+        id(inner)
+        for layer in leaves.values()
+        for inner in layer._flatten_layers(include_self=False)
+    ]
+    tied = len(set(inside)) < len(inside) or not leaves.keys().isdisjoint(inside)
+    return not tied and all(type(graph) in GRAPHS for graph in graphs)
+
+
+def copy_of(model: keras.Model) -> keras.Model:
+    """Return a copy of a model of any kind, made as saving and loading make it, in memory.
+
+    Raises:
+        InputError: If Keras cannot save the model or load it again.
+    """
+    classes = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+    own = {name: found for name, found in classes.items() if not issubclass(found, InPlace)}
+    try:
+        with keras.saving.custom_object_scope(own), _uncompiled(model), skip_initialization():
+            new = copy.deepcopy(model)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise InputError(
+            "Expected a model that Keras can save and load again, to make a copy of it; with "
+            f"copy=False it is changed in place. Received: model {model.name!r}, for which Keras "
+            f"says: {lines[0] if lines else type(error).__name__}"
+        ) from error
+    _copy_flags(model._flatten_layers(), new._flatten_layers())
+    return new
+
+
+def _copy_flags(originals: Sequence[Layer], copies: Sequence[Layer]) -> None:
+    """Let copies be trainable where the originals are: layers, then each single variable."""
+    for old, new in zip(originals, copies, strict=True):
+        new.trainable = old.trainable
+    for old, new in zip(originals, copies, strict=True):
+        for source, target in zip(old.variables, new.variables, strict=True):
+            target.trainable = source.trainable
 
 
 def layers_by_path(model: keras.Model, prefix: str = "") -> dict[str, Layer]:
@@ -107,20 +148,28 @@ def rebuild(
     replacements = {id(replacement) for _, replacement in replaced}
     # From the outside in: setting a model's flag sets those of all its layers, which get their own
     # back after it.
-    for old, copy in [(model, new), *((originals[path], copies[path]) for path in originals)]:
-        _check_same_class(old, copy)
-        if not is_graph(old) and id(copy) not in replacements:
-            _copy_state(old, copy)
-        for inner_old, inner_copy in _inner_layers(old, copy):
-            inner_copy.trainable = inner_old.trainable
+    for path in ("", *originals):
+        old, twin = (originals[path], copies[path]) if path else (model, new)
+        if not is_graph(old) and id(twin) not in replacements:
+            _copy_state(old, twin)
+        for inner_old, inner_twin in _inner_layers(old, twin):
+            inner_twin.trainable = inner_old.trainable
+    for path, old in originals.items():
+        if not is_graph(old) and id(copies[path]) not in replacements:
+            _copy_flags(old._flatten_layers(), copies[path]._flatten_layers())
     return new, replaced
 
 
 def _unbuilt_copy(layer: Layer) -> Layer:
+    config = layer.get_config()
     if isinstance(layer, keras.layers.Lambda):
         # Safe mode refuses functions from a file; this one is already part of the program.
-        return type(layer).from_config(layer.get_config(), safe_mode=False)
-    return type(layer).from_config(layer.get_config())
+        twin = type(layer).from_config(config, safe_mode=False)
+    else:
+        twin = type(layer).from_config(config)
+    if isinstance(layer, Layer):
+        twin.name = layer.name  # which a config of one's own may leave out
+    return twin
 
 
 @contextlib.contextmanager
@@ -134,15 +183,6 @@ def _uncompiled(model: keras.Model) -> Iterator[None]:
     finally:
         for layer in compiled:
             layer.compiled = True
-
-
-def _check_same_class(old: Layer, copy: Layer) -> None:
-    if is_graph(old) and type(copy) is not type(old):
-        raise InputError(
-            "Expected models that can be built from their inputs and outputs; a copy would lose "
-            f"the methods of {type(old).__name__}: pass keras.Model(model.input, model.output) "
-            f"instead. Received: model {old.name!r} of type {type(old).__name__}"
-        )
 
 
 def _copy_state(old: Layer, copy: Layer) -> None:

@@ -14,7 +14,7 @@ from overparam_tf.errors import InputError, input_error
 from overparam_tf.surgery._rebuild import layers_by_path
 from overparam_tf.surgery._registry import FACTORIZED, SUPPORTED
 
-Selector = type | str | Callable[[Any], bool]
+Selector = type | str | Layer | Callable[[Any], bool]
 Layers = None | Selector | Sequence[Selector]
 
 
@@ -72,7 +72,8 @@ def _matches(paths: dict[str, Layer], selector: Any) -> dict[str, Layer]:
             for path, layer in paths.items()
             if fnmatchcase(layer.name, selector) or fnmatchcase(path, selector)
         }
-        problem = "no layer has such a name" + _close_names(paths, selector)
+        names = [*(layer.name for layer in paths.values()), *paths]
+        problem = "no layer has such a name" + close_names(names, selector)
     elif callable(selector):
         candidates = _with_factorised_form(paths)
         matched = {path: layer for path, layer in candidates.items() if selector(layer)}
@@ -94,9 +95,14 @@ def _matches(paths: dict[str, Layer], selector: Any) -> dict[str, Layer]:
     return usable
 
 
-def _close_names(paths: dict[str, Layer], name: str) -> str:
-    """Return the end of a message: names like `name`, or else the first names of the model."""
-    names = list(dict.fromkeys([*(layer.name for layer in paths.values()), *paths]))
+def close_names(names: Sequence[str], name: str) -> str:
+    """Return the end of a message: names like `name`, or else the first of `names`.
+
+    Example:
+        >>> close_names(["encoder", "head"], "haed")
+        "; did you mean 'head'?"
+    """
+    names = list(dict.fromkeys(names))
     close = difflib.get_close_matches(name, names, n=3)
     if close:
         return f"; did you mean {' or '.join(map(repr, close))}?"

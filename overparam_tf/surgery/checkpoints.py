@@ -13,7 +13,7 @@ from overparam_tf.checks import boolean, file_path
 from overparam_tf.errors import DataError, InputError, input_error
 from overparam_tf.layers.skip_init import skip_initialization
 from overparam_tf.surgery._collapse import collapse
-from overparam_tf.surgery._rebuild import check_model, rebuild
+from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly, rebuild
 
 
 def load_collapsed(
@@ -74,7 +74,9 @@ def load_collapsed(
 def _fresh_copy(model: Any) -> keras.Model:
     """Return a copy of a model, or the model that a function builds."""
     if isinstance(model, keras.Model):
-        check_model(model)
+        check_built(model)
+        if not is_rebuilt_exactly(model):
+            return copy_of(model)
         copy, _ = rebuild(model, lambda layer: None)
         return copy
     if not callable(model):

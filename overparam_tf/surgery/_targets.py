@@ -1,0 +1,244 @@
+"""The kernels of a model that are to become products, and the weights that are left."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from keras.layers import Layer
+
+from overparam_tf.checks import list_of, mapping_of, whole_number
+from overparam_tf.errors import InputError, input_error
+from overparam_tf.layers.factorized_layer import FactorizedLayer
+from overparam_tf.surgery._factors import factorisations
+from overparam_tf.surgery._kernels import Kernel, kernels_of
+from overparam_tf.surgery._selection import Layers, close_names
+from overparam_tf.surgery._walk import all_layers
+
+Axes = Mapping[str, int | Sequence[int]]
+SHOWN = 6  # weights that a warning names
+
+
+@dataclasses.dataclass(frozen=True)
+class Targets:
+    """What is to be converted.
+
+    Attributes:
+        kernels: The kernels by path, each variable once.
+        left: For every other weight of two or more axes, its path and why it is left.
+    """
+
+    kernels: dict[str, Kernel]
+    left: dict[str, str]
+
+    def warn(self) -> None:
+        """Name what is left as it is in one line, if anything is."""
+        if not self.left:
+            return
+        shown = [f"{path} ({reason})" for path, reason in list(self.left.items())[:SHOWN]]
+        more = len(self.left) - len(shown)
+        names = ", ".join(shown) + (f" and {more} more" if more else "")
+        warnings.warn(f"weights that stay as they are: {names}", UserWarning, stacklevel=3)
+
+
+def find_targets(model: Layer, layers: Layers = None, weights: Axes | None = None) -> Targets:
+    """Return the kernels of a model that `overparameterize` is asked to convert.
+
+    Args:
+        model: A built model or layer.
+        layers: As in `overparameterize`.
+        weights: As in `overparameterize`.
+
+    Raises:
+        InputError: If a selector matches no layer with a kernel, or one whose kernel cannot be
+            split, or there is nothing to convert.
+
+    Example:
+        >>> embedding, dense = keras.layers.Embedding(9, 4), keras.layers.Dense(2, name="head")
+        >>> model = keras.Sequential([keras.Input((3,)), embedding, dense])
+        >>> list(find_targets(model).kernels)
+        ['head/kernel']
+    """
+    paths = all_layers(model)
+    kernels = _with_axes(_unique_kernels(paths), weights)
+    if layers is None:
+        asked_for: dict[int, bool] = dict.fromkeys(map(id, kernels.values()), False)
+    else:
+        asked_for = {}
+        for selector in layers if isinstance(layers, (list, tuple, set)) else [layers]:
+            for key, directly in _matches(paths, kernels, selector).items():
+                asked_for[key] = asked_for.get(key, False) or directly
+    named = {id(kernels[path]) for path in kernels if weights and _matching(path, weights)}
+    targets = _sort(kernels, asked_for, named)
+    if not targets.kernels and not any(map(has_products, paths.values())):
+        raise _nothing(model, targets)
+    return targets
+
+
+def without_obstacles(
+    model: Layer, chosen: Sequence[Layer]
+) -> tuple[list[Layer], Targets]:
+    """Return the chosen layers all of whose kernels can be split, and what a copy leaves plain."""
+    kernels = _unique_kernels(all_layers(model))
+    hindered = {id(kernel.layer) for kernel in kernels.values() if kernel.obstacle is not None}
+    usable = [
+        layer
+        for layer in chosen
+        if hindered.isdisjoint(id(inner) for inner in layer._flatten_layers())
+    ]
+    converted = {id(inner) for layer in usable for inner in layer._flatten_layers()}
+    targets = _sort(kernels, dict.fromkeys(map(id, kernels.values()), False), set())
+    plain = [path for path, kernel in targets.kernels.items() if id(kernel.layer) not in converted]
+    reason = "without a factorised form for a copy: copy=False makes it a product in place"
+    return usable, Targets({}, {**dict.fromkeys(plain, reason), **targets.left})
+
+
+def has_products(layer: Layer) -> bool:
+    """Return whether a layer is factorised already, of itself or in place."""
+    return isinstance(layer, FactorizedLayer) or bool(factorisations(layer))
+
+
+def _unique_kernels(paths: dict[str, Layer]) -> dict[str, Kernel]:
+    """Return all weights of two or more axes by path, a shared one once.
+
+    Of several layers that track a variable, the one whose kernel it is counts.
+    """
+    found: dict[int, tuple[str, Kernel]] = {}
+    seen: set[int] = set()
+    for path, layer in paths.items():
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        for kernel in kernels_of(layer):
+            known = found.get(id(kernel.variable))
+            if known is None or (known[1].inputs is None and kernel.inputs is not None):
+                found[id(kernel.variable)] = (f"{path}/{kernel.variable.name}", kernel)
+    return dict(found.values())
+
+
+def _with_axes(kernels: dict[str, Kernel], weights: Axes | None) -> dict[str, Kernel]:
+    """Return the kernels with the input axes that `weights` gives."""
+    if weights is None:
+        return kernels
+    weights = mapping_of("weights", weights, _check_axes)
+    for pattern in weights:
+        if not any(_matching(path, [pattern]) for path in kernels):
+            names = [*kernels, *(path.rpartition("/")[2] for path in kernels)]
+            raise InputError(
+                "Expected names of weights with two or more axes. Received: "
+                f"weights={pattern!r}, but no weight has such a name{close_names(names, pattern)}"
+            )
+    return {
+        path: _given_axes(path, kernel, weights) if _matching(path, weights) else kernel
+        for path, kernel in kernels.items()
+    }
+
+
+def _given_axes(path: str, kernel: Kernel, weights: Mapping[str, Any]) -> Kernel:
+    axes = next(weights[pattern] for pattern in weights if _matching(path, [pattern]))
+    rank = len(kernel.variable.shape)
+    inputs = tuple(sorted({axis % rank if -rank <= axis < rank else rank for axis in axes}))
+    if not inputs or rank in inputs or len(inputs) == rank:
+        raise InputError(
+            f"Expected some but not all axes of a weight of {rank} axes for {path!r}. "
+            f"Received: weights={list(axes)}"
+        )
+    obstacle = kernel.obstacle if kernel.inputs is not None else None
+    return dataclasses.replace(kernel, inputs=inputs, obstacle=obstacle)
+
+
+def _check_axes(name: str, value: object) -> list[int]:
+    def axis(name: str, value: object) -> int:
+        return whole_number(name, value, least=None)
+
+    return list_of(name, value, axis) if isinstance(value, (list, tuple)) else [axis(name, value)]
+
+
+def _matching(path: str, patterns: Iterable[str]) -> bool:
+    _, _, name = path.rpartition("/")
+    return any(fnmatchcase(path, pattern) or name == pattern for pattern in patterns)
+
+
+def _matches(paths: dict[str, Layer], kernels: dict[str, Kernel], selector: Any) -> dict[int, bool]:
+    """Return the kernels that a selector matches, by id: whether their own layer is matched."""
+    matched, problem = _matched_layers(paths, kernels, selector)
+    inside = {id(inner) for layer in matched for inner in layer._flatten_layers()}
+    own = {id(layer) for layer in matched}
+    found = {
+        id(kernel): id(kernel.layer) in own
+        for kernel in kernels.values()
+        if id(kernel.layer) in inside
+    }
+    if not found and not any(has_products(layer) for layer in matched):
+        if matched:
+            problem = f"{matched[0].name!r} is a {type(matched[0]).__name__} without any kernel"
+        raise InputError(
+            f"Expected layers to convert. Received: layers={selector!r}, but {problem}"
+        )
+    return found
+
+
+def _matched_layers(
+    paths: dict[str, Layer], kernels: dict[str, Kernel], selector: Any
+) -> tuple[list[Layer], str]:
+    """Return the layers that a selector matches, and what to say if there are none."""
+    if isinstance(selector, Layer):
+        matched = [layer for layer in paths.values() if layer is selector]
+        return matched, f"the model has no such layer as {selector.name!r}"
+    if isinstance(selector, type):
+        matched = [layer for layer in paths.values() if isinstance(layer, selector)]
+        return matched, f"no layer is a {selector.__name__}"
+    if isinstance(selector, str):
+        matched = [
+            layer
+            for path, layer in paths.items()
+            if fnmatchcase(layer.name, selector) or fnmatchcase(path, selector)
+        ]
+        names = [*(layer.name for layer in paths.values()), *paths]
+        return matched, "no layer has such a name" + close_names(names, selector)
+    if callable(selector):
+        owners = {id(kernel.layer) for kernel in kernels.values()}
+        candidates = [layer for layer in paths.values() if id(layer) in owners]
+        return [layer for layer in candidates if selector(layer)], "it holds for no layer"
+    raise input_error("layers, layer types, names, patterns or predicates", layers=selector)
+
+
+def _sort(kernels: dict[str, Kernel], asked_for: dict[int, bool], named: set[int]) -> Targets:
+    """Return the kernels asked for as targets; raise if one that is named cannot be split."""
+    targets = Targets({}, {})
+    for path, kernel in kernels.items():
+        if id(kernel) not in asked_for and id(kernel) not in named:
+            continue
+        directly = asked_for.get(id(kernel), False) or id(kernel) in named
+        if kernel.obstacle is not None and directly:
+            raise InputError(
+                f"Expected {kernel.obstacle}. Received: weight {path!r} "
+                f"(in layer {kernel.layer.name!r}; layers=... says which to convert)"
+            )
+        reason = _reason_to_leave(kernel, directly)
+        if reason is None:
+            targets.kernels[path] = kernel
+        else:
+            targets.left[path] = reason
+    return targets
+
+
+def _reason_to_leave(kernel: Kernel, directly: bool) -> str | None:
+    if kernel.obstacle is not None:
+        return f"expected {kernel.obstacle.partition(':')[0].partition(',')[0]}"
+    if kernel.inputs is None:
+        return f"of a {type(kernel.layer).__name__}: weights= can name its input axes"
+    if kernel.is_table and not directly:
+        return "an embedding table: layers= can name its layer"
+    return None
+
+
+def _nothing(model: Layer, targets: Targets) -> InputError:
+    left = ", ".join(f"{path} ({reason})" for path, reason in list(targets.left.items())[:SHOWN])
+    return InputError(
+        "Expected a model with a kernel to convert, such as that of a layer of type Dense, Conv2D "
+        f"or LSTM. Received: model {model.name!r}" + (f" with {left}" if left else "")
+    )

@@ -73,6 +73,8 @@ class Product(BackendVariable):
         self._regularizer = self._constraint = None
         self._aggregation = self._synchronization = "none"
         self._autocast, self._overwrite_with_gradient = True, False
+        # Whether `assign` does nothing, while the factors are read from a checkpoint.
+        self.ignores_values = False
 
     @property
     def value(self) -> Any:
@@ -103,6 +105,8 @@ class Product(BackendVariable):
         Raises:
             InputError: If it has another shape, or the factors cannot have it as their product.
         """
+        if self.ignores_values:
+            return value
         value = ops.convert_to_tensor(value, dtype=self.factors[0].dtype)
         if tuple(value.shape) != self._shape:
             raise InputError(

@@ -51,6 +51,10 @@ def factorised_copy(
                 kernel_seed = None if seed is None else factor_seed(seed, j)
                 deep.assign_kernel(plain.kernel, initializer, noise, kernel_seed)
                 deep.assign_bias(plain.bias)
+            for factor in deep.factors:
+                factor.trainable = plain.kernel.trainable
+            if plain.bias is not None:
+                deep.bias.trainable = plain.bias.trainable
             j += 1
     return new
 

@@ -189,7 +189,7 @@ class Penalty:
 
 def _initial_values(
     variable: keras.Variable, axes: KernelAxes, split: Split, given: Sequence[np.ndarray] | None
-) -> Callable[[int], Callable[..., Any]]:
+) -> Callable[[int], Any]:
     """Return, for a factor's number from 0, its initializer: its part of the variable's value.
 
     In a symbolic call Keras builds layers whose variables have no value yet. Then the factors get
@@ -223,10 +223,10 @@ def _exchange(
     track the same factors.
     """
     for layer in around:
+        if _tracking.tracks(layer, old_tracked[0]):
+            _tracking.replace(layer, old_tracked, new_tracked)
         for place in places_of(layer, old):
             put(layer, place, new)
             if place.key is None:
-                variable = new if isinstance(new, keras.Variable) else None
-                _tracking.follow(layer, place.attribute, variable)
-        if _tracking.tracks(layer, old_tracked[0]):
-            _tracking.replace(layer, old_tracked, new_tracked)
+                followed = new if _tracking.tracks(layer, new) else None
+                _tracking.follow(layer, place.attribute, followed)

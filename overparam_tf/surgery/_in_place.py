@@ -69,7 +69,7 @@ class InPlace(SavedFactors):
 
 
 @functools.cache
-def in_place_class(plain_class: type[Layer]) -> type[Layer]:
+def in_place_class(plain_class: Any) -> Any:
     """Return the subclass of a layer's class that saves products, of the same name.
 
     Checkpoints have the names of classes in their paths.
@@ -100,7 +100,7 @@ def mark(layer: Layer) -> None:
     own. A plain Sequential or functional model is written layer by layer.
     """
     for inner in layer._flatten_layers():
-        own_class = inner.plain_class if isinstance(inner, InPlace) else type(inner)
+        own_class: Any = inner.plain_class if isinstance(inner, InPlace) else type(inner)
         within = [inner] if own_class in GRAPHS else inner._flatten_layers()
         saves = any(PENDING in vars(other) or tracked_products(other) for other in within)
         inner_class = in_place_class(own_class) if saves else own_class

@@ -139,7 +139,7 @@ def _convert(model: keras.Model, layers: Layers, weights: Axes | None, options: 
     planned = []
     for j, kernel in enumerate(targets.kernels.values()):
         seed = None if options.seed is None else factor_seed(options.seed, j)
-        split = Split(kernel.inputs, **{**dataclasses.asdict(options), "seed": seed})
+        split = Split(kernel.inputs or (), **{**dataclasses.asdict(options), "seed": seed})
         with naming([kernel.layer]):
             planned.append((kernel, split, split.values_of(kernel.variable)))
     around = model._flatten_layers()

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from keras.layers import Layer
 
-# What Keras itself keeps of a layer's variables; `_tracking` changes it.
-_TRACKED = ("_trainable_variables", "_non_trainable_variables", "_tracker", "_torch_params")
+# What Keras and TensorFlow themselves keep of a layer's variables; `_tracking` changes it.
+_TRACKED = ("_trainable_variables", "_non_trainable_variables", "_torch_params", "_self_")
 
 
 class Place(NamedTuple):
@@ -45,7 +45,7 @@ def places_of(layer: Layer, value: Any) -> list[Place]:
 def contents(layer: Layer) -> Iterator[tuple[Place, Any]]:
     """Yield all places of a layer and what they hold."""
     for attribute, value in list(vars(layer).items()):
-        if attribute in _TRACKED:
+        if attribute.startswith(_TRACKED):
             continue
         yield Place(attribute), value
         if isinstance(value, (list, tuple)):

@@ -100,11 +100,11 @@ def _copy_weights(deep: Layer, plain: Layer) -> None:
 
 def _exchange(holder: Layer, old: Layer, new: Layer) -> None:
     """Put a layer wherever another one holds, or tracks, the old one."""
+    ids = holder._tracker.stored_ids["layers"]
+    ids.discard(id(old))
+    ids.add(id(new))
     for place, held in list(contents(holder)):
         if held is old:
             put(holder, place, new)
             if place.key is None:
                 _tracking.follow(holder, place.attribute, new)
-    ids = holder._tracker.stored_ids["layers"]
-    ids.discard(id(old))
-    ids.add(id(new))

@@ -78,12 +78,12 @@ def _stand_ins(products: Sequence[Product]) -> list[tuple[list[Any], Product]]:
 def _unassigned(products: Sequence[Product]) -> Iterator[None]:
     """Let products ignore what they are assigned."""
     for product in products:
-        vars(product)["assign"] = lambda value: value
+        product.ignores_values = True
     try:
         yield
     finally:
         for product in products:
-            del vars(product)["assign"]
+            product.ignores_values = False
 
 
 def _load_factors(product: Product, name: str, store: Any, keys: set[str]) -> None:

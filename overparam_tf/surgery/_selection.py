@@ -14,7 +14,8 @@ from overparam_tf.errors import InputError, input_error
 from overparam_tf.surgery._rebuild import layers_by_path
 from overparam_tf.surgery._registry import FACTORIZED, SUPPORTED
 
-Selector = type | str | Layer | Callable[[Any], bool]
+# A layer itself is one more of them, but Keras is not typed: it would make all of this Any.
+Selector = type | str | Callable[[Any], bool]
 Layers = None | Selector | Sequence[Selector]
 
 

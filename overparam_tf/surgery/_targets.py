@@ -78,10 +78,12 @@ def find_targets(model: Layer, layers: Layers = None, weights: Axes | None = Non
     return targets
 
 
-def without_obstacles(
-    model: Layer, chosen: Sequence[Layer]
-) -> tuple[list[Layer], Targets]:
-    """Return the chosen layers all of whose kernels can be split, and what a copy leaves plain."""
+def without_obstacles(model: Layer, chosen: Sequence[Layer]) -> tuple[list[Layer], Targets]:
+    """Return the chosen layers all of whose kernels can be split, and what a copy leaves plain.
+
+    Raises:
+        InputError: If there is no such layer among them.
+    """
     kernels = _unique_kernels(all_layers(model))
     hindered = {id(kernel.layer) for kernel in kernels.values() if kernel.obstacle is not None}
     usable = [
@@ -93,7 +95,10 @@ def without_obstacles(
     targets = _sort(kernels, dict.fromkeys(map(id, kernels.values()), False), set())
     plain = [path for path, kernel in targets.kernels.items() if id(kernel.layer) not in converted]
     reason = "without a factorised form for a copy: copy=False makes it a product in place"
-    return usable, Targets({}, {**dict.fromkeys(plain, reason), **targets.left})
+    left = Targets({}, {**dict.fromkeys(plain, reason), **targets.left})
+    if chosen and not usable:
+        raise _nothing(model, left)
+    return usable, left
 
 
 def has_products(layer: Layer) -> bool:

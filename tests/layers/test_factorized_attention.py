@@ -29,7 +29,7 @@ def attend(layer, query_size=6, value_size=4):
 @pytest.mark.parametrize("depth, width", [(1, None), (2, None), (3, 16)])
 def test_converted_attention_is_the_same_function(options, depth, width):
     model = attend(layers.MultiHeadAttention(2, 3, name="attention", **options))
-    deep = overparameterize(model, depth=depth, width=width)
+    deep = overparameterize(model, depth=depth, width=width, copy=True)
     verify_equivalent(model, deep, rtol=1e-5)
     attention = deep.get_layer("attention")
     assert isinstance(attention, FactorizedMultiHeadAttention)
@@ -80,7 +80,8 @@ def test_frozen_projections_stay_frozen():
     model = attend(layers.MultiHeadAttention(2, 3, name="attention"))
     model.get_layer("attention").key_dense.trainable = False
     flags = [
-        layer.trainable for layer in projections(overparameterize(model).get_layer("attention"))
+        layer.trainable
+        for layer in projections(overparameterize(model, copy=True).get_layer("attention"))
     ]
     assert flags == [True, False, True, True]
 

@@ -71,7 +71,7 @@ def train(model, steps=2):
 )
 def test_equal_after_each_step(name, floatx):
     model = ARCHITECTURES[name]()
-    deep = overparameterize(model)
+    deep = overparameterize(model, copy=True)
     converted = verify_equivalent(model, deep, rtol=BOUNDS[floatx])
     train(deep)
     plain = collapse(deep)

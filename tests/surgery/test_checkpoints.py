@@ -39,7 +39,7 @@ def test_keras_file_with_its_loss(tmp_path):
 
 @pytest.mark.parametrize("as_builder", [True, False])
 def test_weights_file(as_builder, tmp_path):
-    deep, other = trained_deep("nested", depth=3), overparameterize(nested(), depth=3)
+    deep, other = trained_deep("nested", depth=3), overparameterize(nested(), depth=3, copy=True)
     deep.save_weights(tmp_path / "deep.weights.h5")
     before = other.get_weights()
     plain = load_collapsed(tmp_path / "deep.weights.h5", (lambda: other) if as_builder else other)
@@ -54,7 +54,7 @@ from keras.ops import convert_to_numpy
 from overparam_tf.surgery import load_collapsed, overparameterize
 from tests.surgery.models import nested
 folder = sys.argv[1]
-deep = overparameterize(nested(), depth=3)
+deep = overparameterize(nested(), depth=3, copy=True)
 deep.load_weights(f"{folder}/deep.weights.h5")
 x = np.load(f"{folder}/x.npy")
 outputs = [convert_to_numpy(model(x)) for model in (deep, load_collapsed(f"{folder}/deep.keras"))]
@@ -98,17 +98,17 @@ def test_bad_input(tmp_path):
 
 
 def test_no_kernel_is_split_only_to_be_overwritten(tmp_path, monkeypatch):
-    deep = overparameterize(nested())
+    deep = overparameterize(nested(), copy=True)
     deep.save(tmp_path / "deep.keras")
     deep.save_weights(tmp_path / "deep.weights.h5")
     monkeypatch.setattr(np.linalg, "svd", None)  # what a split would call
     verify_equivalent(deep, load_collapsed(tmp_path / "deep.keras"), rtol=1e-5)
     verify_equivalent(deep, load_collapsed(tmp_path / "deep.weights.h5", deep), rtol=1e-5)
-    verify_equivalent(deep, overparameterize(deep), rtol=0)
+    verify_equivalent(deep, overparameterize(deep, copy=True), rtol=0)
 
 
 def test_a_loaded_layer_keeps_its_initializer(tmp_path):
-    deep = overparameterize(sequential())
+    deep = overparameterize(sequential(), copy=True)
     deep.save(tmp_path / "deep.keras")
     load_collapsed(tmp_path / "deep.keras")
     layer = FactorizedDense.from_config(deep.layers[0].get_config())

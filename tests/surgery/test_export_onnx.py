@@ -56,7 +56,7 @@ def example(spec):
 def test_the_onnx_runtime_computes_the_factorised_model(build, tmp_path):
     pytest.importorskip("tf2onnx")
     runtime = pytest.importorskip("onnxruntime")
-    deep = overparameterize(build())
+    deep = overparameterize(build(), copy=True)
     examples = [example(spec).astype(spec.dtype) for spec in deep.inputs]
     x = examples if len(examples) > 1 else examples[0]
     plain = collapse(deep)

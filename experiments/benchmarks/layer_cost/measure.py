@@ -60,7 +60,7 @@ def measure_model(workload: Workload, seconds: float) -> Iterator[Row]:
         seconds: Time to spend on each comparison.
     """
     plain = model_of(workload.plain(), workload.shape)
-    deep = overparameterize(plain)
+    deep = overparameterize(plain, copy=True)
     models = {"plain": plain, "auto": deep, "collapsed": collapse(deep)}
     _, *output_shape = plain.output_shape
     x, y = workload.data(output_shape)

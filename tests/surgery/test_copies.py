@@ -1,4 +1,4 @@
-"""`overparameterize`: the same function, shared and frozen layers, and an unchanged original."""
+"""Copies by `overparameterize`: the same function, shared and frozen layers, the original kept."""
 
 import keras
 import numpy as np
@@ -7,12 +7,19 @@ from keras import layers
 
 from overparam_tf import InputError
 from overparam_tf.layers import FactorizedDense
-from overparam_tf.surgery import overparameterize, verify_equivalent
+from overparam_tf.surgery import overparameterize as overparameterize_in_place
+from overparam_tf.surgery import verify_equivalent
 from overparam_tf.surgery._rebuild import layers_by_path
 from tests.backends import needs_float64, needs_tensorflow
 from tests.surgery.models import MODELS, built, convolutional, nested, sequential
 
+# What a copy leaves plain, it names in a warning; `test_targets` holds it.
+pytestmark = pytest.mark.filterwarnings("ignore:weights that stay as they are")
 CONVERTED = ("Dense", "Conv2D", "EinsumDense", "MultiHeadAttention")
+
+
+def overparameterize(model, *args, **options):
+    return overparameterize_in_place(model, *args, copy=True, **options)
 
 
 def kinds(model):
@@ -172,19 +179,20 @@ def with_lora():
 @pytest.mark.parametrize(
     "model, options, message",
     [
-        (Subclassed, {}, "write it with the functional API"),
-        (lambda: FunctionalWithArguments(2), {}, r"pass keras.Model\(model.input, model.output\)"),
+        (Subclassed, {}, "unbuilt model"),
+        (lambda: FunctionalWithArguments(2), {}, "that Keras can save and load again"),
         (lambda: keras.Sequential([layers.Dense(2)]), {}, "unbuilt model"),
         (lambda: layers.Dense(2), {}, "Expected a Keras model"),
         (lambda: keras.Sequential([keras.Input((3,)), layers.ReLU()]), {}, "layer of type Dense"),
-        (quantised, {}, "not quantised.*in layer 'hidden'"),
-        (with_lora, {}, "without LoRA.*in layer 'hidden'"),
+        (quantised, {"layers": "hidden"}, "not quantised.*in layer 'hidden'"),
+        (with_lora, {"layers": "hidden"}, "without LoRA.*in layer 'hidden'"),
         (sequential, {"depth": 0}, "positive integer for depth"),
         (sequential, {"width": 4}, "widths >= 5.*in layer 'hidden'"),
         (sequential, {"width": 4, "initializer": "identity"}, "widths >= min.*in layer 'hidden'"),
         (sequential, {"depth": 3, "width": [7]}, "2 widths"),
         (convolutional, {"width": 27}, "divisible by groups = 2.*in layer 'grouped'"),
-        (constrained, {}, "without constraints.*in layer 'head'"),
+        (constrained, {"layers": "head"}, "without constraints.*in layer 'head'"),
+        (constrained, {}, "a kernel to convert.*expected a layer without constraints"),
         (sequential, {"initializer": "glorot"}, "'balanced', 'identity' for initializer"),
         (sequential, {"noise": -1.0}, "noise"),
         (sequential, {"compile": True}, "Expected a compiled model"),

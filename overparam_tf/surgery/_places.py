@@ -71,11 +71,12 @@ def put(layer: Layer, place: Place, value: Any) -> None:
     if place.key is None:
         attributes[place.attribute] = value
         return
-    held = attributes[place.attribute]
+    held: Any = attributes[place.attribute]
+    key: Any = place.key
     if isinstance(held, dict):
-        dict.__setitem__(held, place.key, value)
+        dict.__setitem__(held, key, value)
     elif isinstance(held, list):
-        list.__setitem__(held, place.key, value)
+        list.__setitem__(held, key, value)
     else:
         changed = [value if key == place.key else old for key, old in enumerate(held)]
         attributes[place.attribute] = tuple(changed)

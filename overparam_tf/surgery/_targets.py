@@ -57,6 +57,7 @@ def find_targets(model: Layer, layers: Layers = None, weights: Axes | None = Non
             split, or there is nothing to convert.
 
     Example:
+        >>> import keras
         >>> embedding, dense = keras.layers.Embedding(9, 4), keras.layers.Dense(2, name="head")
         >>> model = keras.Sequential([keras.Input((3,)), embedding, dense])
         >>> list(find_targets(model).kernels)

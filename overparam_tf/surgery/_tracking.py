@@ -13,6 +13,7 @@ def tracks(layer: Layer, variable: Any) -> bool:
     """Return whether a variable is one of a layer's own, rather than of a layer inside it.
 
     Example:
+        >>> import keras
         >>> layer = keras.layers.Dense(2)
         >>> layer.build((None, 3))
         >>> tracks(layer, layer.bias), tracks(layer, keras.Variable(0.0))

@@ -20,7 +20,8 @@ def factor_seed(seed: int, j: int) -> int:
         j: Index of the factor, >= 0.
 
     Returns:
-        `seed` itself for j = 0, and one derived from (seed, j) for the others.
+        `seed` itself for j = 0, and one derived from (seed, j) for the others. Both are from 0 to
+        2^32 - 1: Keras reads a seed modulo 2^32, but on JAX it takes no negative one.
 
     Raises:
         InputError: If an argument is not an integer, or `j` is negative.
@@ -30,10 +31,10 @@ def factor_seed(seed: int, j: int) -> int:
         (7, 100)
     """
     seed, j = whole_number("seed", seed, least=None), whole_number("j", j)
+    seed %= 2**32
     if j == 0:
         return seed
-    # Keras reads a seed modulo 2^32, and a SeedSequence takes no negative number.
-    return int(np.random.SeedSequence((seed % 2**32, j)).generate_state(1)[0])
+    return int(np.random.SeedSequence((seed, j)).generate_state(1)[0])
 
 
 def per_factor(initializer: Any, j: int) -> Any:
@@ -80,6 +81,9 @@ def draw(initializer: Any, shape: Sequence[int], dtype: str) -> np.ndarray:
         >>> draw(keras.initializers.Ones(), (1, 2), "float32")
         array([[1., 1.]], dtype=float32)
     """
+    seed = getattr(initializer, "seed", None)
+    if isinstance(seed, int) and seed < 0:
+        initializer = per_factor(initializer, 0)
     # Keras may build a layer inside another's symbolic call, where tensors have no values. Graphs,
     # traces and scopes belong to a thread, so a new thread computes eagerly on every backend.
     with ThreadPoolExecutor(1) as thread:

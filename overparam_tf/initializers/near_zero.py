@@ -73,5 +73,5 @@ def _seed(seed: Any) -> Any:
     if seed is None or isinstance(seed, (dict, keras.random.SeedGenerator)):
         return seed  # a dict is the config of a SeedGenerator
     if isinstance(seed, numbers.Integral) and not isinstance(seed, bool):
-        return int(seed)
+        return int(seed) % 2**32  # as Keras reads it, but on JAX it takes no negative one
     raise input_error("None, an integer or a keras.random.SeedGenerator for seed", seed=seed)

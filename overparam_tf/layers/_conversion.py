@@ -22,6 +22,7 @@ _COMMON = (
     "activation",
     "bias_initializer",
     "kernel_regularizer",
+    "kernel_constraint",
     "activity_regularizer",
 )
 
@@ -55,8 +56,8 @@ class Convertible(keras.layers.Layer):
             **options: Further arguments of the constructor, which override those of `layer`.
 
         Raises:
-            InputError: If `layer` is of another class, has constraints, is quantised or has LoRA
-                enabled.
+            InputError: If `layer` is of another class, is quantised, has LoRA enabled, or has a
+                constraint on its kernel that a product cannot keep.
 
         Example:
             >>> from overparam_tf.layers import FactorizedDense
@@ -66,7 +67,7 @@ class Convertible(keras.layers.Layer):
             ('head', 3, True)
         """
         _check_plain(layer, cls.plain_class)
-        names = [*_COMMON, "bias_regularizer"]
+        names = [*_COMMON, "bias_regularizer", "bias_constraint"]
         if options.get("factor_initializer") is None:
             names.append("kernel_initializer")
         arguments = {
@@ -101,6 +102,7 @@ class Convertible(keras.layers.Layer):
             config["kernel_initializer"] = self.kernel_initializer
         if not self._has_factor_biases:
             config["bias_regularizer"] = self.bias_regularizer
+            config["bias_constraint"] = self.bias_constraint
         return self.plain_class(**config, **self._plain_shape(), dtype=self.dtype_policy)
 
     def _plain_shape(self) -> dict[str, Any]:
@@ -224,9 +226,4 @@ def _check_plain(layer: Any, plain_class: type[keras.layers.Layer]) -> None:
         raise InputError(
             "Expected a layer that is not quantised: convert before quantising. "
             f"Received: {layer.name}, quantization_mode={layer.quantization_mode!r}"
-        )
-    if layer.kernel_constraint is not None or layer.bias_constraint is not None:
-        raise InputError(
-            "Expected a layer without constraints, since no constraint on the factors is one on "
-            f"their product: remove them first. Received: {layer.name}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -90,6 +91,23 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
     def projections(self) -> list[FactorizedEinsumDense]:
         """Return the projections of query, key, value, gate (with `use_gate`) and output."""
         return projections(self)
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the weights of this layer, or split those of a `MultiHeadAttention`.
+
+        Args:
+            weights: Arrays: those of `weights`, or the kernel, and the bias if there is one, of
+                each projection in turn.
+
+        Raises:
+            ValueError: If number or shapes of the arrays are of neither layer.
+        """
+        each = 1 + self.use_bias
+        if not self.built or len(weights) != each * len(self.projections):
+            super().set_weights(weights)
+            return
+        for j, projection in enumerate(self.projections):
+            projection.set_weights(list(weights)[each * j : each * (j + 1)])
 
     @classmethod
     def from_plain(

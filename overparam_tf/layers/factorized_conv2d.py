@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 from keras import ops
 
-from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_input_shape
 from overparam_tf.checks import boolean, one_of, positive_int
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.layers._contraction import break_even
+from overparam_tf.layers._conv_factors import ConvFactors
 from overparam_tf.layers._conv_geometry import (
     Size,
     costs_a_pixel,
@@ -25,15 +24,13 @@ from overparam_tf.layers._conv_geometry import (
     size_pair,
     strided_factor,
 )
-from overparam_tf.layers._conv_kernels import compose, composition_cost
-from overparam_tf.layers._conv_splits import nearest_kernel, split_kernel
+from overparam_tf.layers._conv_kernels import composition_cost
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
-from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
-class FactorizedConv2D(FactorizedLayer):
+class FactorizedConv2D(ConvFactors):
     r"""`Conv2D` layer whose kernel is a composition of `depth` kernels, to train differently.
 
     $$y = \sigma(x * F_1 * F_2 * \cdots * F_N + b), \qquad
@@ -67,8 +64,8 @@ class FactorizedConv2D(FactorizedLayer):
             `"glorot_uniform"`. With several factors larger than 1x1 every factor is drawn from it
             by itself, since not every kernel is such a composition; then it must scale with the
             fans of its layer, as those of Glorot, He and LeCun do.
-        bias_initializer: As in `FactorizedDense`, as are `kernel_regularizer`, `bias_regularizer`
-            and `activity_regularizer`.
+        bias_initializer: As in `FactorizedDense`, as are `kernel_regularizer`, `bias_regularizer`,
+            `activity_regularizer`, `kernel_constraint` and `bias_constraint`.
         depth: Number of factors N >= 1; default 2.
         width: Channels between the factors: None (default) for the fewest that restrict nothing
             (see below), an int for all, or a list of `depth - 1` ints. With groups, of all groups
@@ -140,6 +137,8 @@ class FactorizedConv2D(FactorizedLayer):
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
         activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         depth: int = 2,
         width: Width = None,
@@ -155,6 +154,8 @@ class FactorizedConv2D(FactorizedLayer):
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
             activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         geometry = {
@@ -180,6 +181,10 @@ class FactorizedConv2D(FactorizedLayer):
         self.factor_kernel_sizes = None if factor_kernel_sizes is None else sizes
         self._sizes = sizes
         self.input_spec = keras.InputSpec(ndim=4)
+        self._check_constraint()
+
+    def _kernel_axes(self) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        return (2,), (3,), 4
 
     @property
     def _axes(self) -> Size:
@@ -215,42 +220,6 @@ class FactorizedConv2D(FactorizedLayer):
         )
         self.input_spec = keras.InputSpec(ndim=4, axes={channel_axis: inputs})
 
-    def _compose(self) -> Any:
-        return compose(self._factors, self.groups)
-
-    @property
-    def _has_one_spatial_factor(self) -> bool:
-        return self._sizes[strided_factor(self._sizes)] == self.kernel_size
-
-    def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
-        if not self._has_one_spatial_factor:
-            raise self._several_spatial_factors()
-        spatial = strided_factor(self._sizes)
-        return split_kernel(kernel, spatial, self._widths, self.groups, split)
-
-    def _within_widths(self, kernel: np.ndarray) -> np.ndarray:
-        return nearest_kernel(kernel, strided_factor(self._sizes), self._widths, self.groups)
-
-    def _start(self) -> list[np.ndarray]:
-        if self._has_one_spatial_factor:
-            return super()._start()
-        if not isinstance(self.kernel_initializer, keras.initializers.VarianceScaling):
-            raise self._several_spatial_factors()
-        # Each factor keeps the variance of the data, as each layer of a deep network does.
-        return [
-            initializers.draw(
-                initializers.per_factor(self.kernel_initializer, j), shape, self.variable_dtype
-            )
-            for j, shape in enumerate(self._factor_shapes)
-        ]
-
-    def _several_spatial_factors(self) -> InputError:
-        return input_error(
-            "at most one factor larger than 1x1, since not every kernel is a composition of "
-            "several: omit factor_kernel_sizes",
-            factor_kernel_sizes=self.factor_kernel_sizes,
-        )
-
     def _bias_after(self, j: int, bias: Any) -> Any:
         # No factor pads, so each sees the bias at all its taps.
         taps = ops.sum(self._factors[j], axis=(0, 1))
@@ -267,7 +236,7 @@ class FactorizedConv2D(FactorizedLayer):
         return shape[0] * height * width
 
     def _through_kernel(self, x: Any) -> Any:
-        outputs = self._conv(x, self.kernel, self.strides, self.padding)
+        outputs = self._conv(x, self._compose(), self.strides, self.padding)
         return self._plus(outputs, self.end_to_end_bias)
 
     def _through_chain(self, x: Any) -> Any:

@@ -18,6 +18,7 @@ from overparam_tf.layers._contraction import kernel_pays_above, product
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
+from overparam_tf.products import split_matrix
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -46,6 +47,10 @@ class FactorizedDense(FactorizedLayer):
             a penalty on the kernel of `Dense`, and differs from one on each factor.
         bias_regularizer: Penalty on every bias; default None.
         activity_regularizer: Penalty on the output; default None.
+        kernel_constraint: Constraint on the product of the factors; default None. With more than
+            one factor it is one on norms over all inputs, or over all outputs (`"max_norm"`,
+            `"unit_norm"`, `"min_max_norm"`).
+        bias_constraint: Constraint on every bias; default None.
         depth: Number of factors N >= 1; default 2.
         width: Inner dimensions: None (default) for min(in, units), an int for all, or a list of
             `depth - 1` ints.
@@ -102,6 +107,8 @@ class FactorizedDense(FactorizedLayer):
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
         activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         depth: int = 2,
         width: Width = None,
@@ -116,12 +123,18 @@ class FactorizedDense(FactorizedLayer):
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
             activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         self.units = positive_int("units", units)
         self.use_bias = boolean("use_bias", use_bias)
         self.input_spec = keras.InputSpec(min_ndim=2)
         self.supports_masking = True
+        self._check_constraint()
+
+    def _kernel_axes(self) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        return (0,), (1,), 2
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the factors and biases for inputs of `input_shape`."""
@@ -143,17 +156,29 @@ class FactorizedDense(FactorizedLayer):
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
         return SPLITS[split](kernel, self.depth, self.width)
 
+    def _split_in_graph(self, kernel: Any) -> Sequence[Any]:
+        return split_matrix(kernel, self.depth, self._inner_widths)
+
     def _within_widths(self, kernel: np.ndarray) -> np.ndarray:
         return low_rank(kernel, self._inner_widths)
 
     def _bias_after(self, j: int, bias: Any) -> Any:
         return ops.einsum("i,ij->j", bias, self._factors[j])
 
+    def _contract(self, x: Any) -> Any:
+        sizes = ops.shape(x)
+        if len(sizes) == 2 or all(isinstance(size, int) for size in sizes):
+            return super()._contract(x)
+        # As a matrix: XLA cannot compile the gradient of TensorFlow's `tensordot` within a
+        # condition if sizes are not known.
+        *leading, inputs = sizes
+        return ops.reshape(super()._contract(ops.reshape(x, (-1, inputs))), (*leading, self.units))
+
     def _data_rows(self, x: Any) -> Any:
         return math.prod(ops.shape(x)[:-1])
 
     def _through_kernel(self, x: Any) -> Any:
-        return plus(ops.matmul(x, self.kernel), self.end_to_end_bias)
+        return plus(ops.matmul(x, self._compose()), self.end_to_end_bias)
 
     def _through_chain(self, x: Any) -> Any:
         for factor, bias in zip(self._factors, self._biases, strict=True):

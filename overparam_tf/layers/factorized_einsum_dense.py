@@ -20,6 +20,7 @@ from overparam_tf.layers._einsum_equation import EinsumEquation
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
+from overparam_tf.products import split_matrix
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -46,8 +47,8 @@ class FactorizedEinsumDense(FactorizedLayer):
             no bias.
         kernel_initializer: Initializer of the product of the factors, drawn as `EinsumDense` draws
             its kernel; default `"glorot_uniform"`.
-        bias_initializer: As in `FactorizedDense`, as are `kernel_regularizer` and
-            `bias_regularizer`.
+        bias_initializer: As in `FactorizedDense`, as are `kernel_regularizer`, `bias_regularizer`,
+            `kernel_constraint` and `bias_constraint`.
         depth: Number of factors N >= 1; default 2.
         width: Inner dimensions: None (default) for min(in, out), an int for all, or a list of
             `depth - 1` ints.
@@ -96,6 +97,8 @@ class FactorizedEinsumDense(FactorizedLayer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         depth: int = 2,
         width: Width = None,
@@ -109,6 +112,8 @@ class FactorizedEinsumDense(FactorizedLayer):
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         self._letters = EinsumEquation.parse(equation)
@@ -122,6 +127,15 @@ class FactorizedEinsumDense(FactorizedLayer):
                 f"bias axes out of those of the output, {self._letters.outputs}",
                 bias_axes=bias_axes,
             )
+        self._check_constraint()
+
+    def _kernel_axes(self) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        letters = self._letters
+        rows, columns = (
+            tuple(letters.kernel.index(letter) for letter in axes)
+            for axes in (letters.in_axes, letters.out_axes)
+        )
+        return rows, columns, len(letters.kernel)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the factors and biases for inputs of `input_shape`."""
@@ -171,6 +185,14 @@ class FactorizedEinsumDense(FactorizedLayer):
         kernel = matrix.reshape(self._in_shape + self._out_shape)
         return np.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", kernel)
 
+    def _split_in_graph(self, kernel: Any) -> Sequence[Any]:
+        return split_matrix(self._only_factor(kernel), self.depth, self._inner_widths)
+
+    def _only_factor(self, kernel: Any) -> Any:
+        letters = self._letters
+        matrix = ops.einsum(f"{letters.kernel}->{letters.in_axes}{letters.out_axes}", kernel)
+        return ops.reshape(matrix, (math.prod(self._in_shape), math.prod(self._out_shape)))
+
     def _within_widths(self, kernel: np.ndarray) -> np.ndarray:
         return self._as_kernel(low_rank(self._as_matrix(kernel), self._inner_widths))
 
@@ -214,7 +236,7 @@ class FactorizedEinsumDense(FactorizedLayer):
         return math.prod(ops.shape(x)) // math.prod(self._in_shape)
 
     def _through_kernel(self, x: Any) -> Any:
-        return plus(ops.einsum(self.equation, x, self.kernel), self.end_to_end_bias)
+        return plus(ops.einsum(self.equation, x, self._compose()), self.end_to_end_bias)
 
     def _through_chain(self, x: Any) -> Any:
         first, *inner, last = self._factors

@@ -11,17 +11,21 @@ from keras import ops
 from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import boolean, one_of, positive_int, resolve
+from overparam_tf.layers._assigning import Assigning
+from overparam_tf.layers._constraining import Constraining, constraint
 from overparam_tf.layers._conversion import Convertible, Factorised
 from overparam_tf.layers._for_factors import resolve_for_factors, serialize
 from overparam_tf.layers._multiplication import CONTRACTIONS, Multiplying
+from overparam_tf.layers._plain_weights import PlainWeights, without_refused
 from overparam_tf.layers._starting import (
     KERNEL_INITIALIZER,
     Starting,
     without_ignored_initializer,
 )
+from overparam_tf.products import Product
 
 
-class FactorizedLayer(Convertible, Multiplying, Starting):
+class FactorizedLayer(Convertible, PlainWeights, Multiplying, Starting, Constraining, Assigning):
     """Base class of the layers whose kernel is a product of factors.
 
     Its arguments are described in `FactorizedDense`. A subclass names the Keras layer whose
@@ -44,12 +48,14 @@ class FactorizedLayer(Convertible, Multiplying, Starting):
         factor_regularizer: Any = None,
         bias_regularizer: Any = None,
         activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         contraction: str = "auto",
         **kwargs: Any,
     ) -> None:
         super().__init__(
             activity_regularizer=_regularizer(activity_regularizer, "activity_regularizer"),
-            **kwargs,
+            **without_refused(kwargs),
         )
         self.depth = positive_int("depth", depth)
         self.width = check_width(width, self.depth)
@@ -67,6 +73,8 @@ class FactorizedLayer(Convertible, Multiplying, Starting):
             _regularizer, "factor_regularizer", factor_regularizer, self.depth
         )
         self.bias_regularizer = _regularizer(bias_regularizer, "bias_regularizer")
+        self.kernel_constraint = constraint(kernel_constraint, "kernel_constraint")
+        self.bias_constraint = constraint(bias_constraint, "bias_constraint")
         self.contraction = one_of("contraction", contraction, CONTRACTIONS)
 
     # What a subclass provides, beside the hooks of its base classes.
@@ -106,10 +114,14 @@ class FactorizedLayer(Convertible, Multiplying, Starting):
                 shape=shape,
                 initializer=factor_initializers[j],
                 regularizer=self._penalty(j),
+                constraint=self._constraint_on(j),
             )
             self._factors.append(factor)
             self._biases.append(self._add_bias(j, (shape[-1],), bias_shape))
         self.bias = self._biases[-1]
+        self._kernel = Product(
+            self._factors, lambda factors: self._compose(), self._values_for, kernel_shape
+        )
         self.built = True
 
     def _add_bias(
@@ -130,6 +142,7 @@ class FactorizedLayer(Convertible, Multiplying, Starting):
             shape=shape,
             initializer=initializers.per_factor(self.bias_initializer, 0 if is_last else j + 1),
             regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
         )
 
     def _penalty(self, j: int) -> Callable[[Any], Any] | None:
@@ -145,8 +158,8 @@ class FactorizedLayer(Convertible, Multiplying, Starting):
         if j > 0 or self.kernel_regularizer is None:
             return on_factor
         if on_factor is None:
-            return lambda factor: self.kernel_regularizer(self.kernel)
-        return lambda factor: on_factor(factor) + self.kernel_regularizer(self.kernel)
+            return lambda factor: self.kernel_regularizer(self._compose())
+        return lambda factor: on_factor(factor) + self.kernel_regularizer(self._compose())
 
     @property
     def factors(self) -> list[keras.Variable]:
@@ -161,13 +174,14 @@ class FactorizedLayer(Convertible, Multiplying, Starting):
         return list(self._biases)
 
     @property
-    def kernel(self) -> Any:
+    def kernel(self) -> Product:
         """Return the end-to-end kernel, the product of the factors.
 
-        It is a tensor with the shape of the plain layer's kernel.
+        It stands for the variable that the plain layer has: `keras.ops` take it for a tensor, and
+        `kernel.assign` splits a value into the factors.
         """
         self._check_built("kernel")
-        return self._compose()
+        return self._kernel
 
     @property
     def end_to_end_bias(self) -> Any:
@@ -205,6 +219,8 @@ class FactorizedLayer(Convertible, Multiplying, Starting):
             "factor_regularizer": serialize(self.factor_regularizer, regularizer),
             "bias_regularizer": regularizer(self.bias_regularizer),
             "activity_regularizer": regularizer(self.activity_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "contraction": self.contraction,
         }
 

@@ -102,6 +102,19 @@ def test_a_layer_built_inside_a_symbolic_call(initializer, jit_compile):
     assert losses[1] < losses[0]
 
 
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=needs_xla)])
+def test_sequences_of_unknown_length_train(jit_compile):
+    """Guard the order of multiplication that a graph chooses: XLA failed to compile it."""
+    layer = FactorizedDense(3, use_factor_biases=True, activation="relu")
+    model = keras.Sequential([keras.Input((None, 5)), layer])
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    for length, order in ((2, "chain"), (40, "kernel")):
+        assert layer.contraction_for(2 * length) == order
+        x = RNG.normal(size=(2, length, 5)).astype("float32")
+        model.fit(x, x[..., :3], verbose=0)
+        assert tuple(model(x).shape) == (2, length, 3)
+
+
 @pytest.mark.parametrize("contraction", ["auto", "kernel", "chain"])
 def test_a_shared_layer_is_penalised_once_as_dense_is(contraction):
     kernel = RNG.normal(size=(5, 3)).astype("float32")

@@ -234,8 +234,8 @@ CASES = ON_TWO_DEVICES | {
     ),
     "a dataset of unknown length": Case(data=lambda: {"x": of_unknown_length()}, fitted={}),
     "an endless dataset": Case(
-        data=lambda: {"x": dataset("x", "y").repeat()},
-        fitted={"steps_per_epoch": 2, "validation_data": dataset("x", "y"), "validation_steps": 1},
+        data=lambda: {"x": dataset("x", "y").repeat(), "validation_data": dataset("x", "y")},
+        fitted={"steps_per_epoch": 2, "validation_steps": 1},
     ),
     "a dataset with class weights": Case(
         lambda: dense(3),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.distributed.cases import CASES, MORE_CASES, assert_same
+from tests.distributed.fit_cases import ON_TWO_DEVICES
 from tests.distributed.sweeps import SWEEPS
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def of(results, what):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    cases = [f"{name}/{count}" for name in CASES for count in (1, 2)]
+    cases = [f"{name}/{count}" for name in (*CASES, *ON_TWO_DEVICES) for count in (1, 2)]
     sweeps = [
         *(f"{name}/{count}" for name in QUICK_SWEEPS for count in (1, 2)),
         "batches/4",
@@ -49,6 +50,13 @@ def results(tmp_path_factory):
 @pytest.mark.parametrize("what", [*(f"{name}/2" for name in CASES), "momentum/4"])
 def test_several_devices_train_as_one_does(results, what):
     assert_same(of(results, what), of(results, what.split("/")[0] + "/1"))
+
+
+@pytest.mark.parametrize("name", ON_TWO_DEVICES)
+def test_what_fit_takes_is_the_same_on_two_devices(results, name):
+    # Sums of float16 gradients are rounded in another order.
+    tolerance = 2e-3 if name == "mixed_float16" else 1e-5
+    assert_same(of(results, f"{name}/2"), of(results, f"{name}/1"), tolerance)
 
 
 @pytest.mark.parametrize("what", [*(f"{name}/2" for name in QUICK_SWEEPS), "batches/4"])

@@ -9,6 +9,7 @@ import keras
 
 from overparam_tf.checks import boolean, instance_of
 from overparam_tf.errors import input_error
+from overparam_tf.products import known_kernels
 
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 # Input axes and output axes of a kernel, by number.
@@ -51,34 +52,22 @@ def kernel_axes(
     found: dict[str, Axes] = {}
     # Keras has no public way to the layers inside a layer.
     for layer in model._flatten_layers():
-        name, axes = _kernel_of(layer, embeddings, convolutions)
-        if axes is None:
-            continue
-        path = rf"(^|/){re.escape(layer.name)}/{name}$"
-        if found.setdefault(path, axes) != axes:
-            raise input_error(
-                "other names for layers that share one and have kernels of different axes",
-                name=layer.name,
-                axes=[found[path], axes],
-            )
+        for name, axes in _kernels_of(layer, embeddings, convolutions).items():
+            path = rf"(^|/){re.escape(layer.name)}/{name}$"
+            if found.setdefault(path, axes) != axes:
+                raise input_error(
+                    "other names for layers that share one and have kernels of different axes",
+                    name=layer.name,
+                    axes=[found[path], axes],
+                )
     return found
 
 
-def _kernel_of(layer: Any, embeddings: bool, convolutions: bool) -> tuple[str, Axes | None]:
-    """Return the name of a layer's kernel and its axes, or None for no kernel of these kinds."""
-    if isinstance(layer, keras.layers.EinsumDense):
-        return "kernel", _einsum_axes(layer.equation)
-    if embeddings and isinstance(layer, keras.layers.Embedding):
-        return "embeddings", ((0,), (1,))
-    if convolutions and type(layer) in _CONVOLUTIONS and layer.groups == 1:
-        return "kernel", (tuple(range(layer.rank + 1)), (layer.rank + 1,))
-    return "kernel", None
-
-
-def _einsum_axes(equation: str) -> Axes | None:
-    inputs, _, rest = equation.partition(",")
-    kernel, _, outputs = rest.partition("->")
-    axes = list(enumerate(kernel))
-    rows = tuple(axis for axis, letter in axes if letter in inputs and letter not in outputs)
-    columns = tuple(axis for axis, letter in axes if letter in outputs and letter not in inputs)
-    return (rows, columns) if rows and columns else None
+def _kernels_of(layer: Any, embeddings: bool, convolutions: bool) -> dict[str, Axes]:
+    """Return the axes of a layer's kernels of these kinds by the names of the weights."""
+    is_convolution = type(layer) in _CONVOLUTIONS and layer.groups == 1
+    if isinstance(layer, keras.layers.EinsumDense) or (convolutions and is_convolution):
+        kernels = known_kernels(layer)
+    else:
+        kernels = known_kernels(layer, tables=True) if embeddings else {}
+    return {name: (axes.inputs, axes.outputs) for name, axes in kernels.items() if axes is not None}

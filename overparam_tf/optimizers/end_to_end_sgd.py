@@ -20,7 +20,7 @@ from overparam_tf.optimizers.kernel_selection import (
     select_kernels,
     serialize_kernels,
 )
-from overparam_tf.optimizers.matrix_axes import MatrixAxes
+from overparam_tf.products import MatrixAxes
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")

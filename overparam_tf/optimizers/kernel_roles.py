@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overparam_tf.optimizers.matrix_axes import MATRIX, MatrixAxes
+from overparam_tf.products import MATRIX, MatrixAxes
 
 # Words in the names of variables that are no linear map, whatever their rank: shifts and factors
 # of single units, and tables of vectors. MultiHeadAttention and GRU have biases of two axes,

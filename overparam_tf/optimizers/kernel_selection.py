@@ -12,7 +12,7 @@ from overparam_tf.checks import instance_of, list_of
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.optimizers.axes_of_layers import Axes
 from overparam_tf.optimizers.kernel_roles import axes_by_path, is_bias, path_of
-from overparam_tf.optimizers.matrix_axes import MatrixAxes, check_axes
+from overparam_tf.products import MatrixAxes, check_axes
 
 Kernels = Sequence[str] | Mapping[str, Axes | None] | Callable[[Any], bool] | None
 

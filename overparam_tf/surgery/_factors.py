@@ -14,7 +14,7 @@ from keras.layers import Layer
 from overparam_tf import initializers
 from overparam_tf._shapes import Width, factor_shapes
 from overparam_tf.layers.skip_init import initialization_is_skipped
-from overparam_tf.products import KernelAxes, Product, product, split_matrix
+from overparam_tf.products import MatrixAxes, Product, product, split_matrix
 from overparam_tf.surgery import _tracking
 from overparam_tf.surgery._places import Place, places_of, put, read
 
@@ -44,12 +44,12 @@ class Split:
 
     def values_of(self, variable: keras.Variable) -> list[np.ndarray]:
         """Return the values of the factors for a variable."""
-        axes = KernelAxes(tuple(variable.shape), self.inputs)
-        return self.values(axes, ops.convert_to_numpy(variable))
+        return self.values(ops.convert_to_numpy(variable))
 
-    def values(self, axes: KernelAxes, kernel: Any) -> list[np.ndarray]:
+    def values(self, kernel: Any) -> list[np.ndarray]:
         """Return the values of the factors for a kernel, an array or a tensor."""
-        parts = split_matrix(axes.matrix(kernel), self.depth, self.width, self.initializer)
+        axes = MatrixAxes.from_inputs(self.inputs, len(kernel.shape))
+        parts = split_matrix(axes.matrices(kernel), self.depth, self.width, self.initializer)
         if not self.noise:
             return parts
         normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
@@ -108,16 +108,17 @@ def factorise(
         InputError: If it cannot be split so.
     """
     variable = read(layer, place)
-    axes = KernelAxes(tuple(variable.shape), split.inputs)
-    initial = _initial_values(variable, axes, split, values)
+    shape = tuple(variable.shape)
+    axes = MatrixAxes.from_inputs(split.inputs, len(shape))
+    initial = _initial_values(variable, split, values)
     was_trainable = any(own is variable for own in layer._trainable_variables)
     options = {"dtype": variable.dtype, "aggregation": variable.aggregation}
     factors = []
     with _tracking.unlocked(layer):
-        for j, shape in enumerate(factor_shapes(axes.matrix_shape, split.depth, split.width)):
+        for j, sizes in enumerate(factor_shapes(axes.sizes(shape), split.depth, split.width)):
             factor = layer.add_weight(
                 name=f"{variable.name}_factor_{j + 1}",
-                shape=shape,
+                shape=sizes,
                 initializer=initial(j),
                 trainable=was_trainable,
                 **options,
@@ -126,9 +127,9 @@ def factorise(
             _tracking.follow(layer, factor.name, factor)
     whole = Product(
         factors,
-        compose=lambda factors: axes.kernel(product(factors)),
-        split=lambda value: split.values(axes, value),
-        shape=axes.shape,
+        compose=lambda factors: axes.restored(product(factors), shape),
+        split=split.values,
+        shape=shape,
         name=variable.name,
         path=variable.path,
     )
@@ -188,7 +189,7 @@ class Penalty:
 
 
 def _initial_values(
-    variable: keras.Variable, axes: KernelAxes, split: Split, given: Sequence[np.ndarray] | None
+    variable: keras.Variable, split: Split, given: Sequence[np.ndarray] | None
 ) -> Callable[[int], Any]:
     """Return, for a factor's number from 0, its initializer: its part of the variable's value.
 
@@ -201,7 +202,7 @@ def _initial_values(
 
     def values() -> list[np.ndarray] | None:
         if not found and getattr(variable, "_value", None) is not None:
-            found.extend(split.values(axes, ops.convert_to_numpy(variable)))
+            found.extend(split.values_of(variable))
         return found
 
     def initializer(j: int) -> Callable[..., Any]:

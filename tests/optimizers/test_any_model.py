@@ -9,7 +9,7 @@ from overparam_tf.dynamics import dense_reference as reference
 from overparam_tf.errors import InputError
 from overparam_tf.optimizers import EndToEndSGD, kernel_axes
 from overparam_tf.optimizers.kernel_roles import axes_by_path
-from overparam_tf.optimizers.matrix_axes import MatrixAxes
+from overparam_tf.products import MatrixAxes
 from tests.backends import needs_tensorflow
 
 RATE = 2.0**-5

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from overparam_tf import InputError
-from overparam_tf.products import KernelAxes, Product, product, split_matrix
+from overparam_tf.products import MatrixAxes, Product, product, split_matrix
 from tests.backends import compiled
 
 SHAPE = (4, 3)
@@ -134,10 +134,7 @@ def test_gradients_reach_the_factors():
 
 @pytest.mark.parametrize("inputs", [(0,), (1,), (0, 2), (1, 0)])
 def test_a_kernel_of_any_axes_is_a_matrix_and_back(inputs):
-    axes = KernelAxes((2, 3, 4), inputs)
-    kernel = np.random.default_rng(0).normal(size=axes.shape)
-    np.testing.assert_array_equal(axes.kernel(axes.matrix(kernel)), kernel)
-    tensor = ops.convert_to_tensor(kernel)
-    matrix = ops.convert_to_numpy(axes.matrix(tensor))
-    np.testing.assert_array_equal(matrix, axes.matrix(ops.convert_to_numpy(tensor)))
-    assert matrix.shape == axes.matrix_shape
+    axes, kernel = MatrixAxes.from_inputs(inputs, rank=3), np.arange(24.0).reshape(2, 3, 4)
+    matrix = axes.matrices(kernel)
+    assert tuple(matrix.shape) == axes.sizes(kernel.shape)
+    np.testing.assert_array_equal(ops.convert_to_numpy(axes.restored(matrix, kernel.shape)), kernel)

@@ -36,6 +36,27 @@ class MatrixAxes:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
+    @classmethod
+    def from_inputs(cls, inputs: Sequence[int], rank: int) -> MatrixAxes:
+        """Return the axes of one matrix, of which all axes but the inputs are outputs.
+
+        Example:
+            >>> MatrixAxes.from_inputs((0, 1), rank=3)
+            MatrixAxes(inputs=(0, 1), outputs=(2,))
+        """
+        return cls(tuple(inputs), tuple(axis for axis in range(rank) if axis not in inputs))
+
+    def sizes(self, shape: Sequence[int]) -> tuple[int, int]:
+        """Return (in, out), the rows and columns of each matrix of a kernel of this shape."""
+        rows, columns = (
+            math.prod(shape[axis] for axis in axes) for axes in (self.inputs, self.outputs)
+        )
+        return rows, columns
+
+    def stacks(self, rank: int) -> tuple[int, ...]:
+        """Return the axes that stack matrices in a kernel with `rank` axes."""
+        return tuple(axis for axis in range(rank) if axis not in self.inputs + self.outputs)
+
     def fit(self, rank: int) -> bool:
         """Return whether a kernel with `rank` axes has all of these."""
         return max(self.inputs + self.outputs) < rank
@@ -43,10 +64,9 @@ class MatrixAxes:
     def matrices(self, kernel: Any) -> Any:
         """Return a kernel of known shape as a matrix, or as a stack (..., in, out) of matrices."""
         shape = tuple(kernel.shape)
-        sizes = [math.prod(shape[axis] for axis in axes) for axes in (self.inputs, self.outputs)]
-        stacks = self._stacks(len(shape))
+        stacks = self.stacks(len(shape))
         matrices = ops.transpose(kernel, self._order(len(shape)))
-        return ops.reshape(matrices, (*(shape[axis] for axis in stacks), *sizes))
+        return ops.reshape(matrices, (*(shape[axis] for axis in stacks), *self.sizes(shape)))
 
     def restored(self, matrices: Any, shape: Sequence[int]) -> Any:
         """Return what `matrices` made of a kernel of this shape in its own order of axes."""
@@ -54,11 +74,8 @@ class MatrixAxes:
         kernel = ops.reshape(matrices, tuple(shape[axis] for axis in order))
         return ops.transpose(kernel, tuple(order.index(axis) for axis in range(len(shape))))
 
-    def _stacks(self, rank: int) -> tuple[int, ...]:
-        return tuple(axis for axis in range(rank) if axis not in self.inputs + self.outputs)
-
     def _order(self, rank: int) -> tuple[int, ...]:
-        return self._stacks(rank) + self.inputs + self.outputs
+        return self.stacks(rank) + self.inputs + self.outputs
 
 
 # A kernel (in, out).

@@ -85,8 +85,7 @@ def run(options: Config) -> RunFolder:
     variants = {p: options.variants(p) for p in powers}
     problem = options.load_problem()
     parts = [lp_part(problem, p, variants[p], options.steps) for p in powers]
-    chart = "depth under {}"
-    return run_parts("depth_compare", options.init, options, problem, parts, chart)[0]
+    return run_parts("depth_compare", options.init, options, problem, parts)[0]
 
 
 def fewest_steps(history: History, variant: str) -> float | None:

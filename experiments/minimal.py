@@ -78,7 +78,7 @@ def run(options: Config) -> RunFolder:
     problem = options.load_problem()
     reference = LossReference.measure(problem, loss, use_bias=False)
     part = Part("all", problem, compared, loss, reference, options.steps)
-    return run_parts("minimal", f"{options.steps}", options, problem, [part], "losses")[0]
+    return run_parts("minimal", f"{options.steps}", options, problem, [part])[0]
 
 
 def draw(folder: RunFolder, console: Console) -> None:

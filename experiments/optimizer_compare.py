@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.loss_reference import LossReference, references_of
+from experiments.harness.optimizer_figure import has_paper_variants, paper_table, passing_step
 from experiments.harness.options import DataOptions
 from experiments.harness.results import (
     Claim,
@@ -73,6 +73,7 @@ PRESETS = {
     ),
 }
 QUICK_STEPS = 10_000
+PAPER_TITLE = "The paper's figure and ours"
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def run(options: Config, **pace: Any) -> RunFolder:
         for name, (variants, steps) in parts.items()
     ]
     name, preset = "optimizer_compare", options.preset
-    return run_parts(name, preset, options, problem, sweeps, "{}", options.fine, pace)[0]
+    return run_parts(name, preset, options, problem, sweeps, options.fine, pace)[0]
 
 
 def draw(folder: RunFolder, console: Console) -> None:
@@ -180,13 +181,17 @@ def draw(folder: RunFolder, console: Console) -> None:
     drawn = []
     for part, names in parts.items():
         file = part.replace("part ", "comparison_")
-        drawn.append(figures.best_curves(f"Optimizer comparison, {part}", names, file))
+        drawn.append(figures.best_curves(f"Optimizer comparison, {part}", names, file, both=True))
     drawn += [figures.excess_loss(parts), figures.loss_against_rate(parts)]
     table, claims = best_runs(history), claims_of(history)
     title = f"{record['data']['label']}, {reference.label}: best rate of each variant"
     print_table(table, title, console)
+    tables = {"Results": table}
+    if record["options"]["preset"] == "paper" and has_paper_variants(history):
+        tables[PAPER_TITLE] = paper_table(history)
+        print_table(tables[PAPER_TITLE], PAPER_TITLE, console)
     print_claims(claims, console)
-    write_results(folder, table, claims, drawn)
+    write_results(folder, tables, claims, drawn)
 
 
 def claims_of(history: History) -> list[Claim]:
@@ -221,14 +226,11 @@ def _crossing(history: History, name: str, other: str) -> Claim:
     curves = [history.best_curve(variant) for variant in (name, other)]
     if None in curves:
         return Claim(text, None, "all runs of one of them diverged")
-    (steps, losses), (_, others) = curves
-    above = np.flatnonzero(losses >= others)
-    if not above.size:
-        return Claim(text, True, "below it from step 0 on")
-    last_above = above[-1]
-    if last_above == len(losses) - 1:
+    step = passing_step(history, name, other)
+    if step is None:
+        (steps, _), _ = curves
         return Claim(text, False, f"above it after {steps[-1]:,} steps")
-    return Claim(text, True, f"below it from step {steps[last_above + 1]:,} on")
+    return Claim(text, True, f"below it from step {step:,} on")
 
 
 EXPERIMENT = Experiment("optimizer_compare", Config, run, draw)

@@ -24,7 +24,11 @@ class TrainingStatus(str, Enum):
     message: str
 
     FINISHED = "finished", "All steps were taken."
-    DIVERGED = "diverged", "The loss left the finite numbers; try a lower learning rate."
+    DIVERGED = (
+        "diverged",
+        "The loss left the finite numbers, or ended above ten times that of the zero kernel; try a "
+        "lower learning rate.",
+    )
     INTERRUPTED = (
         "interrupted",
         "A stop signal ended the run before its last step; with checkpoints, start it again to "

@@ -9,8 +9,8 @@ def events(folder):
     """Return the values of all event files directly in a folder: {tag: [(step, value), ...]}."""
     values = {}
     for path in sorted(folder.glob("events.*")):
-        for record in tf.data.TFRecordDataset(str(path)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
                 values.setdefault(value.tag, []).append((event.step, value))
     return values

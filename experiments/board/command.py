@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,22 +15,22 @@ from urllib.parse import quote
 from tensorboard import program
 from tensorboard.data import server_ingester
 
-from experiments.board.tree import BoardTree
+from experiments.board.tree import BoardTree, read_dashboard
+from experiments.board.trials import MOST_TRIALS
 from experiments.harness.command_line import exit_codes, option, parse
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
-from overparam_tf.runlog.tensorboard import CHARTS, DISTRIBUTIONS
+from overparam_tf.runlog.event_file import PATTERN, read_summaries
+from overparam_tf.runlog.tensorboard import CHARTS, DASHBOARD, HPARAMS, REPORT
 
 HOST = "localhost"
 SECONDS_BETWEEN_LOOKS = 10.0
-# Time Series ticks no run by itself if there are more than this.
-MOST_TICKED = 500
-# A colour for each variant, whatever its rate: the part of a run's name that follows
-# EXPERIMENT/NAME/ and charts/.
-COLOURS = "^[^/]+/[^/]+/(?:tb/)?(?:charts/)?([^/]+)"
-# The tags of charts are titles with spaces, slashes or hyphens; those of the trials' own scalars
-# are names such as final_loss.
-CHART_TAGS = "^(?!figures/|singular values/)(.*[ /-].*|total|penalty)$"
+# A colour for each variant, whatever the run folder: the part of a name after EXPERIMENT/NAME/.
+COLOURS = "^[^/]+/[^/]+/([^/]+)"
+# All runs but the rows of HParams.
+CURVES = "^(?!.*/trials/)"
+# The tags of charts; those of HParams' metrics are names such as final_loss.
+CHART_TAGS = "^(?!figures/|singular values/|rates|result/)(loss|total|penalty|.*[ /-].*)$"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Config:
         """Return the runs to show."""
         count = sys.maxsize if self.all else self.newest
         newest = RunFolder.newest(self.logdir, self.experiment, count)
-        return [run for run in newest if (run.path / "tb").is_dir()]
+        return [run for run in newest if any(run.path.rglob(PATTERN))]
 
 
 def arguments_of(folder: str, port: int) -> list[str]:
@@ -84,8 +84,9 @@ def addresses(base: str, runs: Sequence[RunFolder]) -> dict[str, str]:
         base: TensorBoard's own address, with a slash at its end.
         runs: The runs.
     """
-    colours, tags = (quote(pattern, safe="") for pattern in (f"regex:{COLOURS}", CHART_TAGS))
-    charts = f"runFilter=/{CHARTS}/&tagFilter={tags}&smoothing=0&runColorGroup={colours}"
+    patterns = (CURVES, CHART_TAGS, f"regex:{COLOURS}")
+    runs_shown, tags, colours = (quote(pattern, safe="") for pattern in patterns)
+    charts = f"runFilter={runs_shown}&tagFilter={tags}&smoothing=0&runColorGroup={colours}"
     by_title = {
         "Time Series": f"{base}?{charts}#timeseries",
         "HParams": f"{base}#hparams",
@@ -93,29 +94,39 @@ def addresses(base: str, runs: Sequence[RunFolder]) -> dict[str, str]:
         "Text": f"{base}#text&regexInput=/{CHARTS}$",
     }
     for run in runs:
-        experiment, logs = run.path.parent.name, run.path / "tb"
-        if any((logs / CHARTS).glob("*/")):
-            pattern = f"regexInput={experiment}/.*/{CHARTS}/&_smoothingWeight=0"
+        experiment = run.path.parent.name
+        chosen = quote(f"^{experiment}/(?!.*/trials/)", safe="")
+        if read_dashboard(run.tensorboard / DASHBOARD).categories:
+            pattern = f"regexInput={chosen}&_smoothingWeight=0"
             by_title[f"Custom Scalars, {experiment}"] = f"{base}#custom_scalars&{pattern}"
-        if (logs / DISTRIBUTIONS).is_dir():
-            pattern = f"regexInput={experiment}/.*/{DISTRIBUTIONS}/"
-            by_title[f"Distributions, {experiment}"] = f"{base}#distributions&{pattern}"
+        if has_distributions(run):
+            by_title[f"Distributions, {experiment}"] = f"{base}#distributions&regexInput={chosen}"
     return by_title
 
 
+def has_distributions(run: RunFolder) -> bool:
+    """Return whether a run has distributions, of singular values."""
+    return any(
+        value.metadata.plugin_data.plugin_name == "histograms"
+        for path in run.tensorboard.rglob(PATTERN)
+        if not path.name.endswith((HPARAMS, REPORT))
+        for _, value in read_summaries(path)
+    )
+
+
 def show_addresses(base: str, runs: Sequence[RunFolder]) -> None:
-    """Print the addresses, and a hint if there are too many runs for Time Series."""
+    """Print the addresses of the dashboards, by title."""
     by_title = addresses(base, runs)
     width = max(map(len, by_title))
     for title, address in by_title.items():
         print(f"{title:{width}}  {address}", flush=True)
-    folders = [folder for run in runs for folder in (run.path / "tb").rglob("*/")]
-    count = sum(any(folder.glob("events*")) for folder in folders)
-    if count > MOST_TICKED:
-        print(
-            f"{count:,} runs: in Time Series tick the box above their list, "
-            "or choose some with --experiment"
-        )
+
+
+def show_left_out(left_out: Mapping[str, int]) -> None:
+    """Print in a line how many rows of results.csv HParams does not have, if any."""
+    if left_out:
+        numbers = ", ".join(f"{count:,} of {run}" for run, count in left_out.items())
+        print(f"HParams has the first {MOST_TRIALS} rows of each results.csv, and not {numbers}.")
 
 
 def launch(folder: str, port: int) -> str:
@@ -158,6 +169,7 @@ def serve(options: Config) -> None:
         tree = BoardTree(Path(folder))
         tree.show(runs)
         show_addresses(launch(folder, options.port), runs)
+        show_left_out(tree.left_out)
         print("Ctrl-C ends it.", flush=True)
         while True:
             time.sleep(SECONDS_BETWEEN_LOOKS)

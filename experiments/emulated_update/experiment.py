@@ -10,7 +10,7 @@ from rich.console import Console
 from experiments.emulated_update.claims import claims_of
 from experiments.emulated_update.figures import EmulationFigures
 from experiments.emulated_update.gaps import COLUMNS, gaps_of, slopes_of
-from experiments.emulated_update.pairs import Pair, pairs_under
+from experiments.emulated_update.pairs import Pair, pairs_under, place_of
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
@@ -91,7 +91,7 @@ def run(options: Config) -> RunFolder:
         options,
         problem,
         [lp_part(problem, p, variants[p], steps[p]) for p in options.powers],
-        "real and emulated, {}",
+        place=place_of,
         pairs=[pair.record() for pair in pairs],
     )
     folder.write_table(GAPS, gaps_of(trained_pairs(pairs, history), history))

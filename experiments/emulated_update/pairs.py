@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from experiments.harness.sweep_places import Place
 from overparam_tf.sweep import Variant
 
 # (how the factors start, weight decay of every factor).
@@ -106,3 +107,14 @@ def pairs_under(
             )
         )
     return pairs
+
+
+def place_of(part: str, variant: str) -> Place:
+    """Return where TensorBoard shows a variant: kinds and depths side by side in each setting.
+
+    Example:
+        >>> place_of("L2", "rule, L2, N=3, width 20, near_zero")
+        Place(run='rule, N=3', panel='L2, width 20, near_zero')
+    """
+    kind, loss, depth, setting = variant.split(", ", 3)
+    return Place(f"{kind}, {depth}", f"{loss}, {setting}")

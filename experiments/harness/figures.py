@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from overparam_tf.runlog import RunFolder
@@ -18,6 +20,8 @@ from overparam_tf.runlog import RunFolder
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
 )  # fmt: skip
+# The curves of a figure differ in more than colour.
+LINES, MARKERS = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), ":"), "os^DvPX*"
 # Reference lines: floors, targets, a ratio of 1.
 GREY = "#888888"
 NOTE_COLOUR, SYNTHETIC_COLOUR = "#555555", "#c00000"
@@ -37,6 +41,34 @@ def new_figure(columns: int = 1, title: str = "", height: float = 4.6) -> tuple[
 def colour(index: int) -> str:
     """Return the colour of the curve of this index."""
     return COLOURS[index % len(COLOURS)]
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Return colour and dashes of the curve of this index."""
+    return {"color": colour(index), "linestyle": LINES[index % len(LINES)]}
+
+
+def marker_style(index: int) -> dict[str, Any]:
+    """Return colour and marker of the points of this index, joined by a line."""
+    marker = MARKERS[index % len(MARKERS)]
+    return {"color": colour(index), "marker": marker, "linestyle": "-", "markersize": 5}
+
+
+def place_legend(ax: Axes, **options: Any) -> None:
+    """Place a legend below the axes, where it hides no point."""
+    look = {"fontsize": 8, "title_fontsize": 8, "frameon": False, "ncols": 3}
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), **{**look, **options})
+
+
+def as_the_paper_writes(text: str) -> str:
+    """Return a text with the paper's letter for the l_p losses.
+
+    Example:
+        >>> print(as_the_paper_writes("L4, mean(e^4)/4: depth 2"))
+        $\\ell_{4}$, mean($e^{4}$)/4: depth 2
+    """
+    text = re.sub(r"\bL(\d+)\b", r"$\\ell_{\1}$", text)
+    return re.sub(r"mean\(e\^(\d+)\)", r"mean($e^{\1}$)", text)
 
 
 def plot_losses(ax: Axes, curve: tuple[np.ndarray, np.ndarray], top: float, **style: Any) -> None:
@@ -81,5 +113,9 @@ def save_figure(
     figure.supxlabel(lines, fontsize=7.5, color=SYNTHETIC_COLOUR if synthetic else NOTE_COLOUR)
     path = folder.figures / f"{name}.png"
     title = figure.get_suptitle()
+    for text in figure.findobj(Text):
+        written = as_the_paper_writes(text.get_text())
+        if written != text.get_text():
+            text.set_text(written)
     figure.savefig(path, dpi=130, metadata={"Title": title, "Description": note})
     return path

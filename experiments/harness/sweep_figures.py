@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.harness import figures
@@ -36,26 +37,48 @@ class SweepFigures:
     reference: LossReference
     history: History
 
-    def best_curves(self, title: str, variants: Sequence[str], name: str) -> Path:
-        """Draw the paper's figure: the loss of each variant at its best rate, and the floor."""
-        figure, (ax,) = figures.new_figure(1, f"{title}: best rate of each", height=5)
+    def best_curves(
+        self, title: str, variants: Sequence[str], name: str, both: bool = False
+    ) -> Path:
+        """Draw the loss of each variant at its best rate, and the floor.
+
+        Args:
+            title: Beginning of the title.
+            variants: Names of the variants.
+            name: The file's name without its ending.
+            both: Whether to draw them twice, on the paper's linear axes and on logarithmic ones;
+                default False, a logarithmic axis of the loss alone.
+        """
+        figure, axes = figures.new_figure(1 + both, f"{title}: best rate of each", height=5)
+        for ax in axes:
+            self._draw_best(ax, variants, first_step=int(both and ax is axes[-1]))
+        for ax in axes if not both else axes[1:]:
+            figures.log_loss_axis(ax)
+        first, last = axes[0], axes[-1]
+        if both:
+            first.set_title("as in the paper", fontsize=10)
+            last.set(title="logarithmic axes", xscale="log", xlabel="step + 1 (full batch)")
+            last.title.set_fontsize(10)
+        figures.step_axis(first)
+        first.set(xlabel="step (full batch)")
+        last.legend(fontsize=8)
+        return self._save(figure, name)
+
+    def _draw_best(self, ax: Axes, variants: Sequence[str], first_step: int) -> None:
+        """Draw the best curves; on a logarithmic axis the first step is step 1."""
         for index, variant in enumerate(variants):
             best = self.history.best(variant)
             ending = "every rate diverged" if best is None else f"rate {best['learning_rate']:g}"
+            steps, losses = self._best_curve(variant)
             figures.plot_losses(
                 ax,
-                self._best_curve(variant),
+                (steps + first_step, losses),
                 2 * self.reference.at_zero,
-                color=figures.colour(index),
                 label=f"{variant} ({ending})",
+                **figures.line_style(index),
             )
         self._draw_floor(ax)
-        figures.log_loss_axis(ax)
-        figures.step_axis(ax)
-        ax.set(xlabel="step (full batch)", ylabel=self.reference.label)
-        ax.set_ylim(None, 1.05 * self.reference.at_zero)
-        ax.legend(fontsize=8)
-        return self._save(figure, name)
+        ax.set(ylabel=self.reference.label, ylim=(None, 1.05 * self.reference.at_zero))
 
     def excess_loss(self, groups: Mapping[str, Sequence[str]], name: str = "excess_loss") -> Path:
         """Draw the loss above the convex floor on logarithmic axes, a panel for each group."""
@@ -66,8 +89,8 @@ class SweepFigures:
             for index, variant in enumerate(variants):
                 steps, losses = self._best_curve(variant)
                 curve = steps + 1, losses - reference.floor
-                colour = figures.colour(index)
-                figures.plot_losses(ax, curve, 2 * reference.at_zero, color=colour, label=variant)
+                look = figures.line_style(index)
+                figures.plot_losses(ax, curve, 2 * reference.at_zero, label=variant, **look)
             label = "target: a tenth of the zero kernel's"
             target = reference.target() - reference.floor
             ax.axhline(target, color=figures.GREY, linestyle=":", label=label)
@@ -84,7 +107,8 @@ class SweepFigures:
         A dot is the median over seeds; a cross at the top stands where a seed diverged or learned
         nothing.
         """
-        figure, axes = figures.new_figure(len(groups), "Last loss against learning rate", height=5)
+        title = "Last loss against learning rate"
+        figure, axes = figures.new_figure(len(groups), title, height=5.6)
         start, floor = self.reference.at_zero, self.reference.floor
         for ax, (group, variants) in zip(axes, groups.items(), strict=True):
             for index, variant in enumerate(variants):
@@ -94,12 +118,7 @@ class SweepFigures:
             # The top third is for the crosses.
             ax.set(xscale="log", ylim=(floor * 0.9, start * (start / floor) ** 0.4))
             ax.set(title=group, xlabel="learning rate", ylabel=self.reference.label)
-            ax.legend(
-                fontsize=8,
-                title="× diverged, or no better than zero",
-                title_fontsize=8,
-                loc="center right",
-            )
+            figures.place_legend(ax, title="× diverged, or no better than zero")
         return self._save(figure, name)
 
     def _plot_by_rate(self, ax: Any, variant: str, index: int) -> None:
@@ -110,7 +129,7 @@ class SweepFigures:
         # A NaN counts as not useful, but pandas' max passes over it.
         is_useful = (by_rate.max() <= highest) & (by_rate.count() == by_rate.size())
         useful = median.where(median <= highest)
-        ax.plot(useful.index, useful, "o-", color=colour, label=variant)
+        ax.plot(useful.index, useful, label=variant, **figures.marker_style(index))
         failed = is_useful.index[~is_useful]
         height = np.full(len(failed), 0.97 - 0.03 * index)
         transform = ax.get_xaxis_transform()

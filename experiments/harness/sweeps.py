@@ -12,7 +12,8 @@ import pandas as pd
 from experiments.harness.loss_reference import LossReference
 from experiments.harness.options import DataOptions
 from experiments.harness.results import cell
-from experiments.harness.sweep_tensorboard import write_trials
+from experiments.harness.sweep_places import PlaceOf, make_panels, place_of
+from experiments.harness.sweep_tensorboard import Follow, SweepBoard
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder
@@ -87,15 +88,16 @@ def run_parts(
     options: DataOptions,
     problem: Problem,
     parts: Sequence[Part],
-    chart: str,
     fine: bool = False,
     pace: Mapping[str, Any] | None = None,
+    place: PlaceOf = place_of,
     **more: Any,
 ) -> tuple[RunFolder, History]:
     """Train part after part; write config.json, results.csv, curves.npz, weights.npz, TensorBoard.
 
-    Every part keeps checkpoints while it trains, and a continued run goes on from them. After a
-    stop signal the parts that were begun are written as they are.
+    Every part keeps checkpoints while it trains, and a continued run goes on from them; so do the
+    curves in TensorBoard, which are there while it trains. After a stop signal the parts that were
+    begun are written as they are.
 
     Args:
         experiment: The experiment's name.
@@ -103,10 +105,10 @@ def run_parts(
         options: The options.
         problem: The data set that config.json describes.
         parts: The sweeps, all of different variants.
-        chart: Title of TensorBoard's chart of the best curves; `{}` stands for the part's name.
         fine: Train each part once more with ten rates a decade around each variant's best.
         pace: Arguments of `Sweep.run` that say how often it saves, such as
             `seconds_between_checkpoints`; default None, its defaults.
+        place: Where TensorBoard shows a variant, from the names of its part and its own.
         **more: Further entries of config.json.
 
     Returns:
@@ -115,22 +117,26 @@ def run_parts(
     """
     record = options.record(experiment, problem, **describe_parts(parts), **more)
     folder = options.open_folder(record, default_name, problem)
-    history, charts = None, {}
+    panels = make_panels([(part.name, part.variants, part.reference) for part in parts], place)
+    board, history = SweepBoard(folder, record, panels), None
     with deferred() as stop:
-        for part in parts:
-            trained = _train(part, part.name, options, folder, pace)
-            finer = finer_variants(part.variants, trained) if fine and not stop.signal else []
-            if finer:
-                fine_part = replace(part, variants=finer)
-                title = f"{part.name}, fine"
-                trained = trained.join(_train(fine_part, title, options, folder, pace))
-            history = trained if history is None else history.join(trained)
-            history.save(folder.path)
-            charts[chart.format(part.name)] = [variant.name for variant in part.variants]
-            if stop.signal:
-                break
+        with board.live() as curves:
+            for part in parts:
+                follow = board.follower(curves, part.variants)
+                trained = _train(part, part.name, options, folder, pace, follow)
+                finer = finer_variants(part.variants, trained) if fine and not stop.signal else []
+                if finer:
+                    fine_part = replace(part, variants=finer)
+                    follow = board.follower(curves, finer, with_best=False)
+                    title = f"{part.name}, fine"
+                    rest = _train(fine_part, title, options, folder, pace, follow)
+                    trained = trained.join(rest)
+                history = trained if history is None else history.join(trained)
+                history.save(folder.path)
+                if stop.signal:
+                    break
         begun = [v for part in parts for v in part.variants if v.name in history.variants]
-        write_trials(folder, history, record, charts, begun)
+        board.write(history, begun)
     return folder, history
 
 
@@ -165,6 +171,7 @@ def _train(
     options: DataOptions,
     folder: RunFolder,
     pace: Mapping[str, Any] | None,
+    follow: Follow,
 ) -> History:
     """Train one sweep with progress; its table gains part, loss and the excess over the floor."""
     with ProgressReport(f"{folder.path.parent.name}, {title}", options.quiet) as progress:
@@ -172,6 +179,7 @@ def _train(
             part.steps,
             targets={"target": part.reference.target()},
             progress=progress,
+            follow=follow,
             checkpoints=folder.checkpoints / title,
             **(pace or {}),
         )

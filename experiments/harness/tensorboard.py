@@ -1,4 +1,4 @@
-"""A run in TensorBoard: trials in HParams, lines in charts, distributions, the layout of charts."""
+"""A run in TensorBoard: rows of HParams, lines of charts, distributions, the layout of charts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from overparam_tf.runlog import RunFolder, TensorBoardLog
+from overparam_tf.runlog.tensorboard import CHARTS, categories_of, hparam_columns, metric_columns
 
 Curve = tuple[Sequence[float], Sequence[float]]
+# By category the charts: their titles, each with patterns of its tags.
+Layout = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -17,17 +20,17 @@ class Trial:
     """A row of HParams.
 
     Attributes:
-        run: Path of its TensorBoard run, e.g. `"GD, depth 3/lr=0.001, seed=0"`.
+        run: Its TensorBoard run, e.g. `"GD, depth 3"`.
         hparams: Its hyperparameters by name.
         outcome: Its metrics by tag; those that are not finite are left out.
-        curve: Steps and losses; default empty.
+        step: The step at which the metrics are; default 0.
         failed: Whether HParams marks it as failed.
     """
 
     run: str
     hparams: Mapping[str, Any]
     outcome: Mapping[str, float]
-    curve: Curve = ((), ())
+    step: int = 0
     failed: bool = False
 
 
@@ -36,12 +39,12 @@ class Line:
     """A line of a chart.
 
     Attributes:
-        name: Its name in the legend.
+        run: Its TensorBoard run, by which the legend names it: a variant, or `CHARTS`.
         chart: The chart's tag, `"CATEGORY/TITLE"` or a title alone.
         curve: Abscissas (TensorBoard's `step`, whole numbers) and values.
     """
 
-    name: str
+    run: str
     chart: str
     curve: Curve
 
@@ -51,12 +54,12 @@ class Distribution:
     """The distribution of values at each of a few steps.
 
     Attributes:
-        name: The name of its TensorBoard run.
+        run: Its TensorBoard run.
         chart: Its tag.
         values: Values by step.
     """
 
-    name: str
+    run: str
     chart: str
     values: Mapping[int, Sequence[float]]
 
@@ -72,8 +75,10 @@ class Board:
         title: The experiment and its data; the names of Custom Scalars' categories begin with it.
         metrics: The metrics of HParams, title by tag.
         trials: The rows of HParams, which shows their first five hyperparameters at once.
-        lines: The lines of the charts; the charts keep this order.
+        lines: The lines of the charts.
         distributions: The distributions.
+        layout: The charts of Custom Scalars; default None, one for each tag of the lines, in their
+            order.
     """
 
     title: str
@@ -81,32 +86,56 @@ class Board:
     trials: Iterable[Trial] = ()
     lines: Iterable[Line] = ()
     distributions: Iterable[Distribution] = ()
+    layout: Layout | None = None
 
     def write(self, folder: RunFolder) -> None:
-        """Write the event files; those of an earlier attempt are removed first."""
-        log = TensorBoardLog(folder.tensorboard)
+        """Write the event files; those of an earlier attempt are removed first.
+
+        The runs are written in the order of the lines, which is that of TensorBoard's colours, and
+        the dashboard last.
+        """
+        log = TensorBoardLog(folder.path)
         log.clear()
         trials, lines = list(self.trials), list(self.lines)
-        if trials:
-            hparams = _unique(name for trial in trials for name in trial.hparams)
-            log.declare(hparams, self.metrics)
+        distributions = list(self.distributions)
+        for run in _runs_of([*lines, *distributions]):
+            with log.file(run, replaces=True) as file:
+                for line in lines:
+                    if line.run == run:
+                        file.scalars(line.chart, *line.curve)
+                for each in distributions:
+                    if each.run == run:
+                        for step, values in each.values.items():
+                            file.histogram(each.chart, values, step)
         for trial in trials:
-            log.trial(trial.run, trial.hparams, trial.outcome, trial.curve, trial.failed)
-        for line in lines:
-            log.line(line.name, line.chart, line.curve)
-        for each in self.distributions:
-            log.distribution(each.name, each.chart, each.values)
-        if lines:
-            log.layout(self._layout(_unique(line.chart for line in lines)))
+            log.trial(trial.run, trial.hparams, trial.outcome, trial.step, trial.failed)
+        layout = self.layout
+        if layout is None:
+            layout = layout_of(self.title, _unique(line.chart for line in lines))
+        columns = hparam_columns(_unique(name for trial in trials for name in trial.hparams))
+        metrics = metric_columns(self.metrics) if trials else []
+        if columns or layout:
+            log.dashboard(columns, metrics, categories_of(layout))
 
-    def _layout(self, charts: Sequence[str]) -> dict[str, dict[str, list[str]]]:
-        """Return {category: {title of a chart: [pattern of its tag]}}."""
-        layout: dict[str, dict[str, list[str]]] = {}
-        for chart in charts:
-            category, slash, title = chart.partition("/")
-            category = f"{self.title}: {category}" if slash else self.title
-            layout.setdefault(category, {})[title or chart] = [f"^{re.escape(chart)}$"]
-        return layout
+
+def layout_of(title: str, charts: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Return the layout of Custom Scalars that shows each of these tags in a chart of its own.
+
+    Args:
+        title: The beginning of the categories' names.
+        charts: The tags, `"CATEGORY/TITLE"` or a title alone.
+    """
+    layout: dict[str, dict[str, list[str]]] = {}
+    for chart in charts:
+        category, slash, name = chart.partition("/")
+        category = f"{title}: {category}" if slash else title
+        layout.setdefault(category, {})[name or chart] = [f"^{re.escape(chart)}$"]
+    return layout
+
+
+def _runs_of(content: Iterable[Line | Distribution]) -> list[str]:
+    """Return the names of the runs, each once, `CHARTS` last."""
+    return sorted(_unique(each.run for each in content), key=lambda run: run == CHARTS)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

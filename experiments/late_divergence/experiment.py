@@ -20,7 +20,7 @@ from experiments.late_divergence.stability import P, sharpness_at_floor
 from experiments.late_divergence.tensorboard_log import board
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
-from overparam_tf.runlog import RunFolder
+from overparam_tf.runlog import LiveCurves, RunFolder, TensorBoardLog
 
 PLAIN = "constant rate"
 
@@ -98,11 +98,14 @@ def run(options: Config) -> RunFolder:
     folder = options.open_folder(record, default_name, problem)
     plan = options.plan(problem)
     rows, traces, curves = [], [], {}
-    for method in options.methods():
-        row, trace, arrays = train_monitored(plan, method)
-        rows.append({**row, "excess_loss": row["final_loss"] - reference.floor})
-        traces.append(trace)
-        curves.update({f"{method.name}/{name}": values for name, values in arrays.items()})
+    log = TensorBoardLog(folder.path)
+    log.clear()
+    with LiveCurves(log, [method.name for method in options.methods()]) as live:
+        for method in options.methods():
+            row, trace, arrays = train_monitored(plan, method, live)
+            rows.append({**row, "excess_loss": row["final_loss"] - reference.floor})
+            traces.append(trace)
+            curves.update({f"{method.name}/{name}": values for name, values in arrays.items()})
     results, trace = pd.DataFrame(rows), pd.concat(traces, ignore_index=True)
     folder.write_table("results.csv", results)
     folder.write_table("trace.csv", trace)

@@ -16,7 +16,7 @@ from experiments.late_divergence.step_recorder import StepRecorder, Steps
 from overparam_tf.datasets import Problem
 from overparam_tf.dynamics import sharpness
 from overparam_tf.losses import LpLoss
-from overparam_tf.runlog import ProgressReport
+from overparam_tf.runlog import LiveCurves, ProgressReport
 from overparam_tf.sweep import Progress, RecordedRun, Variant
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 
@@ -81,14 +81,22 @@ class RunTables(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def train_monitored(plan: Plan, method: Method) -> RunTables:
-    """Train by one method, to the end or to the first loss that is not finite."""
+def train_monitored(plan: Plan, method: Method, curves: LiveCurves) -> RunTables:
+    """Train by one method, to the end or to the first loss that is not finite.
+
+    A run that ends above ten times the loss of the zero kernel has diverged too.
+
+    Args:
+        plan: The settings that all runs share.
+        method: The method.
+        curves: Where the loss is written while it trains.
+    """
     variant = Variant(
         method.name, depth=method.depth, seeds=(plan.seed,), initial_factors=plan.initial_factors
     )
     optimizer = keras.optimizers.SGD(method.rate, global_clipnorm=method.clip)
     descent = RecordedRun(plan.problem, variant, optimizer, LpLoss(P), plan.dtype)
-    recorder, rates = _train(plan, method, descent)
+    recorder, rates = _train(plan, method, descent, curves)
     trace = _trace(plan, method, descent, recorder.snapshots(), rates)
     steps, losses = recorder.curve()
     arrays = {"steps": steps, "losses": losses}
@@ -108,7 +116,7 @@ def train_monitored(plan: Plan, method: Method) -> RunTables:
 
 
 def _train(
-    plan: Plan, method: Method, descent: RecordedRun
+    plan: Plan, method: Method, descent: RecordedRun, curves: LiveCurves
 ) -> tuple[StepRecorder, dict[int, float]]:
     """Return the recorded steps, and the rate of each compiled call by the call's first step."""
     steps_per_call = MAX_STEPS_PER_CALL
@@ -116,7 +124,8 @@ def _train(
         steps_per_call = min(max(plan.steps // CAP_CHECKS, 1), MAX_STEPS_PER_CALL)
     optimizer = descent.optimizer
     highest_rate = float(np.asarray(optimizer.learning_rate))
-    recorder, rates, start = StepRecorder(plan.steps, plan.snapshots), {}, time.monotonic()
+    recorder = StepRecorder(plan.steps, plan.snapshots, float(np.mean(plan.problem.y**P)) / P)
+    rates, start = {}, time.monotonic()
     with ProgressReport(f"late_divergence, {method.name}", plan.quiet) as progress:
         while recorder.next_step <= plan.steps and recorder.diverged_at is None:
             # The factors after the last step are the entries before one more.
@@ -130,8 +139,11 @@ def _train(
                 optimizer.learning_rate = min(highest_rate, CAP / point.value)
             done = min(recorder.next_step, plan.steps)
             last_loss = float(losses[alive - 1]) if alive else np.nan
+            curves.add(method.name, "loss", *recorder.curve())
+            curves.flush()
             seconds = time.monotonic() - start
             progress(Progress(done, plan.steps, seconds, {method.name: last_loss}, done))
+    recorder.mark_blow_up()
     return recorder, rates
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from overparam_tf.sweep import record_steps
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
+from overparam_tf.sweep.recorder import BLOW_UP, NEVER, above_since
 
 # Steps kept one by one before the end, to see a blow-up from the crossing on.
 TAIL = 8192
@@ -50,13 +51,15 @@ class StepRecorder:
     Args:
         steps: Length of the run.
         snapshots: How many times over the run, evenly spaced, the factors are kept.
+        zero_loss: The loss of the zero kernel, see `mark_blow_up`; default infinity.
 
     Attributes:
         next_step: Number of the next step.
         diverged_at: Number of the first step without a finite loss; None before it.
     """
 
-    def __init__(self, steps: int, snapshots: int):
+    def __init__(self, steps: int, snapshots: int, zero_loss: float = np.inf):
+        self._bound, self._above_since = BLOW_UP * zero_loss, np.array([NEVER])
         self.next_step = 0
         self.diverged_at: int | None = None
         self._curve_steps = record_steps(steps)
@@ -81,6 +84,9 @@ class StepRecorder:
         alive = len(losses) if finite.all() else int(finite.argmin())
         if alive < len(losses):
             self.diverged_at = self.next_step + alive
+        if alive:
+            is_above = losses[:alive, None] > self._bound
+            self._above_since = above_since(self._above_since, self.next_step, is_above)
         numbers = np.arange(self.next_step, self.next_step + alive)
         squared_steps = self._add_squared_steps(entries[:alive])
         block = Steps(numbers, losses[:alive], entries[:alive], squared_steps)
@@ -89,6 +95,15 @@ class StepRecorder:
         self._tail.append(block)
         self.next_step += len(losses)
         return alive
+
+    def mark_blow_up(self) -> None:
+        """Let a run that ended far above the zero kernel's loss diverge where it left for good.
+
+        See `overparam_tf.sweep.recorder.Recorder`.
+        """
+        (since,) = self._above_since.tolist()
+        if self.diverged_at is None and since != NEVER:
+            self.diverged_at = since
 
     def _add_squared_steps(self, entries: np.ndarray) -> np.ndarray:
         """Return the sum of the squared steps before each step of a call."""

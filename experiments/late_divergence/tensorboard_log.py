@@ -1,14 +1,14 @@
-"""The TensorBoard view: a trial for each method, and charts of stability along the runs."""
+"""The TensorBoard view: a run for each method, with its loss and its stability."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from experiments.harness.tensorboard import Board, Line, Trial
-from overparam_tf.runlog.tensorboard import folder_name
 
 METRICS = {"final_loss": "final loss", "excess_loss": "excess loss"}
 CHARTS = {"effective rate": "effective_rate", "norm of K": "norm"}
@@ -25,18 +25,18 @@ def board(
         trace: The table trace.csv.
         curves: The arrays of curves.npz.
     """
-    trials = _trials(label, results, curves)
-    return Board(f"late_divergence, {label}", METRICS, trials, _lines(trace))
+    lines = itertools.chain(_lines(trace), _losses(results, curves))
+    return Board(f"late_divergence, {label}", METRICS, _trials(label, results), lines)
 
 
-def _trials(label: str, results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Iterator[Trial]:
+def _trials(label: str, results: pd.DataFrame) -> Iterator[Trial]:
     for row in results.to_dict("records"):
         method = row["method"]
         yield Trial(
-            folder_name(method),
+            method,
             {"method": method, "depth": row["depth"], "status": row["status"], "data": label},
             {tag: row[tag] for tag in METRICS},
-            (curves[f"{method}/steps"], curves[f"{method}/losses"]),
+            int(row["steps"]),
             failed=row["status"] == "diverged",
         )
 
@@ -49,3 +49,8 @@ def _lines(trace: pd.DataFrame) -> Iterator[Line]:
         yield Line(method, "half of rate x sharpness", (rows["step"], quotient))
         for chart, column in CHARTS.items():
             yield Line(method, chart, (rows["step"], rows[column]))
+
+
+def _losses(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Iterator[Line]:
+    for method in results["method"]:
+        yield Line(method, "loss", (curves[f"{method}/steps"], curves[f"{method}/losses"]))

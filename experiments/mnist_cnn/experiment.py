@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sys
 from collections.abc import Callable
@@ -17,13 +18,15 @@ from experiments.harness.results import print_claims, print_table, write_results
 from experiments.mnist_cnn.claims import claims_of, results_table
 from experiments.mnist_cnn.convnet import BATCH, WEIGHT_DECAY, convnet
 from experiments.mnist_cnn.figures import ConvnetFigures
+from experiments.mnist_cnn.live import LiveBoard, LiveLosses, live_board
 from experiments.mnist_cnn.records import TrainingRecords, board, run_title
 from experiments.mnist_cnn.training import Net, NetTraining
 from overparam_tf.datasets import Digits, load_mnist
-from overparam_tf.distributed import get_strategy
+from overparam_tf.distributed import Training, get_strategy
 from overparam_tf.distributed.workers import Workers
+from overparam_tf.progress import Progress
 from overparam_tf.runlog import ProgressReport, RunFolder
-from overparam_tf.stopping import deferred
+from overparam_tf.stopping import StopSignals, deferred
 
 # Training images that are held out for validation, as in the tutorial.
 HELD_OUT = 5_000
@@ -123,7 +126,8 @@ def run(
         record=record,
         writes=workers.is_chief,
     )
-    with deferred() as stop:
+    live = _live_board(options, folder, record) if workers.is_chief else None
+    with deferred() as stop, live or contextlib.nullcontext() as shown:
         for net, seed in itertools.product(options.nets(), options.seeds):
             title = run_title(net.name, seed)
             with strategy.scope():
@@ -133,7 +137,7 @@ def run(
                 records.curves[f"{title}/penalty alone"] = curve
             quiet = options.quiet or not workers.is_chief
             with make_progress(f"mnist_cnn, {title}", quiet) as progress:
-                trained = training.train(title, model, progress, stop)
+                trained = _train(training, title, model, progress, stop, shown)
             records.add(net.name, seed, model, trained, training.steps_per_epoch)
             if workers.is_chief:
                 records.write(folder)
@@ -145,6 +149,33 @@ def run(
         return None
     board(folder, record, records).write(folder)
     return folder
+
+
+def _live_board(
+    options: Config, folder: RunFolder, record: dict[str, Any]
+) -> contextlib.AbstractContextManager[LiveBoard]:
+    runs = [run_title(net.name, seed) for net in options.nets() for seed in options.seeds]
+    return live_board(folder, record["data"]["label"], runs)
+
+
+def _train(
+    training: NetTraining,
+    title: str,
+    model: keras.Model,
+    progress: ProgressReport,
+    stop: StopSignals,
+    shown: LiveBoard | None,
+) -> Training:
+    """Train a net; its losses appear in the progress report and, if it is shown, in TensorBoard."""
+    if shown is None:
+        return training.train(title, model, progress, stop)
+    losses = LiveLosses(shown, title, training.steps_per_epoch)
+
+    def report(done: Progress) -> None:
+        losses(done)
+        progress(done)
+
+    return training.train(title, model, report, stop, [losses])
 
 
 def record_of(options: Config, digits: Digits, image_count: int) -> dict[str, Any]:

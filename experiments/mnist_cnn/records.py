@@ -135,8 +135,8 @@ def _trials(
             "parameters": row["parameters"],
             "data": label,
         }
-        curve = _thinned(records.curves[f"{title}/total"])
-        yield Trial(title, hparams, {tag: row[tag] for tag in METRICS}, curve)
+        steps = len(records.curves[f"{title}/total"])
+        yield Trial(title, hparams, {tag: row[tag] for tag in METRICS}, steps)
 
 
 def _step_lines(records: TrainingRecords) -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,9 @@ class NetTraining:
         self,
         title: str,
         model: keras.Model,
-        progress: Callable[[Progress], None],
+        progress: Callable[[Progress], object],
         stop: StopSignals,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> Training:
         """Train a net, from its newest checkpoint if there is one.
 
@@ -82,6 +83,7 @@ class NetTraining:
             model: The net, made under the strategy.
             progress: Called with the progress.
             stop: A stop signal ends the training.
+            callbacks: Further Keras callbacks; default none.
         """
         with self.strategy.scope():
             optimizer = momentum_sgd(self.steps_per_epoch)
@@ -100,7 +102,7 @@ class NetTraining:
             optimizer=optimizer,
             strategy=self.strategy,
             metrics=["sparse_categorical_accuracy", cross_entropy],
-            callbacks=[Spectra(self.folder, title)] if self.writes else [],
+            callbacks=[Spectra(self.folder, title), *callbacks] if self.writes else [],
             progress=progress,
             checkpoints=Checkpoints(self.folder.checkpoints / title, identity),
             checkpoint_seconds=CHECKPOINT_SECONDS,

@@ -13,7 +13,7 @@ from rich.progress import track
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.tensorboard import Board, Trial
+from experiments.harness.tensorboard import Board, Line, Trial
 from experiments.no_regularizer.claims import claims_of, integral_table
 from experiments.no_regularizer.closed_curve import curls, integrals, losses
 from experiments.no_regularizer.figures import FieldFigures
@@ -83,22 +83,23 @@ def run(options: Config) -> RunFolder:
 
 
 def board_of(results: pd.DataFrame, curl: pd.DataFrame) -> Board:
-    """Return what TensorBoard shows: a trial for each loss and depth."""
-    metrics = {
-        "integral": "integral",
-        "closed_form": "closed form",
-        "relative_curl": "relative curl",
-    }
+    """Return what TensorBoard shows: a run for each loss, with its numbers by depth.
+
+    The horizontal axis, TensorBoard's `step`, is a hundred times the depth.
+    """
+    charts = {"integral": "line integral", "relative_curl": "relative curl"}
     rows = results[results["over"] == "depth"].merge(curl, on=["loss", "depth"])
-    trials = [
-        Trial(
-            f"{row['loss']}/N={row['depth']:g}",
-            {name: row[name] for name in ("loss", "depth")},
-            {tag: row[tag] for tag in metrics},
-        )
-        for row in rows.to_dict("records")
-    ]
-    return Board("no_regularizer", metrics, trials)
+    lines = []
+    for column, words in charts.items():
+        for loss, of_loss in rows.groupby("loss", sort=False):
+            curve = (100 * of_loss["depth"]).round().astype(int), of_loss[column]
+            lines.append(Line(loss, f"by depth/{words}, by 100 N", curve))
+    trials = []
+    for loss, of_loss in rows.groupby("loss", sort=False):
+        deepest = of_loss.loc[of_loss["depth"].idxmax()]
+        outcome = {column: deepest[column] for column in charts}
+        trials.append(Trial(loss, {"loss": loss, "depth": deepest["depth"]}, outcome))
+    return Board("no_regularizer", charts, trials, lines)
 
 
 def draw(folder: RunFolder, console: Console) -> None:

@@ -78,7 +78,7 @@ class Config(RunOptions):
 def run(options: Config) -> RunFolder:
     """Count steps for every p, ratio and depth.
 
-    Write config.json, results.csv, curves.npz and TensorBoard's trials.
+    Write config.json, results.csv, curves.npz and TensorBoard's event files.
     """
     p, ratio = options.closeup()
     record = options.record("plateau", closeup={"p": p, "ratio": ratio})
@@ -135,28 +135,24 @@ def best_paths(cell: Cell, row: dict[str, Any], start: float) -> dict[str, np.nd
 
 
 def board_of(results: pd.DataFrame) -> Board:
-    """Return what TensorBoard shows: a trial for each cell, and the steps against the ratio."""
-    trials = []
-    for row in results.to_dict("records"):
-        reached = not pd.isna(row[GRID.steps])
-        hparams = {name: row[name] for name in ("p", "ratio", "depth")}
-        counts = {search.steps: row[search.steps] for search in SEARCHES}
-        trials.append(
-            Trial(
-                f"p={row['p']}, depth={row['depth']}/ratio={row['ratio']}",
-                {**hparams, "learning_rate": row[GRID.rate]} if reached else hparams,
-                {name: count for name, count in counts.items() if not pd.isna(count)},
-                failed=not reached,
-            )
-        )
-    groups = results.dropna(subset=FINEST.steps).groupby(["p", "depth"])
-    lines = [
-        Line(
-            f"L{p}, depth {depth}", "steps against y1 over y2", (rows["ratio"], rows[FINEST.steps])
-        )
-        for (p, depth), rows in groups
-    ]
+    """Return what TensorBoard shows: a run for each p and depth, with its steps by ratio.
+
+    Its row in HParams has the steps at the largest ratio that it fits.
+    """
     metrics = {search.steps: f"steps, {search.label}" for search in SEARCHES}
+    trials, lines = [], []
+    for (p, depth), rows in results.groupby(["p", "depth"]):
+        run = f"L{p}, depth {depth}"
+        for search in SEARCHES:
+            known = rows.dropna(subset=search.steps)
+            # On a linear axis the largest ratio would hide the others.
+            curve = known["ratio"], np.log10(np.maximum(known[search.steps].astype(float), 1))
+            lines.append(Line(run, f"log10 of steps by y1 over y2/{search.label}", curve))
+        fitted = rows.dropna(subset=GRID.steps)
+        cell = (rows if fitted.empty else fitted).sort_values("ratio").iloc[-1]
+        counts = {tag: float(cell[tag]) for tag in metrics if not pd.isna(cell[tag])}
+        hparams = {name: int(cell[name]) for name in ("p", "depth", "ratio")}
+        trials.append(Trial(run, hparams, counts, failed=fitted.empty))
     return Board("plateau", metrics, trials, lines)
 
 

@@ -15,7 +15,7 @@ from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.sweeps import Part, lp_part
-from experiments.harness.tensorboard import Board, Line, Trial
+from experiments.harness.tensorboard import Board, Line
 from experiments.speedup.claims import claims_of
 from experiments.speedup.figures import draw_figures
 from experiments.speedup.grids import COARSE, fine_tenths, rate_of
@@ -23,8 +23,20 @@ from experiments.speedup.optimizers import OPTIMIZERS, OptimizerName
 from experiments.speedup.ratios import MAIN_TARGET, ratios_of
 from experiments.speedup.step_prices import read_prices, write_prices
 from experiments.speedup.tables import PRICED, ratio_table, verdict_table
-from experiments.speedup.tensorboard_log import best_lines, best_trials, metrics, ratio_lines
-from overparam_tf.runlog import ProgressReport, RunFolder
+from experiments.speedup.tensorboard_log import (
+    Follow,
+    best_lines,
+    chart_of,
+    follower,
+    live_curves,
+    metrics,
+    ratio_lines,
+    run_of,
+    title_of,
+    trials_of,
+)
+from overparam_tf.datasets import Problem
+from overparam_tf.runlog import LiveCurves, ProgressReport, RunFolder
 from overparam_tf.stopping import StopSignals, deferred
 from overparam_tf.sweep import History, Sweep, Variant
 
@@ -98,6 +110,15 @@ class Config(DataOptions):
             for name, depth, update in cases
         ]
 
+    def tensorboard_runs(self) -> list[str]:
+        """Return the names of TensorBoard's runs: the depths, and those of the rule."""
+        names = [
+            (variant.name, name)
+            for name in self.optimizers
+            for variant in self.variants(name, self.seeds[:1], {})
+        ]
+        return list(dict.fromkeys(run_of(*pair) for pair in names))
+
 
 def run(options: Config) -> RunFolder:
     """Train coarse and fine grids, then time steps.
@@ -111,34 +132,57 @@ def run(options: Config) -> RunFolder:
     record = options.record("speedup", problem, losses=losses)
     folder = options.open_folder(record, f"{options.init}-{options.steps}", problem)
     tables: list[pd.DataFrame] = []
-    trials: list[Trial] = []
     lines: list[Line] = []
+    pairs = list(itertools.product(options.powers, options.optimizers))
+    charts = [chart_of(*pair) for pair in pairs]
     with deferred() as stop:
-        for p, optimizer in itertools.product(options.powers, options.optimizers):
-            grids = _train_grids(options, folder, parts[p], optimizer, stop)
-            for grid, history in grids.items():
-                tables.append(history.runs.assign(p=p, group=optimizer, grid=grid))
-            folder.write_table("results.csv", pd.concat(tables, ignore_index=True))
-            if "fine" in grids:
-                trials += best_trials(grids["fine"], p, problem.label, TARGETS)
-                lines += best_lines(grids["fine"], p, optimizer)
-            if stop.signal:
-                break
+        with live_curves(folder, problem.label, options.tensorboard_runs(), charts) as curves:
+            for p, optimizer in pairs:
+                grids = _train_grids(options, folder, parts[p], optimizer, stop, curves)
+                for grid, history in grids.items():
+                    tables.append(history.runs.assign(p=p, group=optimizer, grid=grid))
+                folder.write_table("results.csv", pd.concat(tables, ignore_index=True))
+                if "fine" in grids:
+                    lines += best_lines(grids["fine"], p, optimizer)
+                if stop.signal:
+                    break
         _measure_prices(options, folder, parts, stop)
-    results = pd.concat(tables, ignore_index=True)
-    if "fine" in set(results["grid"]):
-        lines += ratio_lines(ratios_of(results, TARGETS, read_prices(folder), options.steps))
-    Board(f"speedup, {problem.label}", metrics(TARGETS), trials, lines).write(folder)
+    _board_of(options, problem, folder, lines, pd.concat(tables, ignore_index=True)).write(folder)
     return folder
 
 
+def _board_of(
+    options: Config,
+    problem: Problem,
+    folder: RunFolder,
+    lines: Sequence[Line],
+    results: pd.DataFrame,
+) -> Board:
+    """Return what TensorBoard shows: the best curves, and the ratios if a fine grid was trained."""
+    if "fine" not in set(results["grid"]):
+        return Board(title_of(problem.label), lines=lines)
+    ratios = ratios_of(results, TARGETS, read_prices(folder), options.steps)
+    return Board(
+        title_of(problem.label),
+        metrics(ratios),
+        trials_of(ratios, problem.label),
+        [*lines, *ratio_lines(ratios)],
+    )
+
+
 def _train_grids(
-    options: Config, folder: RunFolder, part: Part, optimizer: OptimizerName, stop: StopSignals
+    options: Config,
+    folder: RunFolder,
+    part: Part,
+    optimizer: OptimizerName,
+    stop: StopSignals,
+    curves: LiveCurves,
 ) -> dict[str, History]:
     """Return the histories of the coarse and, unless a stop signal came, of the fine grid."""
-    title = f"{part.name} {optimizer}"
+    title, p = f"{part.name} {optimizer}", part.loss.p
     variants = options.variants(optimizer, options.seeds[:1], {})
-    coarse = _train(options, folder, replace(part, variants=variants), f"{title} coarse")
+    follow = follower(curves, chart_of(p, optimizer, "coarse"), optimizer, variants)
+    coarse = _train(options, folder, replace(part, variants=variants), f"{title} coarse", follow)
     if stop.signal:
         return {"coarse": coarse}
     tenths = {
@@ -146,11 +190,12 @@ def _train_grids(
         for name in coarse.variants
     }
     variants = options.variants(optimizer, options.seeds, tenths)
-    fine = _train(options, folder, replace(part, variants=variants), f"{title} fine")
+    follow = follower(curves, chart_of(p, optimizer), optimizer, variants)
+    fine = _train(options, folder, replace(part, variants=variants), f"{title} fine", follow)
     return {"coarse": coarse, "fine": fine}
 
 
-def _train(options: Config, folder: RunFolder, part: Part, title: str) -> History:
+def _train(options: Config, folder: RunFolder, part: Part, title: str, follow: Follow) -> History:
     targets = {name: part.reference.target(share) for name, share in SHARES.items()}
     with ProgressReport(f"speedup, {title}", options.quiet) as progress:
         return Sweep(part.problem, part.variants, part.loss, options.dtype).run(
@@ -158,6 +203,7 @@ def _train(options: Config, folder: RunFolder, part: Part, title: str) -> Histor
             targets=targets,
             points=POINTS,
             progress=progress,
+            follow=follow,
             checkpoints=folder.checkpoints / title,
         )
 

@@ -17,7 +17,7 @@ from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.speed_up import Bound
 from experiments.harness.tensorboard import Board, Line, Trial
-from experiments.when_depth_helps.cells import AXES, CELL, cell_table, with_speed_up
+from experiments.when_depth_helps.cells import CELL, cell_table, with_speed_up
 from experiments.when_depth_helps.claims import claims_of, speed_up_table
 from experiments.when_depth_helps.depth_scan import Task, fewest_steps
 from experiments.when_depth_helps.figures import DepthFigures
@@ -176,29 +176,24 @@ def measure(
 
 
 def board_of(cells: pd.DataFrame) -> Board:
-    """Return what TensorBoard shows: a trial for each cell, and the speed-up by condition number.
+    """Return what TensorBoard shows: a run for each p and target, with its median speed-ups.
 
-    The horizontal axis of the chart is the exponent of the condition number.
+    The horizontal axis, TensorBoard's `step`, is the exponent of the condition number, or the
+    kurtosis.
     """
-    metrics = {"speed_up": "speed-up", "steps_1": "steps, depth 1", "steps_2": "steps, depth 2"}
-    trials = []
-    for row in cells.to_dict("records"):
-        name = ", ".join(f"{axis}={row[axis]:.3g}" for axis in AXES)
-        trials.append(
-            Trial(
-                f"{row['problem']}, target={row['target']:g}/{name}",
-                {name: row[name] for name in ("problem", *CELL)},
-                {tag: row[tag] for tag in metrics if not pd.isna(row[tag])},
-                failed=row["bound"] == Bound.UNKNOWN,
-            )
-        )
-    chart = "speed-up against log10 of the condition number"
+    metrics = {"speed_up": "median speed-up", "steps_1": "steps, depth 1", "steps_2": "depth 2"}
     exact = cells[(cells["bound"] == Bound.EXACT) & (cells["problem"] == "generated")]
-    lines = []
+    charts = {"condition": "log10 of the condition number", "kurtosis": "kurtosis"}
+    trials, lines = [], []
     for (target, p), rows in exact.groupby(["target", "p"]):
-        medians = rows.groupby("condition")["speed_up"].median()
-        exponents = np.log10(medians.index).round().astype(int)
-        lines.append(Line(f"L{p}, target {target:g}", chart, (exponents, medians)))
+        run = f"L{p}, target {target:g}"
+        medians = {tag: float(rows[tag].median()) for tag in metrics}
+        trials.append(Trial(run, {"p": int(p), "target": target, "cells": len(rows)}, medians))
+        for axis, words in charts.items():
+            by_value = rows.groupby(axis)["speed_up"].median()
+            values = np.log10(by_value.index) if axis == "condition" else by_value.index
+            steps = np.round(values).astype(int)
+            lines.append(Line(run, f"median speed-up/by {words}", (steps, by_value)))
     return Board("when_depth_helps", metrics, trials, lines)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
@@ -22,6 +23,8 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 
 from overparam_tf.errors import InputError
 
+# TensorBoard looks for `tfevents` in a name, and reads the files of a folder by name.
+PATTERN = "events.out.tfevents.*"
 _count = itertools.count()
 
 
@@ -31,15 +34,18 @@ class EventFile:
     Args:
         folder: The run's folder, made if need be.
         suffix: End of the file's name; default none.
+        replaces: Whether the file takes the place of all that the run had before: a TensorBoard
+            that is showing the run then forgets it. Default False.
 
     Raises:
         InputError: If the file cannot be written, because the disk is full, for example.
     """
 
-    def __init__(self, folder: str | os.PathLike, suffix: str = ""):
-        # TensorBoard looks for `tfevents` in the name, and reads the files of a folder by name.
+    def __init__(self, folder: str | os.PathLike, suffix: str = "", replaces: bool = False):
         unique = f"{time.time_ns()}.{os.getpid()}.{next(_count)}"
         self._path = Path(folder) / f"events.out.tfevents.{unique}{suffix}"
+        self._replaces = replaces
+        self._described: set[str] = set()
 
     def __enter__(self) -> EventFile:
         try:
@@ -48,11 +54,22 @@ class EventFile:
         except (OSError, tf.errors.OpError) as error:
             raise _cannot_write(error) from None
         self._write(event_pb2.Event(file_version="brain.Event:2"))
+        if self._replaces:
+            # The start of a session at step 0 makes all steps before it invalid.
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._write(event_pb2.Event(step=0, session_log=start))
         return self
 
     def __exit__(self, *exception) -> None:
         try:
             self._writer.close()
+        except tf.errors.OpError as error:
+            raise _cannot_write(error) from None
+
+    def flush(self) -> None:
+        """Hand over to the system what was written, so that others can read it."""
+        try:
+            self._writer.flush()
         except tf.errors.OpError as error:
             raise _cannot_write(error) from None
 
@@ -70,20 +87,22 @@ class EventFile:
         event.summary.MergeFromString(summary.SerializeToString())
         self._write(event)
 
-    def scalars(self, tag: str, steps: Sequence[int], values: Sequence[float]) -> None:
-        """Write a curve.
+    def scalars(self, tag: str, steps: Sequence[int], values: npt.ArrayLike) -> None:
+        """Write a curve, or the next part of it.
 
         TensorBoard keeps values in float32; those that are not finite in it are left out.
         """
         with np.errstate(over="ignore"):
             kept = np.asarray(values, np.float32)
-        metadata = scalar_metadata(display_name=None, description=None)
         for step, value in zip(steps, kept.tolist(), strict=True):
             if np.isfinite(value):
                 tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
+                metadata = None
+                if tag not in self._described:  # TensorBoard takes it from a tag's first point
+                    metadata = scalar_metadata(display_name=None, description=None)
+                    self._described.add(tag)
                 point = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
                 self.summary(summary_pb2.Summary(value=[point]), int(step))
-                metadata = None  # TensorBoard takes it from the first point of a tag
 
     def histogram(self, tag: str, values: Sequence[float], step: int) -> None:
         """Write a histogram of the values."""
@@ -104,6 +123,20 @@ class EventFile:
         metadata = image_metadata(display_name=None, description=None)
         image = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
         self.summary(summary_pb2.Summary(value=[image]))
+
+
+def read_summaries(path: Path) -> Iterator[tuple[int, tf.compat.v1.Summary.Value]]:
+    """Yield step and value of every summary in an event file.
+
+    The last record of a process that was killed may be cut off; the file then ends before it.
+    """
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                yield event.step, value
+    except tf.errors.DataLossError:
+        return
 
 
 def png_size(content: bytes) -> tuple[int, int]:

@@ -21,6 +21,8 @@ from overparam_tf.runlog import readers
 from overparam_tf.runlog.lock import LOCK, lock_folder
 
 CONFIG = "config.json"
+# The folder of the event files in run folders of earlier versions.
+OLD_TENSORBOARD = "tb"
 _NAME = re.compile(r"\w[\w.+= -]{0,119}")
 
 
@@ -35,8 +37,9 @@ class RunStatus(str, Enum):
 
 
 class RunFolder:
-    """The folder LOGDIR/EXPERIMENT/NAME of a run: config.json, results, figures/ and tb/.
+    """The folder LOGDIR/EXPERIMENT/NAME of a run: config.json, results, figures/.
 
+    Event files for TensorBoard are in subfolders of it, which TensorBoard shows under their names.
     While a run is going on its process holds a lock on the folder, and its checkpoints/ are there.
 
     Args:
@@ -172,8 +175,12 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """Return the folder of TensorBoard's event files, made if need be."""
-        return self._subfolder("tb")
+        """Return the folder above those of the event files.
+
+        It is the run folder itself; one of an earlier version has a folder between.
+        """
+        old = self.path / OLD_TENSORBOARD
+        return old if old.is_dir() else self.path
 
     @property
     def checkpoints(self) -> Path:

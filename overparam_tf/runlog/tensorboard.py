@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,34 +14,64 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 
 from overparam_tf.checks import file_path
-from overparam_tf.runlog.event_file import EventFile
+from overparam_tf.errors import InputError
+from overparam_tf.runlog.event_file import PATTERN, EventFile
+from overparam_tf.runlog.folder import OLD_TENSORBOARD
 
-# The run of the figures and texts, which belong to no single trial; beneath it there is one run for
-# each line of a chart. With more than 40 runs TensorBoard's older dashboards show none until asked;
-# the filter `charts` selects these few.
+# The TensorBoard run of the figures and texts, and of curves that belong to no single variant.
 CHARTS = "charts"
-# The folder of the distributions, a run each.
-DISTRIBUTIONS = "distributions"
-# The run that describes the dashboards: columns of HParams, layout of Custom Scalars. TensorBoard
-# uses only the first such run that it reads; where several logs are shown together, one must
-# replace all of them (`experiments.board`).
+# The TensorBoard run that describes the dashboards: columns of HParams, layout of Custom Scalars.
+# Of several ones HParams uses the first that it reads; where several logs are shown together, one
+# must replace all of them (`experiments.board`).
 DASHBOARD = "dashboard"
+# Folders of a run folder that hold something else.
+TAKEN = ("figures", "checkpoints", OLD_TENSORBOARD, CHARTS, DASHBOARD)
+# Ends of the names of event files that can be left out or replaced by themselves.
+HPARAMS, REPORT = ".hparams", ".report"
 
 
 class TensorBoardLog:
-    """Event files under one folder: a subfolder for each trial, and a few for all together.
+    """The event files of a run folder: a subfolder for each variant, and two for all together.
+
+    TensorBoard shows every subfolder as a run of its own, under its path. Its older dashboards
+    select none of more than 40 runs, and use seven colours: so a run folder has as few of them as
+    it can, at most a dozen, and a variant has all its curves in one of them.
 
     Args:
-        folder: Folder of the event files, such as `tb` of a run folder. The names of the two
-            folders above it keep its trials apart from those of other logs.
+        folder: The run folder. The end of its path keeps its rows in HParams apart from those of
+            other logs.
     """
 
     def __init__(self, folder: str | os.PathLike):
         self._folder = file_path("folder", folder)
 
     def clear(self) -> None:
-        """Remove the event files of an earlier attempt, since TensorBoard would show both."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove the event files of an earlier attempt, since TensorBoard would show both.
+
+        Raises:
+            InputError: If they cannot be removed.
+        """
+        try:
+            for path in sorted(self._folder.rglob(PATTERN)):
+                path.unlink()
+                for parent in path.parents:
+                    if parent == self._folder or any(parent.iterdir()):
+                        break
+                    parent.rmdir()
+        except OSError as error:
+            raise InputError(
+                f"Cannot remove TensorBoard's files in {self._folder}: {error.strerror}"
+            ) from None
+
+    def file(self, run: str, suffix: str = "", replaces: bool = False) -> EventFile:
+        """Return a new event file of a TensorBoard run; see `EventFile`.
+
+        Args:
+            run: The run's name: that of a variant, or `CHARTS`.
+            suffix: End of the file's name; default none.
+            replaces: Whether the file takes the place of all that the run had before.
+        """
+        return EventFile(self._folder / (run if run == CHARTS else run_name(run)), suffix, replaces)
 
     def declare(self, hparams: Sequence[str], metrics: Mapping[str, str]) -> None:
         """Write the columns of the HParams dashboard.
@@ -51,66 +80,33 @@ class TensorBoardLog:
             hparams: Names of the hyperparameters. TensorBoard shows the first five at once.
             metrics: Titles of the metrics, by tag.
         """
-        columns = [
-            api_pb2.HParamInfo(name=name, differs=index < 5) for index, name in enumerate(hparams)
-        ]
-        outcomes = [
-            api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=title)
-            for tag, title in metrics.items()
-        ]
-        self.dashboard(columns, outcomes, [])
+        self.dashboard(hparam_columns(hparams), metric_columns(metrics), [])
 
     def trial(
         self,
         run: str,
         hparams: Mapping[str, str | float],
         outcome: Mapping[str, float],
-        curve: tuple[Sequence[int], Sequence[float]],
+        step: int = 0,
         failed: bool = False,
     ) -> None:
-        """Write one run: its hyperparameters, its losses, and its metrics at the last step.
+        """Write the row of a TensorBoard run in the HParams dashboard.
 
         Args:
-            run: Name of the run's subfolder, see `run_name`.
+            run: The run's name.
             hparams: Hyperparameters.
             outcome: Metrics by tag; those that are not finite are left out.
-            curve: Steps and losses, under the tag `loss`.
-            failed: Whether the HParams dashboard shows the trial as failed; default False.
+            step: The last step, at which the metrics are; default 0.
+            failed: Whether the dashboard shows the run as failed; default False.
         """
-        steps, losses = curve
-        last = int(steps[-1]) if len(steps) else 0
         # TensorBoard takes trials of the same identifier for repetitions, and averages them.
-        identifier = "/".join([*self._folder.absolute().parts[-3:-1], run])
-        with EventFile(self._folder / run) as file:
+        identifier = f"{run}, {'/'.join(self._folder.absolute().parts[-3:])}"
+        with self.file(run, HPARAMS) as file:
             file.summary(hp.hparams_pb(dict(hparams), trial_id=identifier))
-            file.scalars("loss", steps, losses)
             for tag, value in outcome.items():
-                file.scalars(tag, [last], [value])
+                file.scalars(tag, [step], [value])
             status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
-            file.summary(hparams_summary.session_end_pb(status), last)
-
-    def line(self, name: str, chart: str, curve: tuple[Sequence[int], Sequence[float]]) -> None:
-        """Write a line of a chart as a run of its own, which has its own name and colour.
-
-        Args:
-            name: Name of the line.
-            chart: Tag of the chart.
-            curve: Steps and values.
-        """
-        with EventFile(self._folder / CHARTS / folder_name(name)) as file:
-            file.scalars(chart, *curve)
-
-    def distribution(self, name: str, chart: str, values: Mapping[int, Sequence[float]]) -> None:
-        """Write how values are distributed at each of a few steps.
-
-        Args:
-            name: Name of the run.
-            chart: Tag of the chart.
-            values: The values by step.
-        """
-        with EventFile(self._folder / DISTRIBUTIONS / folder_name(name)) as file:
-            for step, values_at_step in values.items():
-                file.histogram(chart, values_at_step, step)
+            file.summary(hparams_summary.session_end_pb(status), step)
 
     def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """Write the layout of the Custom Scalars dashboard.
@@ -119,19 +115,7 @@ class TensorBoardLog:
             charts: For each category its charts: their titles, each with the regular expressions of
                 its tags.
         """
-        categories = [
-            layout_pb2.Category(
-                title=category,
-                chart=[
-                    layout_pb2.Chart(
-                        title=title, multiline=layout_pb2.MultilineChartContent(tag=list(tags))
-                    )
-                    for title, tags in titled.items()
-                ],
-            )
-            for category, titled in charts.items()
-        ]
-        self.dashboard([], [], categories)
+        self.dashboard([], [], categories_of(charts))
 
     def dashboard(
         self,
@@ -159,30 +143,53 @@ class TensorBoardLog:
             figures: PNG files, each shown under its own name.
             texts: Texts in Markdown, by tag.
         """
-        for path in (self._folder / CHARTS).glob("events.*.report"):
+        for path in (self._folder / CHARTS).glob(f"{PATTERN}{REPORT}"):
             path.unlink()
-        with EventFile(self._folder / CHARTS, ".report") as file:
+        with self.file(CHARTS, REPORT) as file:
             for path in figures:
                 file.png(f"figures/{path.stem}", path)
             for tag, markdown in texts.items():
                 file.text(tag, markdown)
 
 
-def folder_name(variant: str) -> str:
-    """Return a variant's name with `_` for each character that a file system may refuse.
+def hparam_columns(names: Sequence[str]) -> list[api_pb2.HParamInfo]:
+    """Return the columns of hyperparameters, of which TensorBoard shows the first five at once."""
+    return [api_pb2.HParamInfo(name=name, differs=index < 5) for index, name in enumerate(names)]
+
+
+def metric_columns(titles: Mapping[str, str]) -> list[api_pb2.MetricInfo]:
+    """Return the columns of metrics, from their titles by tag."""
+    return [
+        api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag), display_name=title)
+        for tag, title in titles.items()
+    ]
+
+
+def categories_of(charts: Mapping[str, Mapping[str, Sequence[str]]]) -> list[layout_pb2.Category]:
+    """Return the categories of Custom Scalars; see `TensorBoardLog.layout`."""
+    return [
+        layout_pb2.Category(
+            title=category,
+            chart=[
+                layout_pb2.Chart(
+                    title=title, multiline=layout_pb2.MultilineChartContent(tag=list(tags))
+                )
+                for title, tags in titled.items()
+            ],
+        )
+        for category, titled in charts.items()
+    ]
+
+
+def run_name(variant: str) -> str:
+    """Return the name of a variant's subfolder.
+
+    It has `_` for each character that a file system may refuse, and at its end where a run folder
+    has another subfolder of that name.
 
     Example:
-        >>> folder_name("../a/b")
-        '_._a_b'
+        >>> run_name("GD, depth 3"), run_name("../a/b"), run_name("figures")
+        ('GD, depth 3', '_._a_b', 'figures_')
     """
-    return re.sub(r"^\.|[^ -.0-~]", "_", variant)
-
-
-def run_name(variant: str, learning_rate: float, seed: int) -> str:
-    """Return the name of a run's subfolder.
-
-    Example:
-        >>> run_name("GD, depth 3", 1e-4, 0)
-        'GD, depth 3/lr=0.0001, seed=0'
-    """
-    return f"{folder_name(variant)}/lr={learning_rate:.6g}, seed={seed}"
+    name = re.sub(r"^\.|[^ -.0-~]", "_", variant)
+    return f"{name}_" if name in TAKEN else name

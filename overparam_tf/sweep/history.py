@@ -29,7 +29,8 @@ class History:
         runs: One row a run, with the columns variant, optimizer, update, depth, width,
             learning_rate, seed; status, the word of a `TrainingStatus` (`"finished"`, `"diverged"`
             or `"interrupted"`); steps, the steps taken; final_loss, NaN if diverged; best_loss, the
-            lowest over all steps; diverged_at, the first step whose loss is not finite; and
+            lowest over all steps; diverged_at, the first step whose loss is not finite, or from
+            which on it stayed above ten times that of the zero kernel, see `Sweep.run`; and
             steps_to_NAME for each target, the first step at or below it. Steps count updates: the
             loss at step t is that after t updates.
         steps: The recorded steps, shape (S,).

@@ -9,6 +9,9 @@ import numpy as np
 from overparam_tf.checks import mapping_of, real_number, whole_number
 
 NEVER = -1
+# A run that ends above this multiple of the zero kernel's loss (or of its own first loss, if that
+# is larger) has diverged, however finite the numbers are: it is worse than having learned nothing.
+BLOW_UP = 10.0
 
 
 def record_steps(steps: int, points: int = 1000) -> np.ndarray:
@@ -39,13 +42,15 @@ class Recorder:
     """Curves, and exact steps of what happened to each run.
 
     A run diverges at the first step whose loss is not finite. From there on its curve is NaN, and
-    nothing later counts for it.
+    nothing later counts for it. A run that ends above `BLOW_UP` times the zero kernel's loss has
+    diverged too, see `mark_blow_ups`.
 
     Args:
         runs: Number of runs R.
         steps: Number of steps of the whole sweep.
         targets: Losses by name; the first step at or below each is noted.
         points: The most points of a curve, >= 2.
+        zero_loss: The loss of the zero kernel; default infinity, by which no run blows up.
 
     Attributes:
         steps: The recorded steps, shape (S,).
@@ -55,17 +60,28 @@ class Recorder:
         diverged_at: Step of divergence or NEVER, shape (R,).
         reached_at: By target, the first step at or below it or NEVER, shape (R,).
         last_loss: Loss of the latest step, shape (R,).
+        above_since: First step of the stretch, up to the latest step, in which the loss is above
+            the bound, or NEVER if it is not; shape (R,).
     """
 
-    _NOTED = ("losses", "best_loss", "last_loss", "diverged_at")
+    _NOTED = ("losses", "best_loss", "last_loss", "diverged_at", "above_since")
 
-    def __init__(self, runs: int, steps: int, targets: Mapping[str, float], points: int):
+    def __init__(
+        self,
+        runs: int,
+        steps: int,
+        targets: Mapping[str, float],
+        points: int,
+        zero_loss: float = np.inf,
+    ):
+        self._zero_loss = zero_loss
         self.steps = record_steps(steps, points)
         self.losses = np.full((len(self.steps), runs), np.nan)
         self.targets = mapping_of("targets", targets, real_number)
         self.best_loss = np.full(runs, np.nan)
         self.last_loss = np.full(runs, np.nan)
         self.diverged_at = np.full(runs, NEVER, np.int64)
+        self.above_since = np.full(runs, NEVER, np.int64)
         self.reached_at = {name: np.full(runs, NEVER, np.int64) for name in self.targets}
 
     def add(self, first_step: int, losses: np.ndarray) -> None:
@@ -85,6 +101,29 @@ class Recorder:
             self._note_first(self.reached_at[name], first_step, losses <= target)
         begin, end = np.searchsorted(self.steps, (first_step, first_step + len(losses)))
         self.losses[begin:end] = losses[self.steps[begin:end] - first_step]
+        bounds = BLOW_UP * np.fmax(self._zero_loss, self.losses[0])
+        self.above_since = above_since(self.above_since, first_step, losses > bounds)
+
+    def mark_blow_ups(self) -> None:
+        """Let the runs diverge whose last loss is above the bound, at the step they left for good.
+
+        To be called after the last step: a run may come back until then.
+        """
+        left = (self.diverged_at == NEVER) & (self.above_since != NEVER)
+        self.diverged_at = np.where(left, self.above_since, self.diverged_at)
+        self.last_loss = np.where(left, np.nan, self.last_loss)
+        gone = left & (self.steps[:, None] >= self.diverged_at)
+        self.losses = np.where(gone, np.nan, self.losses)
+
+    def between(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the recorded steps of a range, shape (S,), and the losses there, (S, R).
+
+        Args:
+            first: The first step of the range.
+            end: The step after its last one.
+        """
+        places = slice(*np.searchsorted(self.steps, (first, end)))
+        return self.steps[places], self.losses[places]
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all records so far."""
@@ -102,3 +141,26 @@ class Recorder:
         """Note the first step at which `happened` (T, R) is true, for runs without a note."""
         new = happened.any(axis=0) & (noted == NEVER)
         noted[new] = first_step + happened.argmax(axis=0)[new]
+
+
+def above_since(since: np.ndarray, first_step: int, is_above: np.ndarray) -> np.ndarray:
+    """Return the first step of the stretch above a bound in which each run is, or NEVER.
+
+    Args:
+        since: The same before these steps, shape (R,).
+        first_step: Number of the first of the steps.
+        is_above: Whether each run is above the bound at each of them, shape (T, R), T >= 1.
+
+    Example:
+        >>> is_above = np.array([[True, True, False], [True, False, False], [True, True, False]])
+        >>> above_since(np.array([NEVER, 7, 7]), 10, is_above).tolist()
+        [10, 12, -1]
+    """
+    last = is_above[-1]
+    if not last.any():
+        return np.full_like(since, NEVER)
+    # Steps from the last one that is not above, to the end; all of them if there is none.
+    back = np.where(is_above.all(axis=0), len(is_above), np.argmin(is_above[::-1], axis=0))
+    here = first_step + len(is_above) - back
+    goes_on = (back == len(is_above)) & (since != NEVER)
+    return np.where(last, np.where(goes_on, since, here), NEVER)

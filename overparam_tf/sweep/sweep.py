@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from overparam_tf.checks import (
@@ -96,6 +97,7 @@ class Sweep:
         targets: Mapping[str, float] | None = None,
         points: int = 1000,
         progress: Callable[[Progress], object] | None = None,
+        follow: Callable[[np.ndarray, np.ndarray], object] | None = None,
         checkpoints: str | os.PathLike | None = None,
         seconds_between_checkpoints: float = 30.0,
         checkpoint_share: float = 0.02,
@@ -115,6 +117,11 @@ class Sweep:
         bit for bit on the same machine: rounding in products of matrices depends on the processor
         and on the number of threads.
 
+        A run has the status `"diverged"` from its first loss that is not finite. So has a run that
+        ends above ten times the loss of the zero kernel (or ten times its own first loss, if that
+        is larger), from the step after which it stayed there. Such a run may be finite, but has
+        left for good.
+
         Under a strategy every replica holds its share of the rows. Losses and gradients are summed
         over replicas, and all take the steps of one device, up to round-off. On several workers
         each returns the history; the first writes the checkpoints, to a folder that all share; a
@@ -127,6 +134,10 @@ class Sweep:
             points: The most points of a curve, >= 2, half of them log-spaced and half evenly
                 spaced; default 1000.
             progress: Called about once a second; default None, no reports.
+            follow: Called about once a second with the points of the curves that are new since its
+                last call: increasing steps (S,) and losses (S, R), in the order of `History.runs`.
+                A continued sweep calls it first with all points up to its checkpoint. Of several
+                workers the first calls it. Default None.
             checkpoints: Folder of this sweep's checkpoints, made if it does not exist; the last two
                 are kept. Default None, no checkpoints.
             seconds_between_checkpoints: Least time between two checkpoints, and the most work that
@@ -155,6 +166,7 @@ class Sweep:
         """
         steps = positive_int("steps", steps)
         progress = optional("progress", progress, function)
+        follow = optional("follow", follow, function)
         steps_per_call = whole_number(
             "steps_per_call", steps_per_call, least=1, most=MAX_STEPS_PER_CALL
         )
@@ -163,7 +175,9 @@ class Sweep:
             batch_size = min(batch_size, self.problem.rows)
         saving = Saving(checkpoints, seconds_between_checkpoints, checkpoint_share)
         run_count = sum(len(variant.runs) for variant in self.variants)
-        recorder = Recorder(run_count, steps, {} if targets is None else targets, points)
+        recorder = Recorder(
+            run_count, steps, {} if targets is None else targets, points, self._zero_loss()
+        )
         strategy = check_devices(strategy, self.problem)
         workers = Workers(strategy)
         with workers.together():
@@ -177,12 +191,27 @@ class Sweep:
                 if saving.folder is not None:
                     saved = SavedSweep(saving, identity, engine, recorder, workers.is_chief)
             loop = TrainingLoop(
-                engine, recorder, workers, self.variants, saved, progress, steps_per_call
+                engine,
+                recorder,
+                workers,
+                self.variants,
+                saved,
+                steps_per_call,
+                progress,
+                follow if workers.is_chief else None,
             )
             steps_done = loop.run(steps)
             recorder.add(steps_done, engine.evaluate()[None])
-        status = TrainingStatus.FINISHED if steps_done == steps else TrainingStatus.INTERRUPTED
+        status = TrainingStatus.INTERRUPTED
+        if steps_done == steps:
+            status = TrainingStatus.FINISHED
+            recorder.mark_blow_ups()
         return self._history(engine, recorder, steps_done, status)
+
+    def _zero_loss(self) -> float:
+        """Return the loss of the zero kernel."""
+        mean = float(np.mean(self.problem.y.astype(np.float64) ** self.loss.p))
+        return mean / self.loss.p if self.loss.scale else mean
 
     def _identity(self, recorder: Recorder, steps: int, batch_size: int | None) -> dict[str, Any]:
         """Return what must be equal for a checkpoint of this sweep to be continued."""

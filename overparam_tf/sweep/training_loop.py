@@ -18,6 +18,8 @@ from overparam_tf.sweep.variant import Variant
 # A call of the compiled loop is to take this long. Between calls a sweep reports progress, saves,
 # and can be interrupted.
 SECONDS_PER_CALL = 1.0
+# The longest time without a new point of a curve for those who follow it.
+SECONDS_WITHOUT_POINTS = 5.0
 # A call has at most this many times the steps of the one before. The first one also compiles, so
 # that its time says little.
 GROWTH = 8
@@ -32,8 +34,9 @@ class TrainingLoop:
         workers: The processes that train together.
         variants: The variants, for the losses in progress reports.
         saved: The checkpoints; None for none.
-        progress: Called with a `Progress` after each call of the engine; None for no reports.
         steps_per_call: The most steps of a call, rounded down to a multiple of the engine's stride.
+        progress: Called with a `Progress` after each call of the engine; None for no reports.
+        follow: Called with new points of the curves, see `Sweep.run`; None for nobody.
     """
 
     def __init__(
@@ -43,11 +46,14 @@ class TrainingLoop:
         workers: Workers,
         variants: Sequence[Variant],
         saved: SavedSweep | None,
-        progress: Callable[[Progress], object] | None,
         steps_per_call: int,
+        progress: Callable[[Progress], object] | None,
+        follow: Callable[[np.ndarray, np.ndarray], object] | None,
     ):
         self._engine, self._recorder, self._workers = engine, recorder, workers
-        self._variants, self._saved, self._progress = variants, saved, progress
+        self._variants, self._saved = variants, saved
+        self._progress, self._follow = progress, follow
+        self._followed, self._followed_at = 0, time.monotonic()
         self._most = max(steps_per_call - steps_per_call % engine.stride, engine.stride)
 
     def run(self, steps: int) -> int:
@@ -56,6 +62,7 @@ class TrainingLoop:
         self._workers.require_alike(
             "newest checkpoint, in one folder that all share,", str(step), f"that of step {step}"
         )
+        self._show_curves(step)
         start, size = time.monotonic(), self._engine.stride
         with deferred() as stop:
             while step < steps:
@@ -68,6 +75,7 @@ class TrainingLoop:
                 step += size
                 if self._saved is not None:
                     self._saved.save_if_due(step)
+                self._show_curves(step)
                 if self._progress is not None:
                     seconds = time.monotonic() - start
                     losses = self._losses()
@@ -76,6 +84,19 @@ class TrainingLoop:
             if self._saved is not None and step > first:
                 self._saved.save(step)
         return step
+
+    def _show_curves(self, step: int) -> None:
+        """Call `follow` with the points of the curves up to `step` that it has not had."""
+        if self._follow is None or not step:
+            return
+        steps, losses = self._recorder.between(self._followed, step)
+        if not len(steps):
+            # Of a very long run few steps are recorded; the latest one stands in for them.
+            if time.monotonic() - self._followed_at < SECONDS_WITHOUT_POINTS:
+                return
+            steps, losses = np.array([step - 1]), self._recorder.last_loss[None]
+        self._follow(steps, losses)
+        self._followed, self._followed_at = step, time.monotonic()
 
     def _losses(self) -> dict[str, float]:
         """Return, by variant, the lowest last loss of its runs."""

@@ -73,6 +73,7 @@ ARGUMENTS = {
     ),
     "Sweep.run points": Argument(lambda v: SWEEP.run(1, points=v)),
     "Sweep.run progress": Argument(lambda v: SWEEP.run(1, progress=v), ("None",)),
+    "Sweep.run follow": Argument(lambda v: SWEEP.run(1, follow=v), ("None",)),
     "Sweep.run checkpoints": Argument(lambda v: SWEEP.run(1, checkpoints=v), ("None", "a text")),
     "Sweep.run seconds_between_checkpoints": Argument(
         lambda v: SWEEP.run(1, seconds_between_checkpoints=v)

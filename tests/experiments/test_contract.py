@@ -85,7 +85,7 @@ def test_a_stand_in_names_itself(name, finished_run):
     for path in (run.path / "figures").iterdir():
         with Image.open(path) as image:
             assert "SYNTHETIC" in image.info["Description"], path
-    assert any(b"SYNTHETIC" in file.read_bytes() for file in (run.path / "tb").rglob("events*"))
+    assert any(b"SYNTHETIC" in file.read_bytes() for file in run.path.rglob("events*"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,7 +107,7 @@ def test_redraw_needs_only_the_folder(name, copy_of_run):
         "settings",
         *(f"figures/{name.removesuffix('.png')}" for name in names),
     }
-    shown = events(run.path / "tb" / "charts")
+    shown = events(run.path / "charts")
     assert {tag: len(shown.get(tag, ())) for tag in tags} == dict.fromkeys(tags, 1)
 
 

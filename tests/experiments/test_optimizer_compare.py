@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.board.tree import read_dashboard
 from experiments.harness.sweeps import RATES_2019
 from experiments.optimizer_compare import EXPERIMENT, Config
 from overparam_tf import History
@@ -35,6 +36,7 @@ COLUMNS = [
     "diverged_at",
     "steps_to_target",
 ]
+PART_1 = ["GD, depth 1", "GD, depth 2", "GD, depth 3", "AdaGrad", "AdaDelta"]
 FIGURES = ["comparison_1", "comparison_2", "excess_loss", "loss_against_rate"]
 
 
@@ -75,28 +77,39 @@ def test_results_have_a_row_a_run(finished):
 
 def test_a_stand_in_names_itself(finished):
     assert "synthetic" in finished.name
-    start = events(next((finished / "tb").glob("GD, depth 3/lr*")))["_hparams_/session_start_info"][
-        0
-    ][1]
+    ((_, start),) = events(finished / "GD, depth 3")["_hparams_/session_start_info"]
     assert b"SYNTHETIC" in start.metadata.plugin_data.content
 
 
-def test_tensorboard_has_every_run_and_the_best_curves(finished):
+def test_tensorboard_has_every_curve_in_a_run_for_each_variant(finished):
     history = History.load(finished)
+    by_variant = {name: events(finished / name) for name in history.variants}
+    (loss,) = json.loads((finished / "config.json").read_text())["losses"]
     for row in history.runs.itertuples():
-        (folder,) = (finished / "tb" / row.variant).glob(f"lr={row.learning_rate:.6g}, seed=0")
+        shown = by_variant[row.variant]
         steps, losses = history.curve(row.variant, row.learning_rate)
-        written = scalars(events(folder), "loss")
-        assert len(written) <= 1000 and list(written) == steps.tolist()
-        assert np.allclose(list(written.values()), losses)
-    charts, best = finished / "tb" / "charts", history.best("AdaGrad")
-    assert scalars(events(charts / "AdaGrad"), "best rates/part 1")[300] == pytest.approx(
-        best["final_loss"]
-    )
-    assert {"results", "claims", "settings", *(f"figures/{name}" for name in FIGURES)} <= set(
-        events(charts)
-    )
-    assert "custom_scalars__config__" in events(finished / "tb" / "dashboard")
+        in_chart = losses <= 2 * loss["at_zero"]
+        written = scalars(shown, f"rates/{row.learning_rate:.6g}")
+        assert list(written) == steps[in_chart].tolist()
+        assert np.allclose(list(written.values()), losses[in_chart])
+    for name in history.variants:
+        shown, best = by_variant[name], history.best(name)
+        steps, losses = history.best_curve(name)
+        assert list(scalars(shown, "loss")) == steps.tolist()
+        assert scalars(shown, "loss")[300] == pytest.approx(best["final_loss"])
+        part = f"part {1 if name in PART_1 else 2}"
+        logarithm = scalars(shown, f"log10 of excess loss/{part}")
+        assert logarithm[300] == pytest.approx(np.log10(best["excess_loss"]), abs=1e-5)
+        assert scalars(shown, "result/final_loss")[300] == pytest.approx(best["final_loss"])
+
+
+def test_tensorboard_has_at_most_a_dozen_runs(finished):
+    runs = {path.parent.relative_to(finished).as_posix() for path in finished.rglob("events*")}
+    assert runs == {*PART_1, *(f"Adam, depth {n}" for n in (1, 2, 3)), "charts", "dashboard"}
+    report = {"results", "claims", "settings", *(f"figures/{name}" for name in FIGURES)}
+    assert report <= set(events(finished / "charts"))
+    (category, *_) = read_dashboard(finished / "dashboard").categories
+    assert [chart.title for chart in category.chart] == ["part 1", "part 2"]
 
 
 def test_claims_are_judged_by_the_numbers(finished, finished_run):

@@ -13,6 +13,8 @@ from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
 from overparam_tf import InputError
 from overparam_tf.runlog import TensorBoardLog, run_name
+from overparam_tf.runlog.event_file import EventFile
+from overparam_tf.runlog.tensorboard import CHARTS, TAKEN
 from tests.event_files import events, scalars
 
 
@@ -21,12 +23,11 @@ def log(tmp_path):
     return TensorBoardLog(tmp_path)
 
 
-def test_a_trial_has_curve_outcome_and_hyperparameters(log, tmp_path):
-    curve = [0, 10, 20], [3.0, 2.0, float("nan")]
+def test_a_trial_has_outcome_and_hyperparameters(log, tmp_path):
     outcome = {"final_loss": 2.0, "excess_loss": float("nan")}
-    log.trial("GD/lr=0.1", {"optimizer": "SGD", "learning_rate": 0.1}, outcome, curve, failed=True)
-    values = events(tmp_path / "GD" / "lr=0.1")
-    assert scalars(values, "loss") == {0: 3.0, 10: 2.0}
+    hparams = {"optimizer": "SGD", "learning_rate": 0.1}
+    log.trial("GD, depth 2", hparams, outcome, step=20, failed=True)
+    values = events(tmp_path / "GD, depth 2")
     assert scalars(values, "final_loss") == {20: 2.0}
     assert "excess_loss" not in values
     start = _hparams(values, "_hparams_/session_start_info").session_start_info.hparams
@@ -44,14 +45,15 @@ def _hparams(values, tag):
 def test_trials_of_two_logs_are_not_taken_for_repetitions_of_one(tmp_path):
     groups = set()
     for name in ("first", "second"):
-        folder = tmp_path / "experiment" / name / "tb"
-        TensorBoardLog(folder).trial("GD", {"depth": 1}, {}, ([], []))
+        folder = tmp_path / "experiment" / name
+        TensorBoardLog(folder).trial("GD", {"depth": 1}, {})
         groups.add(
             _hparams(
                 events(folder / "GD"), "_hparams_/session_start_info"
             ).session_start_info.group_name
         )
-    assert groups == {"experiment/first/GD", "experiment/second/GD"}
+    expected = {f"GD, {tmp_path.name}/experiment/{name}" for name in ("first", "second")}
+    assert groups == expected
 
 
 def test_the_layout_names_its_charts(log, tmp_path):
@@ -72,7 +74,8 @@ def test_the_first_five_hyperparameters_are_shown_unasked(log, tmp_path):
 
 
 def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
-    log.line("charts of their own", "chart", ([0], [1.0]))
+    with log.file(CHARTS) as file:
+        file.scalars("chart", [0], [1.0])
     figure = Figure(figsize=(2, 1))
     figure.savefig(tmp_path / "chart.png", dpi=100)
     for text in ("first", "second"):
@@ -86,17 +89,23 @@ def test_a_new_report_takes_the_place_of_the_old(log, tmp_path):
         (tmp_path / "chart.png").read_bytes(),
     ]
     assert [tf.make_ndarray(value.tensor).item() for _, value in values["results"]] == [b"second"]
-    assert (tmp_path / "charts" / "charts of their own").is_dir()
+    assert scalars(values, "chart") == {0: 1.0}
 
 
-def test_each_line_of_a_chart_is_a_run_of_its_own(log, tmp_path):
-    log.line("GD, depth 2", "best rates", ([0, 1], [2.0, 1.0]))
-    assert scalars(events(tmp_path / "charts" / "GD, depth 2"), "best rates") == {0: 2.0, 1: 1.0}
+def test_a_curve_may_be_written_in_parts(log, tmp_path):
+    with log.file("GD, depth 2") as file:
+        file.scalars("loss", [0], [2.0])
+        file.flush()
+        assert scalars(events(tmp_path / "GD, depth 2"), "loss") == {0: 2.0}
+        file.scalars("loss", [1], [1.0])
+    assert scalars(events(tmp_path / "GD, depth 2"), "loss") == {0: 2.0, 1: 1.0}
 
 
 def test_a_distribution_has_a_histogram_a_step(log, tmp_path):
-    log.distribution("GD", "singular values", {0: [1.0, 1.0], 9: [1.0, 2.0, 3.0]})
-    points = events(tmp_path / "distributions" / "GD")["singular values"]
+    with log.file("GD") as file:
+        file.histogram("singular values", [1.0, 1.0], 0)
+        file.histogram("singular values", [1.0, 2.0, 3.0], 9)
+    points = events(tmp_path / "GD")["singular values"]
     counts = {step: tf.make_ndarray(value.tensor)[:, 2].sum() for step, value in points}
     assert counts == {0: 2, 9: 3}
 
@@ -108,30 +117,36 @@ def test_a_full_disk_is_one_line(log, tmp_path):
         with pytest.raises(
             InputError, match=r"Cannot write TensorBoard's files: .*File too large.* are intact"
         ):
-            log.line("GD", "loss", (range(100_000), np.ones(100_000)))
+            with log.file("GD") as file:
+                file.scalars("loss", range(100_000), np.ones(100_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_values_that_float32_cannot_hold_are_left_out(log, tmp_path):
-    log.line("GD", "loss", ([0, 1, 2, 3], [1.0, 1e39, float("inf"), float("nan")]))
-    assert scalars(events(tmp_path / "charts" / "GD"), "loss") == {0: 1.0}
+    with log.file("GD") as file:
+        file.scalars("loss", [0, 1, 2, 3], [1.0, 1e39, float("inf"), float("nan")])
+    assert scalars(events(tmp_path / "GD"), "loss") == {0: 1.0}
 
 
-@pytest.mark.parametrize("variant", ["GD, depth 3", "a/b", "größe", "x\ny", ".."])
-def test_run_names_are_one_folder_for_the_variant_and_one_for_the_run(variant):
-    first, second = run_name(variant, 1e-4, 0).split("/")
-    assert first not in ("", ".", "..") and second == "lr=0.0001, seed=0"
+@pytest.mark.parametrize("variant", ["GD, depth 3", "a/b", "größe", "x\ny", "..", "figures", "tb"])
+def test_run_names_are_one_folder_and_no_other_of_a_run_folder(variant):
+    name = run_name(variant)
+    assert "/" not in name and name not in ("", ".", "..", *TAKEN)
 
 
-def test_an_earlier_attempt_is_cleared(log, tmp_path):
-    log.line("GD", "loss", ([0], [1.0]))
+def test_an_earlier_attempt_is_cleared_and_nothing_else(log, tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "loss.png").write_text("")
+    for folder in ("GD", "tb/GD/lr=0.1", "tb/charts"):  # the latter of an earlier version
+        with EventFile(tmp_path / folder):
+            pass
     log.clear()
-    assert not list(tmp_path.rglob("events*"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["figures", "loss.png"]
 
 
 def test_what_cannot_be_written_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="TensorBoard") as caught:
-        TensorBoardLog(tmp_path / "file").line("GD", "loss", ([0], [1.0]))
+        TensorBoardLog(tmp_path / "file").file("GD").__enter__()
     assert "\n" not in str(caught.value)

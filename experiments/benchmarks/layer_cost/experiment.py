@@ -17,7 +17,6 @@ from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import RunOptions
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.tensorboard import Board, Trial
 from overparam_tf.runlog import RunFolder
 
 Compiler = Literal["xla", "graph"]
@@ -87,23 +86,7 @@ def run(options: Config) -> RunFolder:
             rows += measure_model(workload, options.seconds)
     results = pd.DataFrame(rows)
     folder.write_table("results.csv", results)
-    board_of(results).write(folder)
     return folder
-
-
-def board_of(results: pd.DataFrame) -> Board:
-    """Return what TensorBoard shows: a trial for each contestant.
-
-    Args:
-        results: The content of results.csv.
-    """
-    trials = []
-    for row in results.to_dict("records"):
-        layer = f"{row['part']}/{row['layer']}, batch {row['batch']}"
-        name = f"{layer}/{row['mode']}, {row['compiler']}, {row['contestant']}"
-        hparams = {column: row[column] for column in HPARAMS}
-        trials.append(Trial(name, hparams, {tag: row[tag] for tag in METRICS}))
-    return Board("layer_cost", METRICS, trials)
 
 
 def draw(folder: RunFolder, console: Console) -> None:

@@ -97,12 +97,12 @@ def run(options: Config, launcher: Launcher | None = None) -> RunFolder:
     launcher = launcher or Launcher(options.timeout)
     problem = load("synthetic")
     folder = options.open_folder(options.record("step_cost", problem), options.part)
-    results = scaling = None
+    scaling = None
     if options.part != "scaling":
-        results = _run_contest(options, problem, launcher, folder)
+        _run_contest(options, problem, launcher, folder)
     if options.part != "contest":
         scaling = _run_scaling(options, launcher, folder)
-    board_of(results, scaling).write(folder)
+    board_of(scaling).write(folder)
     return folder
 
 

@@ -1,12 +1,15 @@
-"""`python -m experiments.board` in a process of its own, as a user starts and ends it."""
+"""TensorBoard in a process of its own, as a user starts and ends it: the board, and plain."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -40,3 +43,24 @@ def board(logdir, *options):
             assert process.wait(20) == 0, process.stderr.read()
         finally:
             process.kill()
+
+
+@contextlib.contextmanager
+def tensorboard(logdir):
+    """Yield the address of plain `tensorboard --logdir LOGDIR`, as any user starts it."""
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
+    command += ["--host", "localhost", "--port", str(port)]
+    silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, **silence) as process:
+        try:
+            address, end = f"http://localhost:{port}/", time.monotonic() + 120
+            while True:
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}data/runs"):
+                    break
+                assert process.poll() is None and time.monotonic() < end
+                time.sleep(0.5)
+            yield address
+        finally:
+            process.terminate()

@@ -31,6 +31,10 @@ SWITCHES = (
     "--no-sandbox",
     "--disable-quic",
     "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
     "--window-size=1500,1000",
 )
 

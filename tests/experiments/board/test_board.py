@@ -10,10 +10,13 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 from experiments.board.command import CHART_TAGS, Config, addresses, main
-from experiments.board.tree import BoardTree, merge_dashboards
+from experiments.board.tree import BoardTree, read_dashboard
+from experiments.board.trials import trial_table
+from overparam_tf.runlog import TensorBoardLog
 from tests.event_files import events
 from tests.experiments.board.board_process import board
 from tests.experiments.refusals import assert_refused
@@ -63,9 +66,10 @@ def test_one_dashboard_takes_the_place_of_all(logs, tmp_path):
         not list(tmp_path.glob("*/*/dashboard"))
         and len(list((tmp_path / "dashboard").iterdir())) == 1
     )
-    assert (tmp_path / "depth_compare" / "run" / "GD" / "lr=0.1").is_dir()
-    merged = merge_dashboards([tmp_path / "dashboard"])
-    assert [info.name for info in merged.hparams] == ["depth", "depth_compare", "optimizer_compare"]
+    assert (tmp_path / "depth_compare" / "run" / "GD").is_dir()
+    merged = read_dashboard(tmp_path / "dashboard")
+    columns = ["variant", "learning_rate", "log10_rate", "status"]
+    assert [info.name for info in merged.hparams] == columns
     assert [info.name.tag for info in merged.metrics] == [
         "final_loss",
         "depth_compare_steps",
@@ -78,10 +82,54 @@ def test_one_dashboard_takes_the_place_of_all(logs, tmp_path):
     assert all(category.closed for category in merged.categories)
 
 
+def test_every_row_of_results_is_a_row_of_hparams(logs, tmp_path):
+    (run,) = Config(logdir=str(logs), experiment=("depth_compare",)).runs()
+    BoardTree(tmp_path).show([run])
+    trials = sorted((tmp_path / "depth_compare" / "run" / "trials").iterdir())
+    assert [path.name for path in trials] == [
+        f"{number:03d} GD, rate {rate}" for number, rate in enumerate(("0.1", "0.3", "9"))
+    ]
+    assert not list((tmp_path / "depth_compare" / "run" / "GD").glob("*.hparams"))
+    table = trial_table(run)
+    assert [trial.failed for trial in table.trials] == [False, False, True]
+    assert table.trials[1].hparams["log10_rate"] == pytest.approx(np.log10(0.3))
+    assert "final_loss" not in table.trials[2].outcome and table.left_out == 0
+
+
+def test_too_many_rows_are_cut_and_counted(logs, monkeypatch):
+    monkeypatch.setattr("experiments.board.trials.MOST_TRIALS", 2)
+    (run,) = Config(logdir=str(logs), experiment=("depth_compare",)).runs()
+    table = trial_table(run)
+    assert len(table.trials) == 2 and table.left_out == 1
+
+
+def test_a_run_of_an_earlier_version_is_shown_as_it_is(tmp_path):
+    run = make_run(tmp_path / "logs", "plateau", is_old=True)
+    tree = BoardTree(tmp_path / "tree")
+    tree.show([run])
+    place = tmp_path / "tree" / "plateau" / "run"
+    assert len(list((place / "GD").iterdir())) == 2 and not (place / "trials").exists()
+    merged = read_dashboard(tmp_path / "tree" / "dashboard")
+    assert [info.name for info in merged.hparams] == ["depth", "plateau"]
+
+
+def test_files_that_are_replaced_are_followed(logs, tmp_path):
+    (run,) = Config(logdir=str(logs), experiment=("depth_compare",)).runs()
+    tree = BoardTree(tmp_path)
+    tree.show([run])
+    log = TensorBoardLog(run.path)
+    log.clear()
+    with log.file("SGD") as file:
+        file.scalars("loss", [0], [1.0])
+    tree.show([run])
+    place = tmp_path / "depth_compare" / "run"
+    assert not list((place / "GD").iterdir()) and len(list((place / "SGD").iterdir())) == 1
+
+
 def test_runs_that_come_later_are_linked_too(logs, tmp_path):
     tree = BoardTree(tmp_path)
     tree.show(Config(logdir=str(logs), experiment=("depth_compare",)).runs())
-    first, *_ = merge_dashboards([tmp_path / "dashboard"]).categories
+    first, *_ = read_dashboard(tmp_path / "dashboard").categories
     assert not first.closed  # of one experiment alone
     tree.show(Config(logdir=str(logs)).runs())
     tree.show(Config(logdir=str(logs)).runs())
@@ -99,14 +147,13 @@ def test_tensorboard_serves_what_is_linked_on_localhost(logs, capsys):
                 return json.load(answer)
 
         start = time.monotonic()
-        while len(get("scalars/tags")) < 4 and time.monotonic() - start < 30:
+        while len(get("scalars/tags")) < 8 and time.monotonic() - start < 30:
             time.sleep(0.1)
         run = quote("optimizer_compare/newer/charts")
-        assert set(get("scalars/tags")["optimizer_compare/newer/GD/lr=0.1"]) == {
-            "loss",
-            "final_loss",
-        }
-        assert len(get(f"scalars/scalars?run={run}/GD&tag={quote('best rates/all')}")) == 2
+        of_trial = get("scalars/tags")["optimizer_compare/newer/trials/001 GD, rate 0.3"]
+        assert set(of_trial) == {"final_loss", "optimizer_compare_steps"}
+        descent = quote("optimizer_compare/newer/GD")
+        assert len(get(f"scalars/scalars?run={descent}&tag={quote('best rates/all')}")) == 2
         assert len(get(f"images/images?run={run}&tag=figures/loss&sample=0")) == 1
         assert "none" in get(f"text/text?run={run}&tag=results")[0]["text"]
         assert len(get("custom_scalars/layout")["category"]) == 2
@@ -119,7 +166,8 @@ def test_tensorboard_serves_what_is_linked_on_localhost(logs, capsys):
 def test_addresses_filter_by_experiment(logs):
     found = addresses("http://localhost:6006/", Config(logdir=str(logs)).runs())
     assert found["HParams"] == "http://localhost:6006/#hparams"
-    assert "regexInput=depth_compare/.*/charts/" in found["Custom Scalars, depth_compare"]
+    pattern = quote("regexInput=^depth_compare/(?!.*/trials/)", safe="=")
+    assert pattern in found["Custom Scalars, depth_compare"]
     assert "Distributions, depth_compare" not in found  # it has none
 
 
@@ -127,7 +175,8 @@ def test_addresses_filter_by_experiment(logs):
     ("tag", "shown"),
     [
         *((tag, True) for tag in ("best rates/part 1", "cross-entropy", "total", "norm of K")),
-        *((tag, False) for tag in ("final_loss", "loss", "steps_to_10%", "figures/run_step")),
+        *((tag, True) for tag in ("loss", "loss/L2", "log10 of excess loss/part 1")),
+        *((tag, False) for tag in ("final_loss", "steps_to_10%", "figures/run_step", "rates/0.1")),
     ],
 )
 def test_time_series_shows_the_charts(tag, shown):
@@ -138,10 +187,7 @@ def test_print_starts_nothing(logs, capsys):
     main(["--logdir", str(logs), "--print", "--port", "7007"])
     shown = capsys.readouterr().out.splitlines()
     assert shown[-1].startswith(f"tensorboard --logdir {logs} --host localhost --port 7007 ")
-    assert (
-        shown[0].startswith("Time Series")
-        and "http://localhost:7007/?runFilter=/charts/" in shown[0]
-    )
+    assert shown[0].startswith("Time Series") and "http://localhost:7007/?runFilter=" in shown[0]
 
 
 BAD = {

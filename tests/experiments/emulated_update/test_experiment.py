@@ -27,7 +27,7 @@ def test_the_run_folder_is_complete(finished):
         "weights.npz",
         "gaps.csv",
         "figures",
-        "tb",
+        "dashboard",
     } <= names
     assert {path.stem for path in (finished / "figures").iterdir()} == {
         "real_and_emulated",

@@ -43,7 +43,7 @@ def test_results_are_read_as_they_were_written(folder):
     assert [claim.held for claim in results.claims] == [True, False, None]
     assert [claim.verdict for claim in results.claims] == ["held", "did not hold", "cannot tell"]
     assert not figure.exists() and results.figures == []
-    texts = events(folder.tensorboard / "charts")
+    texts = events(folder.path / "charts")
     assert {"losses", "again", "claims", "settings", "advice"} <= set(texts)
 
 

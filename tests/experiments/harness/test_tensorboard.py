@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.board.tree import merge_dashboards
+from experiments.board.tree import read_dashboard
 from experiments.harness.tensorboard import Board, Distribution, Line, Trial
 from overparam_tf.runlog import RunFolder
 from tests.event_files import events, scalars
@@ -13,8 +13,8 @@ BOARD = Board(
     title="made up, small data",
     metrics={"final_loss": "final loss"},
     trials=[
-        Trial("GD/lr=0.1", {"depth": 1.0}, {"final_loss": 0.5}, ([0, 1], [1.0, 0.5])),
-        Trial("GD/lr=9", {"depth": 1.0, "rate": 9.0}, {"final_loss": float("nan")}, failed=True),
+        Trial("GD", {"depth": 1.0}, {"final_loss": 0.5}, step=1),
+        Trial("Adam", {"depth": 1.0, "rate": 9.0}, {"final_loss": float("nan")}, failed=True),
     ],
     lines=[
         Line("GD", "best rates/L2 (part 1)", ([0, 1], [1.0, 0.5])),
@@ -34,20 +34,21 @@ def folder(tmp_path):
 def test_everything_is_written_once(folder):
     for _ in range(2):  # the second time in place of the first
         BOARD.write(folder)
-    trial = events(folder.tensorboard / "GD" / "lr=0.1")
-    assert scalars(trial, "loss") == {0: 1.0, 1: 0.5} and scalars(trial, "final_loss") == {1: 0.5}
-    assert len(trial["loss"]) == 2
-    failed = events(folder.tensorboard / "GD" / "lr=9")
+    descent = events(folder.path / "GD")
+    tag = "best rates/L2 (part 1)"
+    assert scalars(descent, tag) == {0: 1.0, 1: 0.5} and scalars(descent, "final_loss") == {1: 0.5}
+    assert len(descent[tag]) == 2
+    assert [step for step, _ in descent["singular values/fc1"]] == [0, 5]
+    failed = events(folder.path / "Adam")
     assert "final_loss" not in failed and "_hparams_/session_end_info" in failed
-    adam = events(folder.tensorboard / "charts" / "Adam")
-    assert scalars(adam, "best rates/L2 (part 1)") == {0: 1.0, 1: 0.25}
-    spectrum = events(folder.tensorboard / "distributions" / "GD")["singular values/fc1"]
-    assert [step for step, _ in spectrum] == [0, 5]
+    assert scalars(failed, tag) == {0: 1.0, 1: 0.25}
+    runs = {path.parent.name for path in folder.path.rglob("events*")}
+    assert runs == {"GD", "Adam", "dashboard"}
 
 
 def test_the_layout_keeps_the_order_of_the_lines(folder):
     BOARD.write(folder)
-    dashboard = merge_dashboards([folder.tensorboard / "dashboard"])
+    dashboard = read_dashboard(folder.path / "dashboard")
     assert [info.name for info in dashboard.hparams] == ["depth", "rate"]
     assert [info.display_name for info in dashboard.metrics] == ["final loss"]
     assert [category.title for category in dashboard.categories] == [
@@ -64,4 +65,4 @@ def test_the_layout_keeps_the_order_of_the_lines(folder):
 
 def test_an_empty_board_has_no_dashboard(folder):
     Board("nothing").write(folder)
-    assert not (folder.path / "tb" / "dashboard").exists()
+    assert not (folder.path / "dashboard").exists()

@@ -47,7 +47,7 @@ def test_claims_and_advice_are_shown(finished_run):
     finished = finished_run("late_divergence")
     assert "held  sharpness passes 2 / rate before every blow-up" in finished.output
     assert "What to do:" in finished.output
-    assert "advice" in events(finished.path / "tb" / "charts")
+    assert "advice" in events(finished.path / "charts")
 
 
 def test_a_run_of_the_first_version_is_read(tmp_path):

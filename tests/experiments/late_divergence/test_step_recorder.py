@@ -28,3 +28,14 @@ def test_a_finished_run_keeps_snapshots_alone():
     assert recorder.snapshots().numbers.tolist() == [0, 5, 10, 15, 20]
     steps, losses = recorder.curve()
     assert steps[0] == 0 and steps[-1] == 20 and (losses == 1).all()
+
+
+def test_a_run_that_ends_far_above_zero_has_diverged_where_it_left():
+    losses = np.array([1.0, 20.0, 1.0, 11.0, 12.0])
+    for bound, expected in ((1.0, 3), (2.0, None)):
+        recorder = StepRecorder(steps=4, snapshots=2, zero_loss=bound)
+        recorder.add(losses[:2], np.zeros((2, 1)))
+        recorder.add(losses[2:], np.zeros((3, 1)))
+        assert recorder.diverged_at is None
+        recorder.mark_blow_up()
+        assert recorder.diverged_at == expected

@@ -68,10 +68,10 @@ def test_the_run_folder_explains_itself(finished):
     assert [net["name"] for net in config["nets"]] == NETS
     results = pd.read_csv(finished / "results.csv")
     assert results["parameters"].tolist() == [1_663_370, 1_925_614, 1_925_614]
-    trial = events(finished / "tb" / "charts" / f"{NETS[1]}, seed 0")
+    trial = events(finished / f"{NETS[1]}, seed 0")
     assert len(scalars(trial, "test error")) == 3
     assert len(scalars(trial, "effective rank of fc1")) == 4
-    distributions = events(finished / "tb" / "distributions" / f"{NETS[1]}, seed 0")
+    distributions = events(finished / f"{NETS[1]}, seed 0")
     assert len(distributions["singular values/fc2"]) == 4
     assert sorted(path.stem for path in (finished / "figures").iterdir()) == FIGURES
 

@@ -68,7 +68,7 @@ def test_one_folder_and_one_voice(finished, logdir):
     assert [path.name for path in (logdir / "mnist_cnn").iterdir()] == ["run-bars"]
     folder = logdir / "mnist_cnn" / "run-bars"
     assert json.loads((folder / "config.json").read_text())["status"] == "finished"
-    processes = {path.name.split(".")[4] for path in (folder / "tb").rglob("*tfevents*")}
+    processes = {path.name.split(".")[4] for path in folder.rglob("*tfevents*")}
     assert len(processes) == 1
     chief, other = finished[1]
     assert "Run folder" in chief and "Run folder" not in other and "total" not in other

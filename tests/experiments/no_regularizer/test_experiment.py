@@ -103,8 +103,9 @@ def test_the_run_folder_explains_itself(finished):
     config = json.loads((finished / "config.json").read_text())
     assert config["data"]["synthetic"] and "synthetic" in finished.name
     assert sorted(path.stem for path in (finished / "figures").glob("*.png")) == FIGURES
-    trial = events(finished / "tb" / "toy, L4" / "N=3")
-    assert scalars(trial, "integral")[0] == pytest.approx(0.02158, rel=1e-3)
+    toy = events(finished / "toy, L4")
+    integrals = scalars(toy, "by depth/line integral, by 100 N")
+    assert integrals[300] == pytest.approx(0.02158, rel=1e-3) == scalars(toy, "integral")[0]
 
 
 def test_all_claims_hold(finished_run):

@@ -39,7 +39,8 @@ def test_the_run_folder_explains_itself(finished):
         and np.abs(kernels[-1] - [10, 1]).max() < 0.1 <= np.abs(kernels[-2] - [10, 1]).max()
     )
     assert sorted(file.stem for file in (finished / "figures").glob("*.png")) == FIGURES
-    assert scalars(events(finished / "tb" / "p=4, depth=2" / "ratio=10"), "steps")[0] == 66
+    shown = scalars(events(finished / "L4, depth 2"), "log10 of steps by y1 over y2/grid")
+    assert shown[10] == pytest.approx(np.log10(66))
 
 
 def test_the_table_and_the_claims_name_the_gains(finished_run):

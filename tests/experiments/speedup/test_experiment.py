@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.board.tree import merge_dashboards
+from experiments.board.tree import read_dashboard
 from experiments.speedup.experiment import EXPERIMENT
 from experiments.speedup.optimizers import OPTIMIZERS
+from experiments.speedup.tensorboard_log import run_of
 from overparam_tf import convex_floor
 from overparam_tf.initializers import NearZero
 from overparam_tf.layers import FactorizedDense
@@ -96,17 +97,17 @@ def test_a_run_of_the_first_version_redraws(finished, tmp_path, capsys):
 
 def test_tensorboard_has_the_best_runs_and_the_ratios(finished, results):
     fine = results[results["grid"] == "fine"]
-    for p, variant in (("L2", "Adam, depth 2"), ("L4", "rule, depth 1.5")):
-        assert scalars(events(finished / "tb" / p / variant), "loss")
-    for name, tags in {
-        "Adam, depth 2": {"best rates/L2, Adam", "best rates/L4, Adam"},
-        "Adam by depth": {"by depth/speed-up to 50%, L2"},
-    }.items():
-        assert tags <= set(events(finished / "tb" / "charts" / name))
-    trials = [path for path in (finished / "tb").glob("L*/*") if path.is_dir()]
-    assert len(trials) <= len(fine.drop_duplicates(["p", "variant"]))
-    categories = merge_dashboards([finished / "tb" / "dashboard"]).categories
+    tags = {"best rates/L2, Adam", "best rates/L4, Adam", "speed-up by % left/L2, Adam"}
+    assert tags <= set(events(finished / "depth 2"))
+    rule = events(finished / "rule, depth 1.5")
+    assert scalars(rule, "best rates/L4, SGD") and "speed-up, L4, SGD" in rule
+    runs = {path.parent.name for path in finished.rglob("events*")}
+    assert runs == {"depth 1", "depth 2", "rule, depth 1.5", "charts", "dashboard"}
+    assert {"depth 1", "depth 2", "rule, depth 1.5"} == {
+        run_of(row.variant, row.group) for row in fine.itertuples()
+    }
+    categories = read_dashboard(finished / "dashboard").categories
     assert [category.title.rpartition(": ")[2] for category in categories] == [
         "best rates",
-        "by depth",
+        "speed-up by % left",
     ]

@@ -7,7 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from tests.event_files import events, scalars
+from experiments.board.trials import trial_table
+from overparam_tf.runlog import RunFolder
 
 FIGURES = ["dense", "models", "orders"]
 
@@ -34,8 +35,13 @@ def test_the_run_folder_explains_itself(finished):
     assert step.loc[step["better"].iloc[0], "to_better"] == 1
     assert (step["to_plain_low"] <= step["to_plain_high"]).all()
     assert results.loc[("models", "fit", "collapsed"), "parameters"] == 5130
-    trial = events(finished / "tb" / "dense" / "16 x 4, batch 8" / "step, graph, auto")
-    assert scalars(trial, "multiply_adds")[0] == 16 * 4 + 4 * 4
+    trials = trial_table(RunFolder(finished)).trials
+    (trial,) = [
+        trial
+        for trial in trials
+        if ("step", "auto") == (trial.hparams["mode"], trial.hparams["contestant"])
+    ]
+    assert trial.outcome["multiply_adds"] == 16 * 4 + 4 * 4
 
 
 def test_the_tables_have_every_size(finished, finished_run):

@@ -46,8 +46,8 @@ def test_the_run_folder_explains_itself(finished_run):
         "not_measured",
         "figures/run_step",
     }
-    assert tags <= set(events(folder / "tb" / "charts"))
-    assert "by size/ms a step" in events(folder / "tb" / "charts" / COMPRESSED)
+    assert tags <= set(events(folder / "charts"))
+    assert "by size/ms a step" in events(folder / COMPRESSED)
     assert "<h3>How a step of the sweep scales</h3>" in page([section_of(RunFolder(folder))])
 
 

@@ -93,7 +93,9 @@ def test_every_row_of_results_is_a_row_of_hparams(logs, tmp_path):
     table = trial_table(run)
     assert [trial.failed for trial in table.trials] == [False, False, True]
     assert table.trials[1].hparams["log10_rate"] == pytest.approx(np.log10(0.3))
-    assert "final_loss" not in table.trials[2].outcome and table.left_out == 0
+    # The diverged one stands apart, above the others, where parallel coordinates can draw it.
+    assert table.trials[2].outcome["final_loss"] == 5.0 and table.left_out == 0
+    assert table.trials[2].hparams["status"] == "diverged"
 
 
 def test_too_many_rows_are_cut_and_counted(logs, monkeypatch):

@@ -28,13 +28,15 @@ from experiments.benchmarks.timing import Stopwatch
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import RunOptions
 from experiments.harness.results import Claim, print_claims, print_table, write_results
+from experiments.harness.sweep_tensorboard import SweepFollower
 from experiments.harness.tensorboard import Board
 from experiments.mnist_cnn import experiment as mnist_cnn
+from experiments.mnist_cnn.live import LiveLosses
 from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.distributed.records import Records
 from overparam_tf.distributed.state import State
 from overparam_tf.progress import Progress
-from overparam_tf.runlog import ProgressReport, RunFolder, TensorBoardLog
+from overparam_tf.runlog import LiveCurves, ProgressReport, RunFolder, TensorBoardLog
 from overparam_tf.stopping import deferred
 from overparam_tf.sweep import History
 from overparam_tf.sweep.recorder import Recorder
@@ -63,6 +65,9 @@ METHODS = {
     History: ("results", ["save"]),
     keras.Model: ("results", ["save"]),
     RunFolder: ("results", ["write_config", "write_table", "write_text", "write_arrays"]),
+    LiveCurves: ("TensorBoard", ["__enter__", "__exit__", "flush"]),
+    SweepFollower: ("TensorBoard", ["__call__"]),
+    LiveLosses: ("TensorBoard", ["on_train_begin", "__call__", "on_epoch_end"]),
     Board: ("TensorBoard", ["write"]),
     TensorBoardLog: ("TensorBoard", ["report"]),
     SavedSweep: ("checkpoints", ["__init__", "restore", "save"]),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from experiments.harness.sweep_hparams import METRICS, trials_of
+from experiments.harness.sweep_lines import (
+    compared_tags,
+    depth_lines,
+    rate_lines,
+    rate_lines_of,
+    story_lines,
+)
 from experiments.harness.sweep_places import Panel
 from experiments.harness.tensorboard import (
-    CHARTS,
     Board,
     Distribution,
     Layout,
@@ -22,11 +28,7 @@ from overparam_tf.runlog import LiveCurves, RunFolder, TensorBoardLog
 from overparam_tf.runlog.tensorboard import categories_of
 from overparam_tf.sweep import History, Variant
 
-Curve = tuple[np.ndarray, np.ndarray]
 Follow = Callable[[np.ndarray, np.ndarray], object]
-# The curve of a rate is shown up to this multiple of the zero kernel's loss: a divergence beyond it
-# would flatten all others.
-HIGHEST = 2.0
 
 
 class SweepBoard:
@@ -68,25 +70,7 @@ class SweepBoard:
                 sweep of the same variants would write them twice.
         """
 
-        def follow(steps: np.ndarray, losses: np.ndarray) -> None:
-            ends = np.cumsum([len(variant.runs) for variant in variants])[:-1]
-            by_variant = dict(zip(variants, np.split(losses, ends, axis=1), strict=True))
-            best = {
-                variant.name: (steps, np.fmin.reduce(values, axis=1))
-                for variant, values in by_variant.items()
-            }
-            for panel in self._panels:
-                members = {name: curve for name, curve in best.items() if name in panel.runs}
-                if with_best:
-                    for line in story_lines(panel, members):
-                        curves.add(line.run, line.chart, *line.curve)
-                for variant, values in by_variant.items():
-                    if variant.name in panel.runs:
-                        for line in rate_lines(panel, variant, steps, values):
-                            curves.add(line.run, line.chart, *line.curve)
-            curves.flush()
-
-        return follow
+        return SweepFollower(self._panels, curves, variants, with_best)
 
     def write(self, history: History, variants: Sequence[Variant]) -> None:
         """Write the view of a finished or interrupted run, in place of the live one.
@@ -95,28 +79,33 @@ class SweepBoard:
             history: The history of the sweeps.
             variants: The variants that were begun.
         """
+        lines = list(self._lines(history))
         by_depth = list(depth_lines(self._panels, history))
         Board(
             self._title,
             METRICS if all(panel.is_alone for panel in self._panels) else _metrics(self._panels),
             trials_of(self._panels, history, self._record),
-            self._lines(history, by_depth),
+            [*lines, *by_depth],
             _distributions(self._panels, history, variants, self._record),
-            layout=self._layout([line.chart for line in by_depth]),
+            layout=self._layout([line.chart for line in by_depth], compared_tags(lines)),
         ).write(self._folder)
 
-    def _lines(self, history: History, by_depth: Sequence[Line]) -> Iterator[Line]:
+    def _lines(self, history: History) -> Iterator[Line]:
         begun = set(history.variants)
         for panel in self._panels:
             names = [name for name in panel.runs if name in begun]
             curves = {name: history.best_curve(name) for name in names}
             yield from story_lines(panel, {k: c for k, c in curves.items() if c is not None})
             for name in names:
-                yield from _rates_of(panel, history, name)
-        yield from by_depth
+                yield from rate_lines_of(panel, history, name)
 
-    def _layout(self, more: Sequence[str]) -> Layout:
-        """Return the charts of Custom Scalars: the story, the rates, and `more` tags."""
+    def _layout(self, more: Sequence[str], compared: Collection[str] | None = None) -> Layout:
+        """Return the charts of Custom Scalars.
+
+        Args:
+            more: Tags of charts that follow the story.
+            compared: The tags that have curves to compare; default None, not known yet.
+        """
         story = [tag for panel in self._panels for tag in panel.charts()]
         # A chart of a single variant would compare nothing.
         by_rate = [
@@ -127,85 +116,52 @@ class SweepBoard:
         ]
         # Of each kind the charts of all panels, side by side.
         story.sort(key=lambda tag: tag.partition("/")[0])
-        return layout_of(self._title, [*story, *more, *by_rate])
+        charts = [*story, *more, *by_rate]
+        if compared is not None:
+            charts = [tag for tag in charts if tag in compared or tag in more]
+        return layout_of(self._title, charts)
 
 
-def story_lines(panel: Panel, curves: Mapping[str, Curve]) -> Iterator[Line]:
-    """Yield the loss of each variant, and its excess over the floor in two views.
-
-    They are its logarithm, since TensorBoard's axes are linear at first, and its quotient by that
-    of the first variant, which separates curves that lie upon each other.
-
-    Args:
-        panel: The panel.
-        curves: Steps and losses at the best rate, by variant.
-    """
-    floor, first = panel.reference.floor, next(iter(panel.runs))
-    excess = {}
-    for name, (steps, losses) in curves.items():
-        excess[name] = steps, np.where(losses > floor, losses - floor, np.nan)
-        yield Line(panel.runs[name], panel.loss_tag, (steps, losses))
-        logarithm = steps, np.log10(excess[name][1])
-        yield Line(panel.runs[name], panel.excess_tag, logarithm)
-    if first not in excess or len(panel.runs) == 1:
-        return
-    first_steps, first_excess = excess[first]
-    for name, (steps, values) in excess.items():
-        common, places, first_places = np.intersect1d(steps, first_steps, return_indices=True)
-        ratio = common, values[places] / first_excess[first_places]
-        yield Line(panel.runs[name], panel.ratio_tag, ratio)
-
-
-def rate_lines(
-    panel: Panel, variant: Variant, steps: np.ndarray, losses: np.ndarray
-) -> Iterator[Line]:
-    """Yield the loss of each run of a variant, by rate.
+class SweepFollower:
+    """Writes the new points of a sweep's curves, as `Sweep.run` hands them to `follow`.
 
     Args:
-        panel: Its panel.
-        variant: The variant.
-        steps: The steps, shape (S,).
-        losses: The losses of its runs, shape (S, R).
+        panels: The panels.
+        curves: Where to.
+        variants: The variants of the sweep.
+        with_best: Whether to write the curves at the best rate so far.
     """
-    for (rate, seed), values in zip(variant.runs, losses.T, strict=True):
-        tag = panel.rate_tag(rate, seed if len(variant.seeds) > 1 else None)
-        yield Line(panel.runs[variant.name], tag, (steps, _below(panel, values)))
 
+    def __init__(
+        self,
+        panels: Sequence[Panel],
+        curves: LiveCurves,
+        variants: Sequence[Variant],
+        with_best: bool,
+    ):
+        self._panels, self._curves = panels, curves
+        self._variants, self._with_best = variants, with_best
 
-def _rates_of(panel: Panel, history: History, name: str) -> Iterator[Line]:
-    """Yield the loss of each run of a variant in a history, by rate."""
-    runs = history.runs[history.runs["variant"] == name]
-    has_seeds = runs["seed"].nunique() > 1
-    for run in runs.sort_values(["learning_rate", "seed"]).itertuples():
-        steps, values = history.curve(name, run.learning_rate, run.seed)
-        tag = panel.rate_tag(run.learning_rate, run.seed if has_seeds else None)
-        yield Line(panel.runs[name], tag, (steps, _below(panel, values)))
+    def __call__(self, steps: np.ndarray, losses: np.ndarray) -> None:
+        """Write the losses (S, R) of these steps."""
+        ends = np.cumsum([len(variant.runs) for variant in self._variants])[:-1]
+        parts = np.split(losses, ends, axis=1)
+        by_variant = list(zip(self._variants, parts, strict=True))
+        best = {
+            variant.name: (steps, np.fmin.reduce(values, axis=1)) for variant, values in by_variant
+        }
+        for panel in self._panels:
+            members = {name: curve for name, curve in best.items() if name in panel.runs}
+            if self._with_best:
+                self._add(story_lines(panel, members))
+            for variant, values in by_variant:
+                if variant.name in panel.runs:
+                    self._add(rate_lines(panel, variant, steps, values))
+        self._curves.flush()
 
-
-def _below(panel: Panel, losses: np.ndarray) -> np.ndarray:
-    """Return the losses, NaN above what a chart can show."""
-    return np.where(losses <= HIGHEST * panel.reference.at_zero, losses, np.nan)
-
-
-def depth_lines(panels: Sequence[Panel], history: History) -> Iterator[Line]:
-    """Yield a line over the depths for each optimizer: the result at each depth's best rate.
-
-    An optimizer needs several depths, and one variant for each of them.
-    """
-    columns = {"excess_loss": "excess loss", "steps_to_target": "steps to target"}
-    for panel in panels:
-        best = history.runs[history.runs["variant"].isin(list(panel.runs))]
-        best = best.sort_values("final_loss").drop_duplicates("variant").sort_values("depth")
-        for optimizer, rows in best.groupby("optimizer", sort=False):
-            if len(rows) == 1 or not rows["depth"].is_unique or (rows["depth"] % 1 != 0).any():
-                continue
-            for column, words in columns.items():
-                known = rows.dropna(subset=column)
-                if len(known) > 1:
-                    curve = known["depth"], known[column].astype(float)
-                    yield Line(
-                        CHARTS, f"results by depth/{words} of {optimizer}, {panel.name}", curve
-                    )
+    def _add(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._curves.add(line.run, line.chart, *line.curve)
 
 
 def _metrics(panels: Sequence[Panel]) -> dict[str, str]:

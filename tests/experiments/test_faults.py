@@ -22,6 +22,7 @@ import pytest
 
 from overparam_tf import InputError
 from overparam_tf.runlog import ProgressReport, RunFolder
+from tests.event_files import events
 from tests.experiments.often import EXPERIMENT
 
 main = EXPERIMENT.main
@@ -66,6 +67,9 @@ def assert_same_bits(logdir, expected):
         and {path.name for path in (folder / "figures").iterdir()} == FIGURES
     )
     assert not [path for path in folder.rglob("*") if path.suffix == ".tmp"]
+    # TensorBoard's curve has each step once, whatever happened in between.
+    steps = [step for step, _ in events(folder / "AdaGrad")["loss"]]
+    assert steps == list(range(201))
 
 
 @contextlib.contextmanager

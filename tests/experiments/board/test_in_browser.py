@@ -179,7 +179,8 @@ def test_text_has_table_claims_and_settings(browser, addresses, shoot):
 def test_distributions_are_those_of_the_deep_variants(browser, addresses, shoot):
     browser.open(addresses["Distributions, optimizer_compare"])
     found = browser.wait("charts", lambda: browser.all("tf-distribution-loader"))
-    browser.wait("areas", lambda: coloured_pixels(found[0]) > 300)
+    # One of the variants may be grey.
+    browser.wait("areas", lambda: max(map(coloured_pixels, found)) > 300)
     runs = " ".join(browser.texts("tf-distribution-loader"))
     assert "GD, depth 3" in runs and "GD, depth 1" not in runs
     shoot("distributions")

@@ -1,28 +1,24 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tests.distributed.cases import CASES, MORE_CASES, assert_same
 from tests.distributed.fit_cases import ON_TWO_DEVICES
 from tests.distributed.sweeps import SWEEPS
+from tests.processes import start
 
-ROOT = Path(__file__).parents[2]
 LIMIT = 300  # seconds
 QUICK_SWEEPS = [name for name in SWEEPS if name != "every optimizer"]
 
 
 def run(path, chosen):
-    command = [sys.executable, "-m", "tests.distributed.several_devices", str(path), *chosen]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, env=os.environ
-    )
-    assert done.returncode == 0, done.stderr
+    log = path.with_suffix(".log")
+    process = start("tests.distributed.several_devices", [str(path), *chosen], {}, log)
+    process.join(LIMIT)
+    process.kill()
+    process.join()
+    assert process.exitcode == 0, log.read_text()
     with np.load(path) as arrays:
         return dict(arrays)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 
 import numpy as np
 import pytest
@@ -15,9 +14,7 @@ from tests.distributed.workers import ended
 
 
 def run(folder, count, fate):
-    return ended(
-        [sys.executable, "-m", "tests.distributed.one_worker", str(folder), fate], count, folder, {}
-    )
+    return ended("tests.distributed.one_worker", [str(folder), fate], count, folder, {})
 
 
 def load(path):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
 import time
-from pathlib import Path
+from multiprocessing.connection import wait
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import start
+
 LIMIT = 200  # seconds
 
 
@@ -23,34 +22,34 @@ def free_ports(count):
     return ports
 
 
-def ended(command, count, folder, environment):
-    """Start workers and wait for all of them.
+def ended(module, arguments, count, folder, environment):
+    """Start workers that run a module, and wait for all of them.
 
     Returns:
         Their exit codes, their outputs, and the seconds from the first end to the last.
     """
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
     logs = [folder / f"{index}.log" for index in range(count)]
-    processes, ends = [], {}
+    processes, ends = [], []
     for index, path in enumerate(logs):
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        with path.open("wb") as log:
-            every = {**os.environ, **environment, "TF_CONFIG": config}
-            processes.append(subprocess.Popen(command, cwd=ROOT, env=every, stdout=log, stderr=log))
+        path.unlink(missing_ok=True)
+        every = {**environment, "TF_CONFIG": config}
+        processes.append(start(module, arguments, every, path))
     try:
         deadline = time.monotonic() + LIMIT
-        while len(ends) < count and time.monotonic() < deadline:
-            time.sleep(0.05)
-            for process in processes:
-                if process.poll() is not None:
-                    ends.setdefault(process.pid, time.monotonic())
+        waiting = [process.sentinel for process in processes]
+        while waiting and time.monotonic() < deadline:
+            for sentinel in wait(waiting, timeout=1):
+                waiting.remove(sentinel)
+                ends.append(time.monotonic())
     finally:
         for process in processes:
             process.kill()
-            process.wait()
-    seconds = max(ends.values()) - min(ends.values()) if ends else LIMIT
+            process.join()
+    seconds = max(ends) - min(ends) if ends else LIMIT
     return (
-        [process.returncode for process in processes],
+        [process.exitcode for process in processes],
         [path.read_text() for path in logs],
         seconds,
     )

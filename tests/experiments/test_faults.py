@@ -13,8 +13,7 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,9 +23,9 @@ from overparam_tf import InputError
 from overparam_tf.runlog import ProgressReport, RunFolder
 from tests.event_files import events
 from tests.experiments.often import EXPERIMENT
+from tests.processes import start
 
 main = EXPERIMENT.main
-ROOT = Path(__file__).parents[2]
 OPTIONS = ["--steps", "200", "--depths", "1", "--learning-rates", "0.0001", "0.5"]
 RESULTS = ("results.csv", "curves.npz", "weights.npz")
 FIGURES = {"comparison_1.png", "comparison_2.png", "excess_loss.png", "loss_against_rate.png"}
@@ -74,24 +73,20 @@ def assert_same_bits(logdir, expected):
 
 @contextlib.contextmanager
 def process(logdir, **environment):
-    """Yield the process of the experiment from its beginning."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.experiments.often",
-        "--logdir",
-        str(logdir),
-        "--name",
-        "run",
-        *OPTIONS,
-    ]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, **pipes) as running:
+    """Yield the process of the experiment from its beginning, and the files that it prints to."""
+    arguments = ["--logdir", str(logdir), "--name", "run", *OPTIONS]
+    with tempfile.TemporaryDirectory() as folder:
+        output, errors = (Path(folder) / name for name in ("output", "errors"))
+        output.touch()
+        running = start("tests.experiments.often", arguments, environment, output, errors)
         try:
-            assert running.stdout.readline() == "ready\n"
-            yield running
+            while not output.read_text().startswith("ready\n"):
+                assert running.is_alive(), errors.read_text()
+                time.sleep(0.01)
+            yield running, errors
         finally:
             running.kill()
+            running.join()
 
 
 def killed(logdir, moment):
@@ -102,11 +97,11 @@ def killed(logdir, moment):
         moment: Seconds from the beginning as a float, or a moment for `often.kill_at`.
     """
     timed = isinstance(moment, float)
-    with process(logdir, **({} if timed else {"KILL_AT": moment})) as running:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            running.communicate(timeout=moment if timed else None)
+    with process(logdir, **({} if timed else {"KILL_AT": moment})) as (running, _):
+        running.join(moment if timed else None)
         running.kill()
-    assert timed or running.returncode == -signal.SIGKILL
+        running.join()
+    assert timed or running.exitcode == -signal.SIGKILL
 
 
 def test_four_kills_and_a_random_clock(expected, tmp_path):
@@ -123,10 +118,11 @@ def test_four_kills_and_a_random_clock(expected, tmp_path):
 @pytest.fixture(scope="module")
 def duration(tmp_path_factory):
     """Return the seconds that a run takes from its beginning."""
-    with process(tmp_path_factory.mktemp("timed")) as running:
-        start = time.monotonic()
-        assert running.wait() == 0
-        return time.monotonic() - start
+    with process(tmp_path_factory.mktemp("timed")) as (running, _):
+        began = time.monotonic()
+        running.join()
+        assert running.exitcode == 0
+        return time.monotonic() - began
 
 
 @pytest.mark.slow
@@ -146,15 +142,16 @@ def test_a_kill_at_a_random_moment_of_a_whole_run(seed, duration, expected, tmp_
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stop_signal_saves_draws_and_says_so_to_the_shell(number, code, expected, tmp_path):
-    with process(tmp_path) as running:
+    with process(tmp_path) as (running, printed):
         while not list(tmp_path.rglob("step-*.npz")):
-            assert running.poll() is None
+            assert running.is_alive()
         with pytest.raises(InputError, match="Another process is running"):
             RunFolder(folder_of(tmp_path)).lock()
-        running.send_signal(number)
-        errors = running.communicate()[1]
+        os.kill(running.pid, number)
+        running.join()
+        errors = printed.read_text()
     assert (
-        running.returncode == code
+        running.exitcode == code
         and "Traceback" not in errors
         and f"--name {folder_of(tmp_path).name}" in errors
     )

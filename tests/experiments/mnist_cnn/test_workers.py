@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,8 @@ NETS = ["plain", "depth 2, penalty on the first factor"]
 def run(logdir, **environment):
     """Run two workers; return their exit codes and outputs."""
     module = "tests.experiments.mnist_cnn.few_images"
-    command = [sys.executable, "-m", module, "--strategy", "multiworker", *OPTIONS]
-    codes, logs, _ = ended([*command, "--logdir", str(logdir)], 2, logdir, environment)
+    arguments = ["--strategy", "multiworker", *OPTIONS, "--logdir", str(logdir)]
+    codes, logs, _ = ended(module, arguments, 2, logdir, environment)
     return codes, logs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -106,8 +107,11 @@ class FactorizedMultiHeadAttention(keras.layers.MultiHeadAttention):
         if not self.built or len(weights) != each * len(self.projections):
             super().set_weights(weights)
             return
-        for j, projection in enumerate(self.projections):
-            projection.set_weights(list(weights)[each * j : each * (j + 1)])
+        in_order = self._flatten_layers(include_self=False, recursive=False)  # the gate's third
+        rest = iter(weights)
+        for layer in in_order:
+            if layer in self.projections:
+                layer.set_weights(list(itertools.islice(rest, each)))
 
     @classmethod
     def from_plain(

@@ -122,6 +122,8 @@ class FactorizedLayer(Convertible, PlainWeights, Multiplying, Starting, Constrai
         self._kernel = Product(
             self._factors, lambda factors: self._compose(), self._values_for, kernel_shape
         )
+        self._kernel.regularizer = self.kernel_regularizer
+        self._kernel.constraint = self.kernel_constraint
         self.built = True
 
     def _add_bias(

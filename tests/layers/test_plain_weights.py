@@ -29,7 +29,7 @@ OURS = (
 def model_of(dense, conv, einsum, attention, **options):
     image = keras.Input((5, 6, 4))
     x = L.Reshape((12, 6))(conv(6, 3, name="conv", **options)(image))
-    x = attention(2, 3, name="attention", **options)(x, x)
+    x = attention(2, 3, use_gate=True, name="attention", **options)(x, x)
     x = einsum("abc,cde->abde", (None, 2, 3), bias_axes="de", name="einsum", **options)(x)
     return keras.Model(image, dense(4, use_bias=False, name="dense", **options)(x))
 

@@ -13,6 +13,7 @@ BACKEND = os.environ["KERAS_BACKEND"]  # conftest.py sets it
 PARTS = (
     "callbacks",
     "dynamics",
+    "guides",
     "initializers",
     "layers",
     "losses",

@@ -25,7 +25,7 @@ from experiments.harness.tensorboard import (
     layout_of,
 )
 from overparam_tf.runlog import LiveCurves, RunFolder, TensorBoardLog
-from overparam_tf.runlog.tensorboard import categories_of
+from overparam_tf.runlog.tensorboard import DASHBOARD, categories_of
 from overparam_tf.sweep import History, Variant
 
 Follow = Callable[[np.ndarray, np.ndarray], object]
@@ -43,6 +43,7 @@ class SweepBoard:
     def __init__(self, folder: RunFolder, record: Mapping[str, Any], panels: Sequence[Panel]):
         self._folder, self._record, self._panels = folder, record, panels
         self._title = f"{record['experiment']}, {record['data']['label']}"
+        self._begun: list[Panel] = []
 
     @contextlib.contextmanager
     def live(self) -> Iterator[LiveCurves]:
@@ -55,13 +56,12 @@ class SweepBoard:
         runs = [run for panel in self._panels for run in panel.runs.values()]
         with LiveCurves(log, list(dict.fromkeys(runs))) as curves:
             curves.flush()
-            log.dashboard([], [], categories_of(self._layout([])))
             yield curves
 
     def follower(
         self, curves: LiveCurves, variants: Sequence[Variant], with_best: bool = True
     ) -> Follow:
-        """Return what writes the new points of a sweep's curves.
+        """Return what writes the new points of a sweep's curves, and show their charts from now on.
 
         Args:
             curves: Where to.
@@ -70,6 +70,11 @@ class SweepBoard:
                 sweep of the same variants would write them twice.
         """
 
+        names = {variant.name for variant in variants}
+        self._begun += [panel for panel in self._panels if names & set(panel.runs)]
+        log = TensorBoardLog(self._folder.path)
+        log.clear(DASHBOARD)
+        log.dashboard([], [], categories_of(self._layout([])))
         return SweepFollower(self._panels, curves, variants, with_best)
 
     def write(self, history: History, variants: Sequence[Variant]) -> None:
@@ -106,11 +111,12 @@ class SweepBoard:
             more: Tags of charts that follow the story.
             compared: The tags that have curves to compare; default None, not known yet.
         """
-        story = [tag for panel in self._panels for tag in panel.charts()]
+        panels = [panel for panel in self._panels if panel in self._begun]
+        story = [tag for panel in panels for tag in panel.charts()]
         # A chart of a single variant would compare nothing.
         by_rate = [
             panel.rate_tag(float(rate))
-            for panel in self._panels
+            for panel in panels
             for rate, count in panel.rates.items()
             if count > 1
         ]

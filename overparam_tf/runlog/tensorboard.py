@@ -45,14 +45,17 @@ class TensorBoardLog:
     def __init__(self, folder: str | os.PathLike):
         self._folder = file_path("folder", folder)
 
-    def clear(self) -> None:
+    def clear(self, run: str = "") -> None:
         """Remove the event files of an earlier attempt, since TensorBoard would show both.
+
+        Args:
+            run: The folder of a TensorBoard run; default `""`, all of them.
 
         Raises:
             InputError: If they cannot be removed.
         """
         try:
-            for path in sorted(self._folder.rglob(PATTERN)):
+            for path in sorted((self._folder / run).rglob(PATTERN)):
                 path.unlink()
                 for parent in path.parents:
                     if parent == self._folder or any(parent.iterdir()):

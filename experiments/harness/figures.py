@@ -21,7 +21,7 @@ COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933",
 )  # fmt: skip
 # The curves of a figure differ in more than colour.
-LINES, MARKERS = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), ":"), "os^DvPX*"
+LINES, MARKERS = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (9, 2))), "os^DvPX*"
 # Reference lines: floors, targets, a ratio of 1.
 GREY = "#888888"
 NOTE_COLOUR, SYNTHETIC_COLOUR = "#555555", "#c00000"

@@ -54,6 +54,8 @@ class SweepFigures:
             self._draw_best(ax, variants, first_step=int(both and ax is axes[-1]))
         for ax in axes if not both else axes[1:]:
             figures.log_loss_axis(ax)
+        for ax in axes:  # after the kind of axis: logarithmic limits are none of a linear one
+            ax.set_ylim(None, 1.05 * self.reference.at_zero)
         first, last = axes[0], axes[-1]
         if both:
             first.set_title("as in the paper", fontsize=10)
@@ -78,7 +80,7 @@ class SweepFigures:
                 **figures.line_style(index),
             )
         self._draw_floor(ax)
-        ax.set(ylabel=self.reference.label, ylim=(None, 1.05 * self.reference.at_zero))
+        ax.set(ylabel=self.reference.label)
 
     def excess_loss(self, groups: Mapping[str, Sequence[str]], name: str = "excess_loss") -> Path:
         """Draw the loss above the convex floor on logarithmic axes, a panel for each group."""

@@ -39,3 +39,8 @@ def test_curves_end_at_the_limit():
 def test_colours_repeat_after_the_palette():
     count = len(figures.COLOURS)
     assert figures.colour(count) == figures.colour(0) != figures.colour(count - 1)
+
+
+def test_losses_are_written_as_in_the_paper_and_other_words_stay():
+    written = figures.as_the_paper_writes("L4, mean(e^4)/4 of L2 and HTML5 at 3L4")
+    assert written == r"$\ell_{4}$, mean($e^{4}$)/4 of $\ell_{2}$ and HTML5 at 3L4"

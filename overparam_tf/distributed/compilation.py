@@ -45,7 +45,7 @@ class Compilation:
         if model.compiled and not given:
             _check_losses(model.loss)
             if model.optimizer is None and not has_own(model, "train_step"):
-                raise input_error("an optimizer, for `train` or for model.compile,", optimizer=None)
+                raise input_error("an optimizer for `train` or for model.compile", optimizer=None)
             return
         if not model.compiled and self.optimizer is None:
             raise input_error("a compiled model, or an optimizer", optimizer=None)

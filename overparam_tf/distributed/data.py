@@ -133,7 +133,7 @@ class Data:
         count = int(dataset.cardinality())
         if count == tf.data.INFINITE_CARDINALITY and steps is None:
             raise input_error(
-                f"a finite dataset for {self.name}, or a number of steps such as steps_per_epoch,",
+                f"a finite dataset for {self.name}, or a number of steps such as steps_per_epoch",
                 cardinality="infinite",
             )
 
@@ -147,8 +147,7 @@ class Data:
         dataset, count = self.x, self.x.num_batches
         if count is None and steps is None:
             raise input_error(
-                f"a finite PyDataset for {self.name}, or a number of steps such as "
-                "steps_per_epoch,",
+                f"a finite PyDataset for {self.name}, or a number of steps such as steps_per_epoch",
                 num_batches=None,
             )
 

@@ -48,7 +48,7 @@ class Objective:
             penalty = _sum(penalties, total.dtype)
             return tf.stack([total, total - penalty, penalty])
         if self.model.loss is None and not penalties:
-            raise input_error("a loss, for `train` or for model.compile,", loss=None)
+            raise input_error("a loss for `train` or for model.compile", loss=None)
         # Penalties are left out and added here: each is computed once, and the data loss is exact.
         nothing = [tf.zeros((), keras.backend.floatx())]
         data_loss = self._compute_loss(batch, y_pred, nothing, training)

@@ -64,8 +64,17 @@ def check_saveable(model: keras.Model) -> None:
 
 def check_model(model: keras.Model) -> keras.Model:
     """Return a built model with trainable variables, or raise an `InputError`."""
+    if keras.config.backend() != "tensorflow":
+        raise input_error(
+            "Keras's TensorFlow backend; use fit on another one", backend=keras.config.backend()
+        )
     if not isinstance(model, keras.Model) or not (model.built or has_own(model, "train_step")):
         raise input_error("a built keras.Model: give it an Input, or call it on data", model=model)
+    if has_own(model, "make_train_function"):
+        raise InputError(
+            "Expected a model that replaces train_step, compute_loss or compute_metrics only. "
+            f"Received: {type(model).__name__}.make_train_function"
+        )
     if not model.trainable_variables:
         raise InputError(
             f"Expected a model with trainable variables. Received: model {model.name!r} without any"

@@ -48,6 +48,25 @@ def test_at_one_seed_a_model_starts_as_its_plain_form():
             np.testing.assert_allclose(kernel, expected, atol=1e-6)
 
 
+def test_a_network_of_layers_as_they_come_trains_as_its_plain_form():
+    """Guard the default start: from near zero no network of several layers learns."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 6, 6, 1)).astype("float32")
+    y = np.argmax(x.reshape(64, 4, 9).sum(-1), axis=1)
+    losses = []
+    for conv, dense in ((L.Conv2D, L.Dense), (FactorizedConv2D, FactorizedDense)):
+        keras.utils.set_random_seed(1)
+        layers = [conv(8, 3, activation="relu"), L.Flatten(), dense(16, "relu"), dense(4)]
+        model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=True, jit_compile=False)
+        steps = [float(model.train_on_batch(x, y)) for _ in range(60)]
+        losses.append((steps[0], steps[-1]))
+    (start, plain), (same_start, ours) = losses
+    assert same_start == pytest.approx(start, rel=1e-4)
+    assert ours < 1.1 * plain < 0.7 * start
+
+
 @pytest.mark.parametrize("initializer", ["orthogonal", "he_normal", "random_normal"])
 @pytest.mark.parametrize("equation", ["abc,cde->abde", "abc,edc->abde", "acb,cd->abd"])
 def test_an_einsum_kernel_is_drawn_as_keras_draws_it(equation, initializer):

@@ -24,7 +24,7 @@ KERNELS = {
     "ReversibleEmbedding": {"reverse_embeddings": FIRST},
 }
 # Tables of embeddings are kernels of one-hot inputs.
-TABLES = {"Embedding": {"embeddings": FIRST}}
+TABLES = {"Embedding": {"embeddings": FIRST}, "PositionEmbedding": {"embeddings": FIRST}}
 _PACKAGES = ("keras", "keras_hub")
 
 

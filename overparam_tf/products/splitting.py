@@ -8,6 +8,7 @@ from typing import Any
 
 from keras import ops
 
+from overparam_tf._blas_threads import one_blas_thread
 from overparam_tf._shapes import Width, factor_shapes
 from overparam_tf.initializers import SPLITS
 
@@ -33,7 +34,8 @@ def split_matrix(matrix: Any, depth: int, width: Width = None, split: str = "bal
         ((4, 3), (3, 3))
     """
     if is_concrete(matrix):
-        return list(SPLITS[split](ops.convert_to_numpy(matrix), depth, width))
+        with one_blas_thread():
+            return list(SPLITS[split](ops.convert_to_numpy(matrix), depth, width))
     shapes = factor_shapes(tuple(matrix.shape), depth, width)
     return _balanced_in_graph(matrix, shapes)
 

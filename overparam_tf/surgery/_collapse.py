@@ -11,6 +11,7 @@ from overparam_tf.surgery._factors import factorisations, merge
 from overparam_tf.surgery._in_place import mark
 from overparam_tf.surgery._plain_forms import has_factorised_in_graph, put_plain, rebuilt_plain
 from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly
+from overparam_tf.surgery._tracking import holders
 
 
 def collapse(model: keras.Model, compile: bool = False, *, copy: bool = False) -> keras.Model:
@@ -80,12 +81,13 @@ def collapse(model: keras.Model, compile: bool = False, *, copy: bool = False) -
 
 
 def _in_place(model: keras.Model) -> keras.Model:
-    around = model._flatten_layers()
+    layers = model._flatten_layers()
+    records = [(layer, record) for layer in layers for record in factorisations(layer)]
+    around = holders(layers, (record.product for _, record in records))
     with fresh_optimizers(model) as replaced:
-        for layer in around:
-            for record in list(factorisations(layer)):
-                variable = merge(layer, record, around)
-                replaced.update((id(factor), [variable]) for factor in record.product.factors)
+        for layer, record in records:
+            variable = merge(layer, record, around[id(record.product)])
+            replaced.update((id(factor), [variable]) for factor in record.product.factors)
         put_plain(model)
     mark(model)
     return model

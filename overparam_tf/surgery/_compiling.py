@@ -63,16 +63,12 @@ def fresh_optimizers(model: keras.Model) -> Iterator[dict[int, Sequence[Any]]]:
     """
     compiled = [layer for layer in model._flatten_layers() if getattr(layer, "compiled", False)]
     optimizers = [_fresh(layer.optimizer, layer) for layer in compiled]
-    before = {id(variable): variable for variable in model.variables}
+    excluded = [_excluded(layer.optimizer, model.variables) for layer in compiled]
     replaced: dict[int, Sequence[Any]] = {}
     yield replaced
-    for layer, optimizer in zip(compiled, optimizers, strict=True):
-        excluded = [
-            variable
-            for key in _excluded(layer.optimizer)
-            for variable in replaced.get(key, [before[key]] if key in before else [])
-        ]
-        _exclude(optimizer, excluded, layer.optimizer)
+    for layer, optimizer, variables in zip(compiled, optimizers, excluded, strict=True):
+        now = [new for old in variables for new in replaced.get(id(old), [old])]
+        _exclude(optimizer, now, layer.optimizer)
         _install(layer, optimizer)
 
 
@@ -103,9 +99,11 @@ def _innermost(optimizer: Any) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
 
 
-def _excluded(optimizer: Any) -> set[int]:
-    """Return the ids of the variables that an optimizer excludes from weight decay."""
-    return getattr(_innermost(optimizer), "_exclude_from_weight_decay", set())
+def _excluded(optimizer: Any, variables: Sequence[Any]) -> list[Any]:
+    """Return those of some variables that an optimizer was told to exclude from weight decay."""
+    innermost = _innermost(optimizer)
+    keys: set[Any] = getattr(innermost, "_exclude_from_weight_decay", set())
+    return [variable for variable in variables if keys and innermost._var_key(variable) in keys]
 
 
 def _exclude(optimizer: Any, variables: Sequence[Any], like: Any) -> None:
@@ -118,7 +116,7 @@ def _exclude(optimizer: Any, variables: Sequence[Any], like: Any) -> None:
 
 def _exclude_like(new: Any, old: Any, model: keras.Model, copy: keras.Model) -> None:
     """Exclude from weight decay what another model's optimizer excludes, found by paths."""
-    excluded = {_place(variable) for variable in model.variables if id(variable) in _excluded(old)}
+    excluded = {_place(variable) for variable in _excluded(old, model.variables)}
     _exclude(new, [variable for variable in copy.variables if _place(variable) in excluded], old)
 
 

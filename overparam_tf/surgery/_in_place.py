@@ -59,10 +59,6 @@ class InPlace(SavedFactors):
         super().build_from_config(config)  # type: ignore[misc]
         _restore_after_building(self)
 
-    def quantize(self, *args: Any, **kwargs: Any) -> None:
-        """Refuse: a product has no kernel that could be stored in fewer bits."""
-        raise _collapse_first(self, "quantize")
-
     def enable_lora(self, *args: Any, **kwargs: Any) -> None:
         """Refuse: the frozen kernel of LoRA would be a product."""
         raise _collapse_first(self, "enable_lora")
@@ -106,6 +102,23 @@ def mark(layer: Layer) -> None:
         inner_class = in_place_class(own_class) if saves else own_class
         if type(inner) is not inner_class:
             inner.__class__ = inner_class
+            _refuse_to_quantize(inner, saves)
+
+
+def _refuse_to_quantize(layer: Layer, refuse: bool) -> None:
+    """Let `quantize` say that a product has no kernel to be stored in fewer bits, or no longer.
+
+    Keras sets the method on each layer.
+    """
+    if not refuse:
+        vars(layer)["quantize"] = vars(layer)["quantize"].__wrapped__
+        return
+
+    @functools.wraps(layer.quantize)
+    def quantize(*args: Any, **kwargs: Any) -> None:
+        raise _collapse_first(layer, "quantize")
+
+    vars(layer)["quantize"] = quantize
 
 
 def restore(layer: Layer, saved: Sequence[Entry]) -> None:

@@ -69,7 +69,9 @@ def _may_be_kernel(variable: Any, known_layer: bool) -> bool:
     """
     is_real = keras.backend.is_float_dtype(variable.dtype)
     is_matrix = is_real and sum(size > 1 for size in variable.shape) >= 2
-    return is_matrix and ("kernel" in variable.name if known_layer else "bias" not in variable.name)
+    if known_layer:
+        return is_matrix and "kernel" in variable.name and not variable.name.startswith("lora_")
+    return is_matrix and "bias" not in variable.name
 
 
 def _obstacle(layer: Layer, variable: keras.Variable, is_matrix: bool) -> str | None:

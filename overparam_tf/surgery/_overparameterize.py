@@ -6,6 +6,7 @@ import dataclasses
 
 import keras
 
+from overparam_tf._blas_threads import one_blas_thread
 from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import boolean, one_of, positive_int, real_number, whole_number
 from overparam_tf.errors import InputError
@@ -16,7 +17,9 @@ from overparam_tf.surgery._factors import Split, factorise
 from overparam_tf.surgery._in_place import mark
 from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly
 from overparam_tf.surgery._selection import Layers, choose
-from overparam_tf.surgery._targets import Axes, find_targets, without_obstacles
+from overparam_tf.surgery._targets import Axes, find_targets, kernels_by_path, without_obstacles
+from overparam_tf.surgery._tracking import holders
+from overparam_tf.surgery._walk import all_layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,10 +145,11 @@ def _convert(model: keras.Model, layers: Layers, weights: Axes | None, options: 
         split = Split(kernel.inputs or (), **{**dataclasses.asdict(options), "seed": seed})
         with naming([kernel.layer]):
             planned.append((kernel, split, split.values_of(kernel.variable)))
-    around = model._flatten_layers()
+    around = holders(model._flatten_layers(), (kernel.variable for kernel, _, _ in planned))
     with fresh_optimizers(model) as replaced:
         for kernel, split, values in planned:
-            made = factorise(kernel.layer, kernel.place, split, around, values)
+            layers_around = around[id(kernel.variable)]
+            made = factorise(kernel.layer, kernel.place, split, layers_around, values)
             replaced[id(kernel.variable)] = made.product.factors
     mark(model)
     targets.warn()
@@ -154,15 +158,37 @@ def _convert(model: keras.Model, layers: Layers, weights: Axes | None, options: 
 def _converted_copy(
     model: keras.Model, layers: Layers, weights: Axes | None, options: _Options, compile: bool
 ) -> keras.Model:
-    if weights is None and is_rebuilt_exactly(model):
-        chosen = choose(model, layers)
+    chosen = None if weights else _rebuilt_layers(model, layers)
+    if chosen is not None:
         if layers is None:
             chosen, left = without_obstacles(model, chosen)
             left.warn()
-        new = factorised_copy(model, chosen, **dataclasses.asdict(options))
+        with one_blas_thread():
+            new = factorised_copy(model, chosen, **dataclasses.asdict(options))
     else:
         new = copy_of(model)
         _convert(new, layers, weights, options)
     if compile:
         compile_like(new, model)
     return new
+
+
+def _rebuilt_layers(model: keras.Model, layers: Layers) -> list[keras.layers.Layer] | None:
+    """Return the layers to be replaced by factorised ones in a copy; None if that is not enough.
+
+    It is enough for a graph of plain layers, of which all that are asked for have such a form.
+    """
+    if not is_rebuilt_exactly(model):
+        return None
+    try:
+        chosen = choose(model, layers)
+    except InputError:
+        return None
+    if layers is not None:
+        replaced = {id(inner) for layer in chosen for inner in layer._flatten_layers()}
+        asked_for = {id(kernel.layer) for kernel in find_targets(model, layers).kernels.values()}
+        kernels = kernels_by_path(all_layers(model)).values()
+        owners = {id(kernel.layer) for kernel in kernels if kernel.inputs and not kernel.is_table}
+        if asked_for != replaced & owners:
+            return None
+    return chosen

@@ -24,9 +24,9 @@ def choose(model: keras.Model, layers: Layers = None) -> list[Layer]:
 
     Args:
         model: A Sequential or functional model.
-        layers: None for all, a layer type, a name, a glob pattern, a predicate, or a list of these.
-            Names and patterns are compared with the layer's name and, in nested models, with its
-            path "outer/inner".
+        layers: None for all, a layer, a layer type, a name, a glob pattern, a predicate, or a list
+            of these. Names and patterns are compared with the layer's name and, in nested models,
+            with its path "outer/inner".
 
     Raises:
         InputError: If a selector matches no layer that has a factorised form, or is of another
@@ -64,7 +64,10 @@ def _with_factorised_form(paths: dict[str, Layer]) -> dict[str, Layer]:
 
 def _matches(paths: dict[str, Layer], selector: Any) -> dict[str, Layer]:
     """Return the layers by path that a selector matches and that have a factorised form."""
-    if isinstance(selector, type):
+    if isinstance(selector, Layer):
+        matched = {path: layer for path, layer in paths.items() if layer is selector}
+        problem = f"the model has no such layer as {selector.name!r}"
+    elif isinstance(selector, type):
         matched = {path: layer for path, layer in paths.items() if isinstance(layer, selector)}
         problem = f"no layer is a {selector.__name__}"
     elif isinstance(selector, str):
@@ -80,7 +83,7 @@ def _matches(paths: dict[str, Layer], selector: Any) -> dict[str, Layer]:
         matched = {path: layer for path, layer in candidates.items() if selector(layer)}
         problem = f"it holds for no layer of type {SUPPORTED}"
     else:
-        raise input_error("layer types, names, patterns or predicates", layers=selector)
+        raise input_error("layers, layer types, names, patterns or predicates", layers=selector)
     usable = _with_factorised_form(matched)
     if matched and not usable:
         path, layer = next(iter(matched.items()))

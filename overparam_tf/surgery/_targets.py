@@ -64,7 +64,7 @@ def find_targets(model: Layer, layers: Layers = None, weights: Axes | None = Non
         ['head/kernel']
     """
     paths = all_layers(model)
-    kernels = _with_axes(_unique_kernels(paths), weights)
+    kernels = _with_axes(kernels_by_path(paths), weights)
     if layers is None:
         asked_for: dict[int, bool] = dict.fromkeys(map(id, kernels.values()), False)
     else:
@@ -85,7 +85,7 @@ def without_obstacles(model: Layer, chosen: Sequence[Layer]) -> tuple[list[Layer
     Raises:
         InputError: If there is no such layer among them.
     """
-    kernels = _unique_kernels(all_layers(model))
+    kernels = kernels_by_path(all_layers(model))
     hindered = {id(kernel.layer) for kernel in kernels.values() if kernel.obstacle is not None}
     usable = [
         layer
@@ -107,7 +107,7 @@ def has_products(layer: Layer) -> bool:
     return isinstance(layer, FactorizedLayer) or bool(factorisations(layer))
 
 
-def _unique_kernels(paths: dict[str, Layer]) -> dict[str, Kernel]:
+def kernels_by_path(paths: dict[str, Layer]) -> dict[str, Kernel]:
     """Return all weights of two or more axes by path, a shared one once.
 
     Of several layers that track a variable, the one whose kernel it is counts.

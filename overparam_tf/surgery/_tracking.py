@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from keras.layers import Layer
+
+from overparam_tf.surgery._places import contents
 
 
 def tracks(layer: Layer, variable: Any) -> bool:
@@ -20,6 +22,17 @@ def tracks(layer: Layer, variable: Any) -> bool:
         (True, False)
     """
     return any(variable is own for listed in lists(layer) for own in listed)
+
+
+def holders(layers: Iterable[Layer], variables: Iterable[Any]) -> dict[int, list[Layer]]:
+    """Return the layers that hold or track each of some objects, by the object's `id`."""
+    found: dict[int, list[Layer]] = {id(variable): [] for variable in variables}
+    for layer in layers:
+        held = [id(value) for _, value in contents(layer)]
+        tracked = [id(variable) for listed in lists(layer) for variable in listed]
+        for key in found.keys() & {*held, *tracked}:
+            found[key].append(layer)
+    return found
 
 
 def lists(layer: Layer) -> tuple[list[Any], list[Any]]:

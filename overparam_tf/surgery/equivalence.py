@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import Any
 
 import keras
@@ -43,7 +44,7 @@ def verify_equivalent(
     $$\max |a - b| \le \text{atol} + \text{rtol} \max |a|,$$
 
     with both models in inference mode (`training=False`). Values that are not finite count as
-    different.
+    different. Generated inputs that do not move the outputs show nothing: a warning says so.
 
     Args:
         a: A model or layer, the reference.
@@ -79,7 +80,8 @@ def verify_equivalent(
     if rtol is None:
         rtol = max(_tolerance(a), _tolerance(b))
     rtol = real_number("rtol", rtol, least=0, finite=False)
-    if inputs is None:
+    generated = inputs is None
+    if generated:
         inputs = _generate_inputs(a, seed)
     outputs_a, outputs_b = (_outputs(model, inputs) for model in (a, b))
     if _shapes(outputs_a) != _shapes(outputs_b):
@@ -87,13 +89,22 @@ def verify_equivalent(
             "Expected two models with outputs of the same structure and shapes. Received: "
             f"{_describe(outputs_a)} and {_describe(outputs_b)}"
         )
+    if generated and not any(map(_moves, outputs_a.values())):
+        warnings.warn(
+            "every generated input gives the same outputs, which cannot tell models apart: pass "
+            "inputs=...",
+            UserWarning,
+            stacklevel=2,
+        )
     differences = {path: _difference(y, outputs_b[path]) for path, y in outputs_a.items()}
     for path, (absolute, scale) in differences.items():
         if not absolute <= atol + rtol * scale:  # also if NaN
+            found = _not_finite(outputs_a[path], outputs_b[path]) or (
+                f"up to {scale:.3g} in size that differ by {absolute:.3g}"
+            )
             raise EquivalenceError(
                 f"Expected two models that compute the same function, up to rtol={rtol:g} and "
-                f"atol={atol:g}. Received: {f'outputs {path}'.strip()} up to {scale:.3g} in size "
-                f"that differ by {absolute:.3g}"
+                f"atol={atol:g}. Received: {f'outputs {path}'.strip()} {found}"
             )
     return Difference(
         absolute=max(absolute for absolute, _ in differences.values()),
@@ -114,6 +125,19 @@ def _difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("nan"), float("nan")
     return float(np.max(np.abs(a - b))), float(np.max(np.abs(a)))
+
+
+def _not_finite(a: np.ndarray, b: np.ndarray) -> str | None:
+    """Return how many entries are infinite or NaN, in words; None if none are."""
+    counts = [int(np.size(y) - np.isfinite(y).sum()) for y in (a, b)]
+    if not any(counts):
+        return None
+    return f"with {counts[0]} and {counts[1]} of {np.size(a)} entries infinite or NaN"
+
+
+def _moves(y: np.ndarray) -> bool:
+    """Return whether the examples of a batch have different outputs."""
+    return y.ndim == 0 or len(y) < 2 or not (y == y[:1]).all()
 
 
 def _ratio(absolute: float, scale: float) -> float:

@@ -61,6 +61,7 @@ def test_every_output_counts_with_its_own_size():
         (1, np.inf, ["float32"] * 2, {}, False),
     ],
 )
+@pytest.mark.filterwarnings("ignore:every generated input gives the same outputs")
 def test_tolerance(a, b, dtypes, options, same):
     expectation = (
         contextlib.nullcontext()
@@ -69,6 +70,17 @@ def test_tolerance(a, b, dtypes, options, same):
     )
     with expectation:
         verify_equivalent(scaled(a, dtype=dtypes[0]), scaled(b, dtype=dtypes[1]), **options)
+
+
+def test_entries_that_are_not_finite_are_counted():
+    masked = keras.Sequential([keras.Input((2,)), layers.Lambda(lambda x: x / 0.0)])
+    with pytest.raises(EquivalenceError, match="8 and 0 of 8 entries infinite or NaN"):
+        verify_equivalent(masked, scaled(1))
+
+
+def test_outputs_that_no_input_moves_are_said_to_show_nothing():
+    with pytest.warns(UserWarning, match="every generated input gives the same outputs"):
+        verify_equivalent(scaled(0), scaled(0))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,13 +1,16 @@
 """Products in place: any model, the same function, training, every checkpoint, and back."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from keras import layers, ops
 
+from overparam_tf import InputError
 from overparam_tf.products import Product
 from overparam_tf.surgery import collapse, overparameterize
-from tests.surgery.any_model import MODELS
+from tests.surgery.any_model import MODELS, Block, blocks, subclassed
 
 pytestmark = pytest.mark.filterwarnings("ignore:weights that stay as they are")
 
@@ -67,3 +70,128 @@ def test_there_and_back(name, tmp_path):
     model.load_weights(tmp_path / "plain.weights.h5")
     np.testing.assert_allclose(outputs(model, x), before, atol=1e-6)
     model.fit(x, y, verbose=0)
+
+
+def trainable(model):
+    return [variable.path for variable in model.trainable_variables]
+
+
+def test_single_frozen_weights_stay_frozen():
+    dense = [layers.Dense(3, name="first"), layers.BatchNormalization(name="norm")]
+    model = keras.Sequential([keras.Input((4,)), *dense, layers.Dense(2, name="last")])
+    for weight in (dense[0].kernel, dense[1].gamma, model.layers[-1].bias):
+        weight.trainable = False
+    kept = [path.partition("/")[2] for path in trainable(model)]
+
+    def names(other):
+        """Return the trainable variables, a product by the name of its kernel."""
+        paths = [path.partition("/")[2] for path in trainable(other)]
+        return list(dict.fromkeys(re.sub(r"(kernel_)?factor_\d$", "kernel", p) for p in paths))
+
+    copies = [overparameterize(model, copy=True), overparameterize(model, layers="last", copy=True)]
+    for copy in (*copies, *map(collapse, copies), overparameterize(model), collapse(model)):
+        assert names(copy) == kept
+
+
+@keras.saving.register_keras_serializable("overparam_tf_tests")
+class Tied(layers.Layer):
+    """A decoder that uses its encoder's kernel, found anew at each call or held as an attribute."""
+
+    def __init__(self, encoder, holds=False, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.holds = encoder, holds
+
+    def build(self, shape):
+        self.held = self.encoder.kernel if self.holds else None
+
+    def call(self, x):
+        kernel = self.held if self.holds else self.encoder.kernel
+        return ops.matmul(x, ops.transpose(kernel))
+
+    def get_config(self):
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder, "holds": self.holds}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("encoder")), **config)
+
+
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("holds", [True, False])
+def test_tied_kernels_stay_tied(holds, copy, tmp_path):
+    encoder = layers.Dense(3, use_bias=False, name="encoder")
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, Tied(encoder, holds, name="decoder")(encoder(inputs)))
+    x, _ = data(model)
+    before = outputs(model, x)
+    model.save_weights(tmp_path / "plain.weights.h5")
+    deep = overparameterize(model, copy=copy)
+    assert len(deep.trainable_variables) == 2
+    np.testing.assert_allclose(outputs(deep, x), before, atol=1e-5)
+    for variable in deep.trainable_variables:
+        variable.assign(2 * variable)
+    moved = outputs(deep, x)
+    np.testing.assert_allclose(moved, 16 * before, rtol=1e-4, atol=1e-5)
+    deep.save(tmp_path / "deep.keras")
+    loaded = keras.saving.load_model(tmp_path / "deep.keras")
+    np.testing.assert_allclose(outputs(loaded, x), moved, atol=1e-5)
+    loaded.load_weights(tmp_path / "plain.weights.h5")
+    np.testing.assert_allclose(outputs(loaded, x), before, atol=1e-5)
+    assert len(collapse(deep).trainable_variables) == 1
+    np.testing.assert_allclose(outputs(deep, x), moved, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_what_weight_decay_excludes_stays_excluded(copy):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dense(2)])
+    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay([model.layers[0].kernel], ["bias"])
+    model.compile(optimizer, "mse")
+
+    def decays(other):
+        return [other.optimizer._use_weight_decay(v) for v in other.trainable_variables]
+
+    deep = overparameterize(model, copy=copy, compile=copy)
+    assert decays(deep) == [False, False, False, True, True, False]
+    assert deep.optimizer is not optimizer and deep.compiled
+    assert decays(collapse(deep, compile=copy)) == [False, False, True, False]
+
+
+def test_on_an_error_nothing_is_changed():
+    model = subclassed()
+    with pytest.raises(InputError, match="widths >= "):
+        overparameterize(model, width=3)
+    assert not any("factor" in variable.path for variable in model.variables)
+    assert type(model) is MODELS["subclassed"]().__class__
+
+
+@pytest.mark.parametrize("method", ["quantize", "enable_lora"])
+def test_what_needs_a_plain_kernel_says_so(method):
+    model = overparameterize(keras.Sequential([keras.Input((4,)), layers.Dense(3)]))
+    with pytest.raises(InputError, match=rf"for {method}: call overparam_tf.collapse"):
+        getattr(model.layers[0], method)("int8" if method == "quantize" else 2)
+
+
+def test_weights_of_the_plain_model_are_split():
+    block = Block()
+    block.build((None, 7, 8))
+    plain = [2 * weight for weight in block.get_weights()]
+    model = keras.Sequential([keras.Input((7, 8)), block])
+    overparameterize(model)
+    block.set_weights(plain)
+    collapse(model)
+    for weight, value in zip(block.get_weights(), plain, strict=True):
+        np.testing.assert_allclose(weight, value, atol=1e-5)
+
+
+def test_a_copy_of_any_model():
+    model = blocks()
+    x, _ = data(model)
+    before, paths = outputs(model, x), described(model)
+    deep = overparameterize(model, layers="block", copy=True)
+    assert deep is not model and described(model) == paths
+    np.testing.assert_allclose(outputs(deep, x), before, atol=1e-5)
+    plain = collapse(deep, copy=True)
+    assert len(plain.weights) == len(model.weights) < len(deep.weights)
+    np.testing.assert_allclose(outputs(plain, x), before, atol=1e-5)

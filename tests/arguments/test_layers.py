@@ -41,6 +41,8 @@ FACTORS = {
     "factor_regularizer": OBJECT_OR_NONE,
     "bias_regularizer": OBJECT_OR_NONE,
     "activity_regularizer": OBJECT_OR_NONE,
+    "kernel_constraint": OBJECT_OR_NONE,
+    "bias_constraint": OBJECT_OR_NONE,
     "contraction": NAME,
 }
 PAIR = Kind(more=("3", [3], 1.5, 0, [3, None], (3, 3, 3), (), ("3", 3)))

@@ -26,6 +26,7 @@ from overparam_tf import (
     convex_floor,
     end_to_end_update,
     get_strategy,
+    kernel_axes,
     legacy_2019,
     load,
     load_collapsed,
@@ -53,6 +54,7 @@ def layers() -> list[keras.layers.Layer]:
 def conversion(model: keras.Model) -> Difference:
     deep = overparameterize(model, depth=2, layers=["block_*", keras.layers.Dense])
     deep.compile(EndToEndSGD(1e-3, depth=2.5, kernels=["kernel"]), L4Loss())
+    deep.compile(EndToEndSGD(1e-3, momentum=0.5, nesterov=True, kernels=kernel_axes(model)), "mse")
     deep.compile(legacy_2019("adagrad", 0.1), LpLoss(6, scale=False))
     plain = collapse(deep)
     load_collapsed("deep.weights.h5", model=lambda: deep)

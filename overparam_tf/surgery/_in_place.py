@@ -93,9 +93,11 @@ def mark(layer: Layer) -> None:
     """Give every layer that saves products the class for it, and the others their own back.
 
     These are the layers with products, and those around them that are written by a config of their
-    own. A plain Sequential or functional model is written layer by layer.
+    own. A plain Sequential or functional model is written layer by layer. On PyTorch the layers
+    list their parameters again.
     """
     for inner in layer._flatten_layers():
+        _tracking.refresh_parameters(inner)
         own_class: Any = inner.plain_class if isinstance(inner, InPlace) else type(inner)
         within = [inner] if own_class in GRAPHS else inner._flatten_layers()
         saves = any(PENDING in vars(other) or tracked_products(other) for other in within)

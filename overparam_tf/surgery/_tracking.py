@@ -94,6 +94,15 @@ def follow(layer: Layer, name: str, variable: Any) -> None:
         layer._track_trackable(variable, name=name, overwrite=True)
 
 
+def refresh_parameters(layer: Layer) -> None:
+    """Let PyTorch's `parameters` and `zero_grad` of a layer, on that backend, find its variables.
+
+    Keras makes the list of a layer's own and inner variables once, when the layer is built.
+    """
+    if hasattr(layer, "_torch_params"):
+        layer._track_variables()
+
+
 @contextlib.contextmanager
 def shown(layer: Layer, pairs: Sequence[tuple[Sequence[Any], Any]]) -> Iterator[None]:
     """Show, for a while, one object in the place of several variables of a layer.

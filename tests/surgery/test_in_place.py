@@ -10,6 +10,7 @@ from keras import layers, ops
 from overparam_tf import InputError
 from overparam_tf.products import Product
 from overparam_tf.surgery import collapse, overparameterize
+from tests.backends import BACKEND
 from tests.surgery.any_model import MODELS, Block, blocks, subclassed
 
 pytestmark = pytest.mark.filterwarnings("ignore:weights that stay as they are")
@@ -195,3 +196,14 @@ def test_a_copy_of_any_model():
     plain = collapse(deep, copy=True)
     assert len(plain.weights) == len(model.weights) < len(deep.weights)
     np.testing.assert_allclose(outputs(plain, x), before, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own")
+def test_pytorch_finds_the_factors_among_the_parameters():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(3)(inputs))
+    for change, count in ((overparameterize, 3), (collapse, 2)):
+        change(model)
+        found = {id(parameter) for parameter in model.parameters()}
+        assert found == {id(variable.value) for variable in model.variables}
+        assert len(found) == count

@@ -16,7 +16,7 @@ from overparam_tf.errors import InputError
 from overparam_tf.products import Product
 from overparam_tf.surgery import _tracking
 from overparam_tf.surgery._entries import PENDING, Entry, entries, tracked_products
-from overparam_tf.surgery._factors import Split, factorise
+from overparam_tf.surgery._factors import Split, factorisations, factorise
 from overparam_tf.surgery._places import Place, contents, read
 from overparam_tf.surgery._saved_factors import SavedFactors
 
@@ -53,6 +53,14 @@ class InPlace(SavedFactors):
             )
         restore(layer, ours["products"])
         return layer
+
+    @property
+    def factors(self) -> list[keras.Variable]:
+        """Return the factors of the layer's product, if it has exactly one of its own."""
+        records = factorisations(self)
+        if len(records) != 1:
+            raise AttributeError(f"factors of a layer with {len(records)} products of its own")
+        return list(records[0].product.factors)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build the layer, then its products."""

@@ -58,7 +58,8 @@ def kernels_of(layer: Layer) -> Iterator[Kernel]:
         is_matrix = axes is not None and not axes.stacks(len(variable.shape))
         obstacle = _obstacle(layer, variable, is_matrix) if known else None
         inputs = axes.inputs if axes is not None and is_matrix else None
-        yield Kernel(layer, places[0], variable, inputs, name in tables, obstacle)
+        is_table = name in tables or (not known and "embed" in name)
+        yield Kernel(layer, places[0], variable, inputs, is_table, obstacle)
 
 
 def _may_be_kernel(variable: Any, known_layer: bool) -> bool:

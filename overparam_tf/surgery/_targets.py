@@ -236,7 +236,8 @@ def _reason_to_leave(kernel: Kernel, directly: bool) -> str | None:
     if kernel.obstacle is not None:
         return f"expected {kernel.obstacle.partition(':')[0].partition(',')[0]}"
     if kernel.inputs is None:
-        return f"of a {type(kernel.layer).__name__}: weights= can name its input axes"
+        kind = "an embedding table" if kernel.is_table else f"of a {type(kernel.layer).__name__}"
+        return f"{kind}: weights= can name its input axes"
     if kernel.is_table and not directly:
         return "an embedding table: layers= can name its layer"
     return None

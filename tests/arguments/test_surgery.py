@@ -25,10 +25,10 @@ from tests.arguments.bad_values import (
 PLAIN = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 TOLERANCE = Kind(("infinity",), ("1", [1.0], -INFINITE))
 ARGUMENTS = {
-    **arguments_of(collapse, {"model": PLAIN}, model=MODEL, compile=FLAG),
+    **arguments_of(collapse, {"model": PLAIN}, model=MODEL, compile=FLAG, copy=FLAG),
     **arguments_of(
         overparameterize,
-        {"model": PLAIN},
+        {"model": PLAIN, "copy": True},
         model=MODEL,
         depth=POSITIVE,
         width=WIDTH,
@@ -37,6 +37,8 @@ ARGUMENTS = {
         noise=NOT_NEGATIVE,
         seed=INTEGER_OR_NONE,
         compile=FLAG,
+        weights=Kind(("None",), ({"kernel": None}, {"kernel": [0, 1]}, {"bias": 0})),
+        copy=FLAG,
     ),
     **arguments_of(
         load_collapsed,

@@ -28,7 +28,8 @@ import numpy as np
 from keras import ops, tree
 
 from overparam_tf.surgery import collapse, overparameterize
-from overparam_tf.surgery._targets import find_targets
+from overparam_tf.surgery._targets import find_targets, kernels_by_path
+from overparam_tf.surgery._walk import all_layers
 
 HARNESS = ("run_backbone_test", "run_vision_backbone_test")  # of KerasHub's tests
 
@@ -136,15 +137,14 @@ def examine(name: str, build: Callable[[], tuple[Any, Any]]) -> Backbone:
 
 def _examine(model: Any, data: Any, result: Backbone) -> None:
     before = _outputs(model, data)
-    targets = find_targets(model)
-    tables = find_targets(model, layers=keras.layers.Layer).kernels
-    sizes = {path: int(np.prod(k.variable.shape)) for path, k in targets.kernels.items()}
-    left = {path: _size(model, path) for path in targets.left if path not in tables}
-    result.kernels = len(sizes)
-    result.share = sum(sizes.values()) / (sum(sizes.values()) + sum(left.values()))
-    table_sizes = [int(np.prod(k.variable.shape)) for k in tables.values() if k.is_table]
-    everything = sum(sizes.values()) + sum(left.values()) + sum(table_sizes)
-    result.share_with_tables = sum(sizes.values()) / everything
+    targets = find_targets(model).kernels
+    kernels = kernels_by_path(all_layers(model))
+    sizes = {path: int(np.prod(kernel.variable.shape)) for path, kernel in kernels.items()}
+    converted = sum(sizes[path] for path in targets)
+    tables = sum(sizes[path] for path, kernel in kernels.items() if kernel.is_table)
+    result.kernels = len(targets)
+    result.share = converted / (sum(sizes.values()) - tables)
+    result.share_with_tables = converted / sum(sizes.values())
     with tempfile.TemporaryDirectory() as folder:
         model.save_weights(f"{folder}/plain.weights.h5")
         overparameterize(model)
@@ -155,13 +155,6 @@ def _examine(model: Any, data: Any, result: Backbone) -> None:
         result.collapsed = _difference(trained, _outputs(model, data))
         model.load_weights(f"{folder}/plain.weights.h5")
         result.reloaded = _difference(before, _outputs(model, data))
-
-
-def _size(model: Any, path: str) -> int:
-    name = path.rpartition("/")[2]
-    layer = path.rpartition("/")[0].rpartition("/")[2]
-    sizes = [int(np.prod(v.shape)) for v in model.variables if v.path.endswith(f"{layer}/{name}")]
-    return max(sizes, default=0)
 
 
 def _outputs(model: Any, data: Any) -> list[np.ndarray]:

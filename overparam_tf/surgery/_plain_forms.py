@@ -11,7 +11,7 @@ from keras.layers import Layer
 
 from overparam_tf.errors import InputError
 from overparam_tf.surgery import _tracking
-from overparam_tf.surgery._in_place import GRAPHS, InPlace
+from overparam_tf.surgery._in_place import InPlace
 from overparam_tf.surgery._places import contents, put
 from overparam_tf.surgery._rebuild import is_graph, layers_by_path, rebuild
 from overparam_tf.surgery._registry import FACTORIZED, parts
@@ -39,22 +39,27 @@ def rebuilt_plain(model: keras.Model) -> keras.Model:
         InputError: If the model or one inside it is of a class that cannot be built from inputs and
             outputs.
     """
-    for graph in (model, *layers_by_path(model).values()):
-        own_class = graph.plain_class if isinstance(graph, InPlace) else type(graph)
-        if is_graph(graph) and own_class not in GRAPHS:
+    new, replaced = rebuild(
+        model, lambda layer: layer.plain_layer() if is_factorised(layer) else None
+    )
+    copies = layers_by_path(new)
+    for path, graph in {"": model, **layers_by_path(model)}.items():
+        own_class, twin = _own_class(graph), copies[path] if path else new
+        if is_graph(graph) and _own_class(twin) is not own_class:
             raise InputError(
                 "Expected models that can be built from their inputs and outputs; a copy would "
                 f"lose the methods of {own_class.__name__}: pass keras.Model(model.input, "
                 f"model.output) instead. Received: model {graph.name!r} of type "
                 f"{own_class.__name__}"
             )
-    new, replaced = rebuild(
-        model, lambda layer: layer.plain_layer() if is_factorised(layer) else None
-    )
     for deep, plain in replaced:
         _copy_weights(deep, plain)
     put_plain(new)
     return new
+
+
+def _own_class(layer: Layer) -> type[Layer]:
+    return layer.plain_class if isinstance(layer, InPlace) else type(layer)
 
 
 def put_plain(model: Layer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from experiments.harness.tensorboard import layout_of
 from experiments.mnist_cnn.records import PER_EPOCH, PER_STEP
@@ -68,7 +69,8 @@ class LiveLosses(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Write what an earlier process had written up to the checkpoint."""
-        done = int(self.model.optimizer.iterations)
+        # By way of a tensor: under a strategy the variable has a copy on each device.
+        done = int(tf.convert_to_tensor(self.model.optimizer.iterations.value))
         ends = {TOTAL: done, **dict.fromkeys(PER_EPOCH.values(), done // self._steps_per_epoch + 1)}
         for tag, end in ends.items():
             steps, values = self._earlier.get(tag, (np.empty(0, int), np.empty(0)))

@@ -8,6 +8,7 @@ from keras import applications, layers
 from overparam_tf.surgery import collapse, overparameterize, verify_equivalent
 from tests.backends import BACKEND, needs_float64
 
+pytestmark = pytest.mark.filterwarnings("ignore:weights that stay as they are")
 BOUNDS = {"float32": 1e-4, "float64": 1e-10}
 
 

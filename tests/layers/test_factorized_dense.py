@@ -152,16 +152,22 @@ def test_one_initializer_for_each_factor():
     np.testing.assert_array_equal(layer.factors[1].numpy(), np.eye(4, UNITS))
 
 
-def test_a_kernel_initializer_is_split_into_balanced_factors():
+@pytest.mark.parametrize("width", [None, 6])
+def test_a_kernel_initializer_is_split_into_balanced_factors(width):
     glorot = keras.initializers.GlorotUniform(seed=3)
-    layer = FactorizedDense(UNITS, depth=3, width=6, kernel_initializer=glorot, dtype="float64")
+    layer = FactorizedDense(UNITS, depth=3, width=width, kernel_initializer=glorot, dtype="float64")
     layer.build((None, INPUTS))
     np.testing.assert_allclose(
         array(layer.kernel), array(glorot((INPUTS, UNITS), dtype="float64")), atol=1e-12
     )
     first, second, third = (factor.numpy() for factor in layer.factors)
-    np.testing.assert_allclose(first.T @ first, second @ second.T, atol=1e-12)
-    np.testing.assert_allclose(second.T @ second, third @ third.T, atol=1e-12)
+    used = slice(UNITS)
+    for left, right in ((first, second), (second, third)):
+        np.testing.assert_allclose(
+            (left.T @ left)[used, used], (right @ right.T)[used, used], atol=1e-12
+        )
+    if width is not None:  # units above the rank of the kernel have values on one side, and train
+        assert sorted([first[:, UNITS:].any(), third[UNITS:].any()]) == [False, True]
 
 
 def test_penalties_on_product_factors_and_biases():

@@ -46,17 +46,22 @@ def to_tensors(name: str, value: Any) -> Any:
     return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
 
 
-def row_count(name: str, arrays: Any) -> int:
+def row_count(name: str, arrays: Any, expected: str = "arrays with") -> int:
     """Return the number of rows that all arrays have.
+
+    Args:
+        name: The argument's name, for the message.
+        arrays: Nested tensors; None is no array.
+        expected: Beginning of what the message expects.
 
     Raises:
         InputError: If they differ in it, or have no row.
     """
     parts = [part for part in tf.nest.flatten(arrays) if part is not None]
-    lengths = {int(part.shape[0]) for part in parts}
+    lengths = {int(part.shape[0]) if len(part.shape) else 0 for part in parts}
     if len(lengths) != 1 or 0 in lengths:
         raise InputError(
-            f"Expected arrays with the same number of rows, at least one, for {name}. "
+            f"Expected {expected} the same number of rows, at least one, for {name}. "
             f"Received: {sorted(lengths)} rows"
         )
     (rows,) = lengths

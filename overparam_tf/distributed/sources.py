@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
+from overparam_tf.distributed.array_rows import row_count
 from overparam_tf.distributed.batches import Chunk, map_arrays
-from overparam_tf.errors import InputError
 
 Most = Callable[[], int]
 
@@ -119,21 +119,8 @@ class DatasetBatches:
         first, *_ = batches
         with tf.device(self._device):
             arrays = map_arrays(lambda *parts: tf.concat(parts, 0), *batches)
-        return Chunk(arrays, 0, self._rows(first), len(batches))
-
-    def _rows(self, batch: Any) -> int:
-        sizes = {
-            int(part.shape[0]) if part.shape.rank else 0
-            for part in tf.nest.flatten(batch)
-            if part is not None
-        }
-        if len(sizes) != 1 or 0 in sizes:
-            raise InputError(
-                f"Expected batches whose arrays have the same number of rows, at least one, for "
-                f"{self.name}. Received: {sorted(sizes)} rows"
-            )
-        (rows,) = sizes
-        return rows
+        rows = row_count(self.name, first, "batches whose arrays have")
+        return Chunk(arrays, 0, rows, len(batches))
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -97,6 +97,16 @@ def in_place_class(plain_class: Any) -> Any:
     return made
 
 
+def own_class(layer: Layer) -> Any:
+    """Return the class of a layer without our part of it.
+
+    Example:
+        >>> own_class(keras.layers.Dense(2)) is keras.layers.Dense
+        True
+    """
+    return layer.plain_class if isinstance(layer, InPlace) else type(layer)
+
+
 def mark(layer: Layer) -> None:
     """Give every layer that saves products the class for it, and the others their own back.
 
@@ -106,10 +116,10 @@ def mark(layer: Layer) -> None:
     """
     for inner in layer._flatten_layers():
         _tracking.refresh_parameters(inner)
-        own_class: Any = inner.plain_class if isinstance(inner, InPlace) else type(inner)
-        within = [inner] if own_class in GRAPHS else inner._flatten_layers()
+        plain_class = own_class(inner)
+        within = [inner] if plain_class in GRAPHS else inner._flatten_layers()
         saves = any(PENDING in vars(other) or tracked_products(other) for other in within)
-        inner_class = in_place_class(own_class) if saves else own_class
+        inner_class = in_place_class(plain_class) if saves else plain_class
         if type(inner) is not inner_class:
             inner.__class__ = inner_class
             _refuse_to_quantize(inner, saves)

@@ -11,7 +11,7 @@ from keras.layers import Layer
 
 from overparam_tf.errors import InputError
 from overparam_tf.surgery import _tracking
-from overparam_tf.surgery._in_place import InPlace
+from overparam_tf.surgery._in_place import own_class
 from overparam_tf.surgery._places import contents, put
 from overparam_tf.surgery._rebuild import is_graph, layers_by_path, rebuild
 from overparam_tf.surgery._registry import FACTORIZED, parts
@@ -44,22 +44,18 @@ def rebuilt_plain(model: keras.Model) -> keras.Model:
     )
     copies = layers_by_path(new)
     for path, graph in {"": model, **layers_by_path(model)}.items():
-        own_class, twin = _own_class(graph), copies[path] if path else new
-        if is_graph(graph) and _own_class(twin) is not own_class:
+        plain_class, twin = own_class(graph), copies[path] if path else new
+        if is_graph(graph) and own_class(twin) is not plain_class:
             raise InputError(
                 "Expected models that can be built from their inputs and outputs; a copy would "
-                f"lose the methods of {own_class.__name__}: pass keras.Model(model.input, "
+                f"lose the methods of {plain_class.__name__}: pass keras.Model(model.input, "
                 f"model.output) instead. Received: model {graph.name!r} of type "
-                f"{own_class.__name__}"
+                f"{plain_class.__name__}"
             )
     for deep, plain in replaced:
         _copy_weights(deep, plain)
     put_plain(new)
     return new
-
-
-def _own_class(layer: Layer) -> type[Layer]:
-    return layer.plain_class if isinstance(layer, InPlace) else type(layer)
 
 
 def put_plain(model: Layer) -> None:

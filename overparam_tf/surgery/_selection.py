@@ -64,26 +64,8 @@ def _with_factorised_form(paths: dict[str, Layer]) -> dict[str, Layer]:
 
 def _matches(paths: dict[str, Layer], selector: Any) -> dict[str, Layer]:
     """Return the layers by path that a selector matches and that have a factorised form."""
-    if isinstance(selector, Layer):
-        matched = {path: layer for path, layer in paths.items() if layer is selector}
-        problem = f"the model has no such layer as {selector.name!r}"
-    elif isinstance(selector, type):
-        matched = {path: layer for path, layer in paths.items() if isinstance(layer, selector)}
-        problem = f"no layer is a {selector.__name__}"
-    elif isinstance(selector, str):
-        matched = {
-            path: layer
-            for path, layer in paths.items()
-            if fnmatchcase(layer.name, selector) or fnmatchcase(path, selector)
-        }
-        names = [*(layer.name for layer in paths.values()), *paths]
-        problem = "no layer has such a name" + close_names(names, selector)
-    elif callable(selector):
-        candidates = _with_factorised_form(paths)
-        matched = {path: layer for path, layer in candidates.items() if selector(layer)}
-        problem = f"it holds for no layer of type {SUPPORTED}"
-    else:
-        raise input_error("layers, layer types, names, patterns or predicates", layers=selector)
+    candidates = _with_factorised_form(paths)
+    matched, problem = match_layers(paths, selector, candidates, f" of type {SUPPORTED}")
     usable = _with_factorised_form(matched)
     if matched and not usable:
         path, layer = next(iter(matched.items()))
@@ -97,6 +79,46 @@ def _matches(paths: dict[str, Layer], selector: Any) -> dict[str, Layer]:
             f"Expected layers to convert. Received: layers={selector!r}, but {problem}"
         )
     return usable
+
+
+def match_layers(
+    paths: dict[str, Layer], selector: Any, candidates: dict[str, Layer], kind: str = ""
+) -> tuple[dict[str, Layer], str]:
+    """Return the layers that a selector matches by path, and what to say if there are none.
+
+    Args:
+        paths: All layers by path.
+        selector: A layer, a layer type, a name, a glob pattern or a predicate.
+        candidates: The layers with which a predicate is called.
+        kind: End of the message about a predicate that holds for none; default "".
+
+    Raises:
+        InputError: If the selector is of another type.
+
+    Example:
+        >>> layers = {name: keras.layers.Dense(2, name=name) for name in ("hidden", "head")}
+        >>> matched, _ = match_layers(layers, "h*d", layers)
+        >>> list(matched)
+        ['head']
+    """
+    if isinstance(selector, Layer):
+        matched = {path: layer for path, layer in paths.items() if layer is selector}
+        return matched, f"the model has no such layer as {selector.name!r}"
+    if isinstance(selector, type):
+        matched = {path: layer for path, layer in paths.items() if isinstance(layer, selector)}
+        return matched, f"no layer is a {selector.__name__}"
+    if isinstance(selector, str):
+        matched = {
+            path: layer
+            for path, layer in paths.items()
+            if fnmatchcase(layer.name, selector) or fnmatchcase(path, selector)
+        }
+        names = [*(layer.name for layer in paths.values()), *paths]
+        return matched, "no layer has such a name" + close_names(names, selector)
+    if callable(selector):
+        matched = {path: layer for path, layer in candidates.items() if selector(layer)}
+        return matched, f"it holds for no layer{kind}"
+    raise input_error("layers, layer types, names, patterns or predicates", layers=selector)
 
 
 def close_names(names: Sequence[str], name: str) -> str:

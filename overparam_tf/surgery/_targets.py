@@ -11,11 +11,11 @@ from typing import Any
 from keras.layers import Layer
 
 from overparam_tf.checks import list_of, mapping_of, whole_number
-from overparam_tf.errors import InputError, input_error
+from overparam_tf.errors import InputError
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 from overparam_tf.surgery._factors import factorisations
 from overparam_tf.surgery._kernels import Kernel, kernels_of
-from overparam_tf.surgery._selection import Layers, close_names
+from overparam_tf.surgery._selection import Layers, close_names, match_layers
 from overparam_tf.surgery._walk import all_layers
 
 Axes = Mapping[str, int | Sequence[int]]
@@ -170,7 +170,10 @@ def _matching(path: str, patterns: Iterable[str]) -> bool:
 
 def _matches(paths: dict[str, Layer], kernels: dict[str, Kernel], selector: Any) -> dict[int, bool]:
     """Return the kernels that a selector matches, by id: whether their own layer is matched."""
-    matched, problem = _matched_layers(paths, kernels, selector)
+    owners = {id(kernel.layer) for kernel in kernels.values()}
+    candidates = {path: layer for path, layer in paths.items() if id(layer) in owners}
+    by_path, problem = match_layers(paths, selector, candidates)
+    matched = list(by_path.values())
     inside = {id(inner) for layer in matched for inner in layer._flatten_layers()}
     own = {id(layer) for layer in matched}
     found = {
@@ -185,31 +188,6 @@ def _matches(paths: dict[str, Layer], kernels: dict[str, Kernel], selector: Any)
             f"Expected layers to convert. Received: layers={selector!r}, but {problem}"
         )
     return found
-
-
-def _matched_layers(
-    paths: dict[str, Layer], kernels: dict[str, Kernel], selector: Any
-) -> tuple[list[Layer], str]:
-    """Return the layers that a selector matches, and what to say if there are none."""
-    if isinstance(selector, Layer):
-        matched = [layer for layer in paths.values() if layer is selector]
-        return matched, f"the model has no such layer as {selector.name!r}"
-    if isinstance(selector, type):
-        matched = [layer for layer in paths.values() if isinstance(layer, selector)]
-        return matched, f"no layer is a {selector.__name__}"
-    if isinstance(selector, str):
-        matched = [
-            layer
-            for path, layer in paths.items()
-            if fnmatchcase(layer.name, selector) or fnmatchcase(path, selector)
-        ]
-        names = [*(layer.name for layer in paths.values()), *paths]
-        return matched, "no layer has such a name" + close_names(names, selector)
-    if callable(selector):
-        owners = {id(kernel.layer) for kernel in kernels.values()}
-        candidates = [layer for layer in paths.values() if id(layer) in owners]
-        return [layer for layer in candidates if selector(layer)], "it holds for no layer"
-    raise input_error("layers, layer types, names, patterns or predicates", layers=selector)
 
 
 def _sort(kernels: dict[str, Kernel], asked_for: dict[int, bool], named: set[int]) -> Targets:

@@ -56,12 +56,12 @@ def is_concrete(x: Any) -> bool:
 
 def _balanced_in_graph(matrix: Any, shapes: Sequence[tuple[int, int]]) -> list:
     """Return balanced factors of the given shapes, computed in float32 or better."""
+    if len(shapes) == 1:
+        return [matrix]
     wide = matrix if matrix.dtype == "float64" else ops.cast(matrix, "float32")
     u, s, vt = ops.svd(wide, full_matrices=False)
     kept = min([s.shape[0], *(columns for _, columns in shapes[:-1])])
     root = s[:kept] ** (1 / len(shapes))
-    if len(shapes) == 1:
-        return [matrix]
     inner = [ops.diag(root)] * (len(shapes) - 2)
     factors = [u[:, :kept] * root, *inner, root[:, None] * vt[:kept]]
     return [

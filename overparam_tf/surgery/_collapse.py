@@ -5,8 +5,7 @@ from __future__ import annotations
 import keras
 
 from overparam_tf.checks import boolean
-from overparam_tf.errors import InputError
-from overparam_tf.surgery._compiling import compile_like, fresh_optimizers
+from overparam_tf.surgery._compiling import check_compiled, compile_like, fresh_optimizers
 from overparam_tf.surgery._factors import factorisations, merge
 from overparam_tf.surgery._in_place import mark
 from overparam_tf.surgery._plain_forms import has_factorised_in_graph, put_plain, rebuilt_plain
@@ -64,11 +63,8 @@ def collapse(model: keras.Model, compile: bool = False, *, copy: bool = False) -
     """
     check_built(model)
     compile, copy = boolean("compile", compile), boolean("copy", copy)
-    if compile and not model.compiled:
-        raise InputError(
-            "Expected a compiled model with compile=True. "
-            f"Received: uncompiled model {model.name!r}"
-        )
+    if compile:
+        check_compiled(model)
     if has_factorised_in_graph(model) or (copy and is_rebuilt_exactly(model)):
         new = _in_place(rebuilt_plain(model))
     elif copy:

@@ -29,11 +29,7 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
         >>> float(new.optimizer.learning_rate), new.loss
         (0.25, 'mse')
     """
-    if not model.compiled:
-        raise InputError(
-            "Expected a compiled model with compile=True. "
-            f"Received: uncompiled model {model.name!r}"
-        )
+    check_compiled(model)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a lambda, which becomes an error a line later
@@ -47,6 +43,15 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
             "leave compile=False and call compile on the new model. "
             f"Received: model {model.name!r}, for which Keras says: {first_line}"
         ) from error
+
+
+def check_compiled(model: keras.Model) -> None:
+    """Raise `InputError` unless a model is compiled, as `compile=True` needs it."""
+    if not model.compiled:
+        raise InputError(
+            "Expected a compiled model with compile=True. "
+            f"Received: uncompiled model {model.name!r}"
+        )
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import boolean, one_of, positive_int, real_number, whole_number
 from overparam_tf.errors import InputError
 from overparam_tf.initializers import SPLITS, factor_seed
-from overparam_tf.surgery._compiling import compile_like, fresh_optimizers
+from overparam_tf.surgery._compiling import check_compiled, compile_like, fresh_optimizers
 from overparam_tf.surgery._copies import factorised_copy, naming
 from overparam_tf.surgery._factors import Split, factorise
 from overparam_tf.surgery._in_place import mark
@@ -127,11 +127,8 @@ def overparameterize(
     )
     if boolean("copy", copy):
         return _converted_copy(model, layers, weights, options, boolean("compile", compile))
-    if boolean("compile", compile) and not model.compiled:
-        raise InputError(
-            "Expected a compiled model with compile=True. "
-            f"Received: uncompiled model {model.name!r}"
-        )
+    if boolean("compile", compile):
+        check_compiled(model)
     _convert(model, layers, weights, options)
     return model
 

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from overparam_tf.checks import whole_number
+from overparam_tf.products import in_cheaper_order
 
 CONTRACTIONS = ("auto", "kernel", "chain")
 
@@ -75,18 +76,14 @@ class Multiplying(keras.layers.Layer):
             )
 
     def _contract(self, x: Any) -> Any:
-        depends_on_rows = (
-            self.contraction == "auto" and self.depth > 1 and self._kernel_pays_above < math.inf
-        )
-        rows = self._data_rows(x) if depends_on_rows else 1
-        if isinstance(rows, int):
-            if self.contraction_for(rows) == "kernel":
-                return self._through_kernel(x)
-            return self._through_chain(x)
-        # A graph for any batch size: the number of rows is a tensor.
-        kernel_pays = ops.convert_to_tensor(rows) > self._kernel_pays_above
-        return ops.cond(
-            kernel_pays, lambda: self._through_kernel(x), lambda: self._through_chain(x)
+        if self.contraction == "kernel" or self.depth == 1:
+            return self._through_kernel(x)
+        limit = math.inf if self.contraction == "chain" else self._kernel_pays_above
+        return in_cheaper_order(
+            self._data_rows(x) if limit < math.inf else 0,
+            limit,
+            lambda: self._through_kernel(x),
+            lambda: self._through_chain(x),
         )
 
 

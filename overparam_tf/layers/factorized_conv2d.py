@@ -12,7 +12,6 @@ from keras import ops
 from overparam_tf._shapes import Width, check_input_shape
 from overparam_tf.checks import boolean, one_of, positive_int
 from overparam_tf.errors import InputError, input_error
-from overparam_tf.layers._contraction import break_even
 from overparam_tf.layers._conv_factors import ConvFactors
 from overparam_tf.layers._conv_geometry import (
     Size,
@@ -27,6 +26,7 @@ from overparam_tf.layers._conv_geometry import (
 from overparam_tf.layers._conv_kernels import composition_cost
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
+from overparam_tf.products import break_even
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")

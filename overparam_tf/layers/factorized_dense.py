@@ -14,11 +14,10 @@ from overparam_tf._shapes import Width, check_input_shape, factor_shapes
 from overparam_tf.checks import boolean, positive_int
 from overparam_tf.errors import input_error
 from overparam_tf.initializers import SPLITS, low_rank
-from overparam_tf.layers._contraction import kernel_pays_above, product
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
-from overparam_tf.products import split_matrix
+from overparam_tf.products import by_rows, kernel_pays_above, product, split_matrix
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -166,13 +165,7 @@ class FactorizedDense(FactorizedLayer):
         return ops.einsum("i,ij->j", bias, self._factors[j])
 
     def _contract(self, x: Any) -> Any:
-        sizes = ops.shape(x)
-        if len(sizes) == 2 or all(isinstance(size, int) for size in sizes):
-            return super()._contract(x)
-        # As a matrix: XLA cannot compile the gradient of TensorFlow's `tensordot` within a
-        # condition if sizes are not known.
-        *leading, inputs = sizes
-        return ops.reshape(super()._contract(ops.reshape(x, (-1, inputs))), (*leading, self.units))
+        return by_rows(super()._contract, x, self.units)
 
     def _data_rows(self, x: Any) -> Any:
         return math.prod(ops.shape(x)[:-1])

@@ -15,12 +15,11 @@ from overparam_tf._shapes import Width, check_input_shape, factor_shapes
 from overparam_tf.checks import instance_of, list_of, positive_int
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.initializers import SPLITS, low_rank
-from overparam_tf.layers._contraction import kernel_pays_above, product
 from overparam_tf.layers._einsum_equation import EinsumEquation
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
-from overparam_tf.products import split_matrix
+from overparam_tf.products import kernel_pays_above, product, split_matrix
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")

@@ -9,6 +9,8 @@ from keras.layers import Layer
 from overparam_tf.products.matrix_axes import MatrixAxes
 
 FIRST, ALL_BUT_LAST, LAST, EQUATION = "first", "all but last", "last", "equation"
+STACK = "stack of matrices"
+EXPERTS = {f"expert_feedforward_{name}_dense": STACK for name in ("gate", "intermediate", "output")}
 # The input axes of each kernel, by the class that creates it and the weight's name. A subclass has
 # those of its bases. Classes are named since some have no public name: those of Keras and KerasHub.
 KERNELS = {
@@ -22,6 +24,15 @@ KERNELS = {
     "LSTMCell": {"kernel": FIRST, "recurrent_kernel": FIRST},
     "ConvLSTMCell": {"kernel": ALL_BUT_LAST, "recurrent_kernel": ALL_BUT_LAST},
     "ReversibleEmbedding": {"reverse_embeddings": FIRST},
+    # Experts (experts, in, out) of KerasHub, and the matrices of its layers that are no Dense.
+    "MixtralMoeExperts": EXPERTS,
+    "QwenMoeExperts": EXPERTS,
+    "Qwen3MoeExperts": EXPERTS,
+    "Qwen3_5MoeExperts": EXPERTS,
+    "GptOssExperts": dict.fromkeys(("gate_up_proj", "down_proj"), STACK),
+    "Gemma4MoEBlock": dict.fromkeys(("gate_proj", "up_proj", "down_proj"), STACK),
+    "RWKV7TimeMix": dict.fromkeys(("w1", "w2", "a1", "a2", "v1", "v2", "g1", "g2"), FIRST),
+    "MaskedLMHead": {"output_kernel": FIRST},
 }
 # Tables of embeddings are kernels of one-hot inputs.
 TABLES = {"Embedding": {"embeddings": FIRST}, "PositionEmbedding": {"embeddings": FIRST}}
@@ -57,6 +68,8 @@ def known_kernels(layer: Layer, tables: bool = False) -> dict[str, MatrixAxes | 
 def _axes(rule: str, layer: Any, rank: int) -> MatrixAxes | None:
     if rule == EQUATION:
         return _einsum_axes(layer.equation)
+    if rule == STACK:
+        return MatrixAxes((rank - 2,), (rank - 1,)) if rank > 1 else None
     axes = tuple(range(rank))
     inputs = {FIRST: axes[:1], LAST: axes[-1:], ALL_BUT_LAST: axes[:-1]}[rule]
     return MatrixAxes.from_inputs(inputs, rank) if rank > 1 else None

@@ -14,14 +14,17 @@ def product(factors: Sequence[Any]) -> Any:
     """Return `F_1 F_2 ... F_N`, multiplied from the side that costs fewer multiply-adds.
 
     Args:
-        factors: N matrices, tensors or variables.
+        factors: N matrices, tensors or variables, or N stacks (..., rows, columns) of as many
+            matrices.
 
     Example:
         >>> ops.convert_to_numpy(product([ops.ones((1, 4)), ops.ones((4, 3)), ops.ones((3, 2))]))
         array([[12., 12.]], dtype=float32)
+        >>> product([ops.ones((5, 2, 3)), ops.ones((5, 3, 2))]).shape
+        (5, 2, 2)
     """
     first, last = factors[0], factors[-1]
-    sizes = [first.shape[0], *(factor.shape[1] for factor in factors)]
+    sizes = [first.shape[-2], *(factor.shape[-1] for factor in factors)]
     if cost_from_left(sizes) <= cost_from_left(sizes[::-1]):
         return functools.reduce(_times, factors[1:], ops.convert_to_tensor(first))
     return functools.reduce(
@@ -44,4 +47,4 @@ def cost_from_left(sizes: Sequence[int]) -> int:
 
 def _times(left: Any, right: Any) -> Any:
     # Not `ops.matmul`, which multiplies float64 in float32 on PyTorch.
-    return ops.einsum("ij,jk->ik", left, right)
+    return ops.einsum("...ij,...jk->...ik", left, right)

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from overparam_tf.errors import InputError
+from overparam_tf.products.composing_once import composed
 
 # The class of variables of the backend, of which `keras.Variable` is the public subclass.
 # `keras.ops` converts every variable of the backend by its `value`, but layers, optimizers and
@@ -21,11 +22,11 @@ BackendVariable: Any = keras.Variable.__base__
 class Product(BackendVariable):
     r"""A weight whose value is composed of variables, its factors, whenever it is read.
 
-    $$K = F_1 F_2 \cdots F_N$$
+    $$K = F_1 F_2 \cdots F_N, \qquad \text{or} \quad K = B + F_1 F_2 \cdots F_N$$
 
-    It holds no numbers. In `keras.ops`, in arithmetic and in indexing it is the composed tensor, of
-    which gradients reach the factors, cast under mixed precision as a variable is. `assign` splits
-    a value into factors.
+    with a frozen base B. It holds no numbers. In `keras.ops`, in arithmetic and in indexing it is
+    the composed tensor, of which gradients reach the factors, cast under mixed precision as a
+    variable is. `assign` splits a value into factors.
 
     Args:
         factors: The N variables.
@@ -35,6 +36,11 @@ class Product(BackendVariable):
         shape: Shape of the product.
         name: Name, as that of the variable it stands for; default `"kernel"`.
         path: Path; default None, the path of the first factor with `name` at its end.
+        base: A variable that is added to what `compose` returns, and that does not train; default
+            None. Then a value that is assigned becomes the base, and `split` returns factors whose
+            product is zero.
+        multiply: Returns `x K` from x, the factors and the base, without composing K where that is
+            cheaper; default None.
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018).
@@ -60,10 +66,12 @@ class Product(BackendVariable):
         shape: Sequence[int],
         name: str = "kernel",
         path: str | None = None,
+        base: keras.Variable | None = None,
+        multiply: Callable[..., Any] | None = None,
     ) -> None:
         # Not the initialization of a variable, which would create one.
-        self.factors = list(factors)
-        self._compose, self._split = compose, split
+        self.factors, self.base = list(factors), base
+        self._compose, self._split, self._multiply = compose, split, multiply
         self._shape = tuple(int(size) for size in shape)
         self._ndim = len(self._shape)
         self._name = name
@@ -79,7 +87,26 @@ class Product(BackendVariable):
     @property
     def value(self) -> Any:
         """Return the composed tensor."""
-        return self._compose(self.factors)
+        known = composed(self)
+        if known is not None:
+            return ops.cast(known, self.dtype)
+        product = self._compose(self.factors)
+        return product if self.base is None else ops.add(self.base, product)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Return the factors, and the base if there is one."""
+        return [*self.factors, *([] if self.base is None else [self.base])]
+
+    def multiplied(self, x: Any) -> Any:
+        """Return `x K`, in the cheaper order if the product knows one.
+
+        Args:
+            x: Shape (..., in), for a product of shape (in, out).
+        """
+        if self._multiply is None or composed(self) is not None:
+            return ops.matmul(x, self.value)
+        return self._multiply(x, self.factors, self.base)
 
     @property
     def dtype(self) -> str:
@@ -113,6 +140,8 @@ class Product(BackendVariable):
                 f"Expected a value of shape {self._shape} for {self._path!r}. "
                 f"Received: value.shape={tuple(value.shape)}"
             )
+        if self.base is not None:
+            self.base.assign(value)
         for factor, part in zip(self.factors, self._split(value), strict=True):
             factor.assign(part)
         return value

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from overparam_tf._blas_threads import one_blas_thread
@@ -17,7 +18,8 @@ def split_matrix(matrix: Any, depth: int, width: Width = None, split: str = "bal
     """Return `depth` factors whose product is a matrix.
 
     Args:
-        matrix: Shape (in, out), array or tensor.
+        matrix: Shape (in, out), array or tensor, or a stack (..., in, out) of matrices, which are
+            split one by one.
         depth: Number of factors N >= 1.
         width: Inner dimensions: None (default) for min(in, out), an int for all, or a list of
             `depth - 1` ints.
@@ -35,8 +37,8 @@ def split_matrix(matrix: Any, depth: int, width: Width = None, split: str = "bal
     """
     if is_concrete(matrix):
         with one_blas_thread():
-            return list(SPLITS[split](ops.convert_to_numpy(matrix), depth, width))
-    shapes = factor_shapes(tuple(matrix.shape), depth, width)
+            return _split_each(ops.convert_to_numpy(matrix), depth, width, split)
+    shapes = factor_shapes(tuple(matrix.shape)[-2:], depth, width)
     return _balanced_in_graph(matrix, shapes)
 
 
@@ -54,16 +56,29 @@ def is_concrete(x: Any) -> bool:
     return True
 
 
+def _split_each(matrix: np.ndarray, depth: int, width: Width, split: str) -> list[np.ndarray]:
+    """Return the factors of a matrix, or of a stack those of each matrix, stacked alike."""
+    if matrix.ndim == 2:
+        return list(SPLITS[split](matrix, depth, width))
+    slices = [_split_each(each, depth, width, split) for each in matrix]
+    return [np.stack(factors) for factors in zip(*slices, strict=True)]
+
+
 def _balanced_in_graph(matrix: Any, shapes: Sequence[tuple[int, int]]) -> list:
     """Return balanced factors of the given shapes, computed in float32 or better."""
     if len(shapes) == 1:
         return [matrix]
     wide = matrix if matrix.dtype == "float64" else ops.cast(matrix, "float32")
     u, s, vt = ops.svd(wide, full_matrices=False)
-    kept = min([s.shape[0], *(columns for _, columns in shapes[:-1])])
-    root = s[:kept] ** (1 / len(shapes))
-    inner = [ops.diag(root)] * (len(shapes) - 2)
-    factors = [u[:, :kept] * root, *inner, root[:, None] * vt[:kept]]
+    kept = min([s.shape[-1], *(columns for _, columns in shapes[:-1])])
+    root = s[..., :kept] ** (1 / len(shapes))
+    diagonal = root[..., :, None] * ops.eye(kept, dtype=root.dtype)
+    inner = [diagonal] * (len(shapes) - 2)
+    factors = [
+        u[..., :, :kept] * root[..., None, :],
+        *inner,
+        root[..., :, None] * vt[..., :kept, :],
+    ]
     return [
         ops.cast(_padded(factor, shape), matrix.dtype)
         for factor, shape in zip(factors, shapes, strict=True)
@@ -71,5 +86,6 @@ def _balanced_in_graph(matrix: Any, shapes: Sequence[tuple[int, int]]) -> list:
 
 
 def _padded(factor: Any, shape: tuple[int, int]) -> Any:
-    pairs = itertools.zip_longest(factor.shape, shape)
-    return ops.pad(factor, [(0, new - old) for old, new in pairs])
+    pairs = itertools.zip_longest(factor.shape[-2:], shape)
+    stacks = [(0, 0)] * (len(factor.shape) - 2)
+    return ops.pad(factor, [*stacks, *((0, new - old) for old, new in pairs)])

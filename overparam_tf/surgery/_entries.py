@@ -30,10 +30,13 @@ def entries(layer: Layer) -> list[Entry]:
         for record in factorisations(inner):
             split = record.split
             how = {
-                "inputs": list(split.inputs),
+                "inputs": list(split.axes.inputs),
+                "outputs": list(split.axes.outputs),
                 "depth": split.depth,
                 "width": split.width,
                 "initializer": split.initializer,
+                "base": split.base,
+                "was_trained": record.was_trained,
                 "trainable": record.product.trainable,
             }
             found.append({**where, "place": list(record.place), **how})

@@ -11,55 +11,14 @@ import numpy as np
 from keras import ops
 from keras.layers import Layer
 
-from overparam_tf import initializers
-from overparam_tf._shapes import Width, factor_shapes
 from overparam_tf.layers.skip_init import initialization_is_skipped
-from overparam_tf.products import MatrixAxes, Product, product, split_matrix
+from overparam_tf.products import MATRIX, Product, multiplied, product
 from overparam_tf.surgery import _tracking
 from overparam_tf.surgery._places import Place, places_of, put, read
+from overparam_tf.surgery._splits import Split
 
 # The attribute of a layer in which its `Factorisation`s are.
 ATTRIBUTE = "_overparam_tf_products"
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """How a kernel is split into factors.
-
-    Attributes:
-        inputs: Axes of the kernel that its layer sums over; the others are those of the output.
-        depth: Number of factors N >= 1.
-        width: Inner dimensions, as in `overparameterize`.
-        initializer: A name out of `overparam_tf.initializers.SPLITS`.
-        noise: Standard deviation of noise on the factors, relative to the root mean square of each.
-        seed: Seed of the noise.
-    """
-
-    inputs: tuple[int, ...]
-    depth: int = 2
-    width: Width = None
-    initializer: str = "balanced"
-    noise: float = 0.0
-    seed: int | None = None
-
-    def values_of(self, variable: keras.Variable) -> list[np.ndarray]:
-        """Return the values of the factors for a variable."""
-        return self.values(ops.convert_to_numpy(variable))
-
-    def values(self, kernel: Any) -> list[np.ndarray]:
-        """Return the values of the factors for a kernel, an array or a tensor."""
-        axes = MatrixAxes.from_inputs(self.inputs, len(kernel.shape))
-        parts = split_matrix(axes.matrices(kernel), self.depth, self.width, self.initializer)
-        if not self.noise:
-            return parts
-        normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
-        return [
-            part
-            + self.noise
-            * np.sqrt(np.mean(part**2))
-            * initializers.draw(initializers.per_factor(normal, j), part.shape, "float32")
-            for j, part in enumerate(parts)
-        ]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,6 +31,7 @@ class Factorisation:
         product: The product.
         name: Name of the variable that it stands for.
         was_trainable: Whether the layer created that variable as trainable.
+        was_trained: Whether that variable was trainable when it became the product.
         options: Further arguments with which that variable is created.
     """
 
@@ -80,6 +40,7 @@ class Factorisation:
     product: Product
     name: str
     was_trainable: bool
+    was_trained: bool
     options: dict[str, Any]
 
 
@@ -108,37 +69,30 @@ def factorise(
         InputError: If it cannot be split so.
     """
     variable = read(layer, place)
-    shape = tuple(variable.shape)
-    axes = MatrixAxes.from_inputs(split.inputs, len(shape))
     initial = _initial_values(variable, split, values)
     was_trainable = any(own is variable for own in layer._trainable_variables)
     options = {"dtype": variable.dtype, "aggregation": variable.aggregation}
     factors = []
     with _tracking.unlocked(layer):
-        for j, sizes in enumerate(factor_shapes(axes.sizes(shape), split.depth, split.width)):
+        for j, shape in enumerate(split.shapes(tuple(variable.shape))):
             factor = layer.add_weight(
                 name=f"{variable.name}_factor_{j + 1}",
-                shape=sizes,
+                shape=shape,
                 initializer=initial(j),
                 trainable=was_trainable,
                 **options,
             )
             factors.append(factor)
             _tracking.follow(layer, factor.name, factor)
-    whole = Product(
-        factors,
-        compose=lambda factors: axes.restored(product(factors), shape),
-        split=split.values,
-        shape=shape,
-        name=variable.name,
-        path=variable.path,
+    whole = _product_for(variable, factors, split)
+    record = Factorisation(
+        place, split, whole, variable.name, was_trainable, variable.trainable, options
     )
-    whole.regularizer = variable.regularizer
-    if variable.regularizer is not None:
-        factors[0].regularizer = Penalty(whole)
-    whole.trainable = variable.trainable
     _exchange(around, variable, whole, [variable], factors)
-    record = Factorisation(place, split, whole, variable.name, was_trainable, options)
+    if split.base:
+        _freeze(variable, whole, layer, around)
+    else:
+        whole.trainable = variable.trainable
     vars(layer)[ATTRIBUTE] = [*factorisations(layer), record]
     return record
 
@@ -163,16 +117,49 @@ def merge(layer: Layer, record: Factorisation, around: Sequence[Layer]) -> keras
         )
     variable._path = whole.path  # as it was, wherever the layer stands now
     variable.regularizer = whole.regularizer
-    variable.trainable = whole.trainable
-    _exchange(around, whole, variable, whole.factors, [variable])
+    variable.trainable = record.was_trained if whole.base is not None else whole.trainable
+    _exchange(around, whole, variable, whole.variables, [variable])
     for factor in whole.factors:
         _tracking.follow(layer, factor.name, None)
+    _tracking.follow(layer, _base_name(record.name), None)
     left = [other for other in factorisations(layer) if other is not record]
     if left:
         vars(layer)[ATTRIBUTE] = left
     else:
         del vars(layer)[ATTRIBUTE]
     return variable
+
+
+def _product_for(variable: keras.Variable, factors: list[Any], split: Split) -> Product:
+    """Return the product of factors that stands for a variable."""
+    shape = tuple(variable.shape)
+    whole = Product(
+        factors,
+        compose=lambda factors: split.axes.restored(product(factors), shape),
+        split=split.values,
+        shape=shape,
+        name=variable.name,
+        path=variable.path,
+        base=variable if split.base else None,
+        multiply=multiplied if split.axes == MATRIX and len(shape) == 2 else None,
+    )
+    whole.regularizer = variable.regularizer
+    if variable.regularizer is not None:
+        factors[0].regularizer = Penalty(whole)
+    return whole
+
+
+def _freeze(base: keras.Variable, whole: Product, layer: Layer, around: Sequence[Layer]) -> None:
+    """Let the layers that track the factors of an adapter track its base as never trainable."""
+    base.trainable = False
+    for other in around:
+        if _tracking.tracks(other, whole.factors[0]):
+            _tracking.add_frozen(other, base)
+    _tracking.follow(layer, _base_name(whole.name), base)
+
+
+def _base_name(name: str) -> str:
+    return f"{name}_base"
 
 
 class Penalty:

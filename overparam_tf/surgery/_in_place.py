@@ -13,12 +13,14 @@ from keras.layers import Layer
 from keras.src.models import Functional
 
 from overparam_tf.errors import InputError
-from overparam_tf.products import Product
+from overparam_tf.products import MatrixAxes, Product
 from overparam_tf.surgery import _tracking
+from overparam_tf.surgery._calls import calls
 from overparam_tf.surgery._entries import PENDING, Entry, entries, tracked_products
-from overparam_tf.surgery._factors import Split, factorisations, factorise
+from overparam_tf.surgery._factors import factorisations, factorise
 from overparam_tf.surgery._places import Place, contents, read
 from overparam_tf.surgery._saved_factors import SavedFactors
+from overparam_tf.surgery._splits import Split
 
 KEY = "overparam_tf"  # of our part of a config
 # The models that Keras writes layer by layer, rather than by a config of their own.
@@ -91,6 +93,7 @@ def in_place_class(plain_class: Any) -> Any:
         "__qualname__": plain_class.__qualname__,
         "__doc__": plain_class.__doc__,
     }
+    attributes |= calls(plain_class)
     made = type(plain_class)(plain_class.__name__, (InPlace, plain_class), attributes)
     # All of them under one name: `from_config` finds the plain class in the config.
     keras.saving.register_keras_serializable(package="overparam_tf", name="InPlace")(made)
@@ -178,14 +181,18 @@ def _restore_built(layer: Layer, saved: Sequence[Entry]) -> None:
         if isinstance(held, Product) and shared:
             _track_shared(inner, place, held)
         elif isinstance(held, keras.Variable) and not shared:
-            split = Split(
-                tuple(entry["inputs"]), entry["depth"], entry["width"], entry["initializer"]
-            )
-            record = factorise(inner, place, split, inside)
+            held.trainable = entry["was_trained"]
+            record = factorise(inner, place, _split_of(entry), inside)
             record.product.trainable = entry["trainable"]
         elif held is None and inner is not layer:
             restore(inner, [{**entry, "layer": 0}])
     mark(layer)
+
+
+def _split_of(entry: Entry) -> Split:
+    axes = MatrixAxes(tuple(entry["inputs"]), tuple(entry["outputs"]))
+    options = {name: entry[name] for name in ("depth", "width", "initializer", "base")}
+    return Split(axes, **options)
 
 
 def _layer_of(entry: Entry, layer: Layer, inside: Sequence[Layer]) -> Layer:
@@ -210,6 +217,8 @@ def _track_shared(layer: Layer, place: Place, product: Product) -> None:
     listed, _ = _tracking.lists(layer)
     position = sum(any(variable is held for held in before) for variable in listed)
     _tracking.insert(layer, position, product.factors)
+    if product.base is not None:
+        _tracking.add_frozen(layer, product.base)
 
 
 def _class_config(plain_class: type[Layer]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import keras
 from keras.layers import Layer
 
 from overparam_tf.layers.factorized_layer import FactorizedLayer
-from overparam_tf.products import known_kernels
+from overparam_tf.products import MatrixAxes, known_kernels
 from overparam_tf.surgery._places import Place, places_of
 from overparam_tf.surgery._tracking import lists
 
@@ -23,7 +23,7 @@ class Kernel:
         layer: A layer that tracks it.
         place: Where the layer holds it.
         variable: The weight.
-        inputs: Axes that the layer sums over; None where they are not known or are no matrix's.
+        axes: Those of inputs and of outputs; None where they are not known or are no matrix's.
         is_table: Whether it is an embedding table.
         obstacle: What keeps it from being split, as the expectation of an error; None for nothing.
     """
@@ -31,9 +31,19 @@ class Kernel:
     layer: Layer
     place: Place
     variable: keras.Variable
-    inputs: tuple[int, ...] | None
+    axes: MatrixAxes | None
     is_table: bool = False
     obstacle: str | None = None
+
+    @property
+    def inputs(self) -> tuple[int, ...] | None:
+        """Return the axes that the layer sums over, None where they are not known."""
+        return None if self.axes is None else self.axes.inputs
+
+    @property
+    def is_stack(self) -> bool:
+        """Return whether it is several matrices, one behind the other."""
+        return self.axes is not None and bool(self.axes.stacks(len(self.variable.shape)))
 
 
 def kernels_of(layer: Layer) -> Iterator[Kernel]:
@@ -55,11 +65,9 @@ def kernels_of(layer: Layer) -> Iterator[Kernel]:
         if not places or not (known or _may_be_kernel(variable, is_known)):
             continue
         axes = {**tables, **kernels}.get(name)
-        is_matrix = axes is not None and not axes.stacks(len(variable.shape))
-        obstacle = _obstacle(layer, variable, is_matrix) if known else None
-        inputs = axes.inputs if axes is not None and is_matrix else None
+        obstacle = _obstacle(layer, variable, axes is not None) if known else None
         is_table = name in tables or (not known and "embed" in name)
-        yield Kernel(layer, places[0], variable, inputs, is_table, obstacle)
+        yield Kernel(layer, places[0], variable, axes, is_table, obstacle)
 
 
 def _may_be_kernel(variable: Any, known_layer: bool) -> bool:
@@ -86,5 +94,5 @@ def _obstacle(layer: Layer, variable: keras.Variable, is_matrix: bool) -> str | 
             "product: remove it first"
         )
     if not is_matrix:
-        return "a kernel that is one matrix from inputs to outputs, not a stack of them"
+        return "a kernel that is one matrix from inputs to outputs, or a stack of them"
     return None

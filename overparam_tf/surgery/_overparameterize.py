@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
+from collections.abc import Iterable
 
 import keras
 
 from overparam_tf._blas_threads import one_blas_thread
 from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import boolean, one_of, positive_int, real_number, whole_number
-from overparam_tf.errors import InputError
+from overparam_tf.errors import InputError, input_error
 from overparam_tf.initializers import SPLITS, factor_seed
 from overparam_tf.surgery._compiling import check_compiled, compile_like, fresh_optimizers
 from overparam_tf.surgery._copies import factorised_copy, naming
-from overparam_tf.surgery._factors import Split, factorise
+from overparam_tf.surgery._factors import factorise
+from overparam_tf.surgery._given_axes import Axes
 from overparam_tf.surgery._in_place import mark
 from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly
 from overparam_tf.surgery._selection import Layers, choose
-from overparam_tf.surgery._targets import Axes, find_targets, kernels_by_path, without_obstacles
+from overparam_tf.surgery._splits import Split
+from overparam_tf.surgery._targets import (
+    SHOWN,
+    find_targets,
+    kernels_by_path,
+    without_obstacles,
+)
 from overparam_tf.surgery._tracking import holders
 from overparam_tf.surgery._walk import all_layers
 
@@ -29,6 +38,7 @@ class _Options:
     initializer: str
     noise: float
     seed: int | None
+    base: bool
 
 
 def overparameterize(
@@ -42,6 +52,8 @@ def overparameterize(
     compile: bool = False,
     *,
     weights: Axes | None = None,
+    base: str | None = None,
+    rank: int | None = None,
     copy: bool = False,
 ) -> keras.Model:
     r"""Make the kernels of a model products of factors, in place, and return the model.
@@ -79,16 +91,22 @@ def overparameterize(
             weight, or `"identity"`, the kernel itself beside identity-like factors.
         noise: Standard deviation of noise on the factors, relative to the root mean square of each,
             >= 0. Only 0, the default, keeps the function.
-        seed: Seed of the noise; default None, a random one.
+        seed: Seed of the noise and of adapters; default None, a random one.
         compile: With `copy=True`, whether to compile the new model as `model` is, with a fresh
             optimizer state; default False.
         weights: Weights of your own layers, or of others whose axes are not known, by name or
-            `"layer/weight"` pattern: the axis or axes that the layer sums over. Example:
-            `{"projection": 0}`; default None.
+            `"layer/weight"` pattern: the axis or axes that the layer sums over, as in
+            `{"projection": 0}`. For a stack of matrices, such as experts (experts, in, out), both
+            the input and the output axes, `{"experts": ((1,), (2,))}`: then each has factors of its
+            own. Default None.
+        base: None (default), or `"frozen"` for adapters: the kernel itself stays and never trains,
+            and the product of the factors, zero at the start, is added to it. At depth 2 this is
+            LoRA. Everything else that is trainable goes on training. `collapse` merges them.
+        rank: With `base="frozen"`, the inner dimension of all factors; default None, `width`.
         copy: Whether to return a new model and leave `model` as it is; default False. A Sequential
             or functional copy has `FactorizedDense`, `FactorizedConv2D`, `FactorizedEinsumDense`
-            and `FactorizedMultiHeadAttention` in place of its layers, which choose the cheaper
-            order of multiplication on small batches.
+            and `FactorizedMultiHeadAttention` in place of its layers. These choose the cheaper
+            order of multiplication; in place only `Dense` does.
 
     Returns:
         `model`, or with `copy=True` a new model of the same class, with the same layer names.
@@ -101,7 +119,7 @@ def overparameterize(
 
     Source:
         Arora, Cohen & Hazan, "On the Optimization of Deep Networks" (ICML 2018); Theorem 1 for the
-        balance.
+        balance. Adapters: Hu et al., "LoRA" (ICLR 2022).
 
     Example:
         >>> layers = [keras.layers.Dense(3, "relu"), keras.layers.Dense(2)]
@@ -113,9 +131,14 @@ def overparameterize(
         (True, 8)
         >>> bool(keras.ops.all(keras.ops.abs(deep(x) - before) < 1e-5))
         True
+        >>> plain = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, use_bias=False)])
+        >>> adapted = overparameterize(plain, base="frozen", rank=1)
+        >>> [tuple(weight.shape) for weight in adapted.trainable_weights]
+        [(5, 1), (1, 2)]
     """
     check_built(model)
     depth = positive_int("depth", depth)
+    width = _adapter_width(width, base, rank)
     if seed is not None:
         seed = whole_number("seed", seed, least=None)
     options = _Options(
@@ -124,6 +147,7 @@ def overparameterize(
         one_of("initializer", initializer, SPLITS),
         real_number("noise", noise, least=0),
         seed,
+        base is not None,
     )
     if boolean("copy", copy):
         return _converted_copy(model, layers, weights, options, boolean("compile", compile))
@@ -133,13 +157,25 @@ def overparameterize(
     return model
 
 
+def _adapter_width(width: Width, base: str | None, rank: int | None) -> Width:
+    """Return the width of the factors, which is the rank of adapters."""
+    if base is not None:
+        one_of("base", base, ["frozen"])
+    if rank is None:
+        return width
+    if base is None or width is not None:
+        raise input_error("rank only with base='frozen' and without a width", rank=rank)
+    return positive_int("rank", rank)
+
+
 def _convert(model: keras.Model, layers: Layers, weights: Axes | None, options: _Options) -> None:
     """Make the chosen kernels of a model products: all of them, or on an error none."""
     targets = find_targets(model, layers, weights)
     planned = []
     for j, kernel in enumerate(targets.kernels.values()):
         seed = None if options.seed is None else factor_seed(options.seed, j)
-        split = Split(kernel.inputs or (), **{**dataclasses.asdict(options), "seed": seed})
+        assert kernel.axes is not None  # of every target
+        split = Split(kernel.axes, **{**dataclasses.asdict(options), "seed": seed})
         with naming([kernel.layer]):
             planned.append((kernel, split, split.values_of(kernel.variable)))
     around = holders(model._flatten_layers(), (kernel.variable for kernel, _, _ in planned))
@@ -150,18 +186,39 @@ def _convert(model: keras.Model, layers: Layers, weights: Axes | None, options: 
             replaced[id(kernel.variable)] = made.product.factors
     mark(model)
     targets.warn()
+    if options.base:
+        _warn_of_frozen_layers(kernel.layer for kernel, _, _ in planned)
+
+
+def _warn_of_frozen_layers(layers: Iterable[keras.layers.Layer]) -> None:
+    names = list(dict.fromkeys(layer.name for layer in layers if not layer.trainable))
+    if names:
+        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        warnings.warn(
+            f"adapters of frozen layers do not train until layer.trainable is True: {shown}",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _converted_copy(
     model: keras.Model, layers: Layers, weights: Axes | None, options: _Options, compile: bool
 ) -> keras.Model:
-    chosen = None if weights else _rebuilt_layers(model, layers)
+    chosen = None if weights or options.base else _rebuilt_layers(model, layers)
     if chosen is not None:
         if layers is None:
             chosen, left = without_obstacles(model, chosen)
             left.warn()
         with one_blas_thread():
-            new = factorised_copy(model, chosen, **dataclasses.asdict(options))
+            new = factorised_copy(
+                model,
+                chosen,
+                options.depth,
+                options.width,
+                options.initializer,
+                options.noise,
+                options.seed,
+            )
     else:
         new = copy_of(model)
         _convert(new, layers, weights, options)
@@ -183,9 +240,10 @@ def _rebuilt_layers(model: keras.Model, layers: Layers) -> list[keras.layers.Lay
         return None
     if layers is not None:
         replaced = {id(inner) for layer in chosen for inner in layer._flatten_layers()}
-        asked_for = {id(kernel.layer) for kernel in find_targets(model, layers).kernels.values()}
+        targets = find_targets(model, layers).kernels.values()
+        asked_for = {id(kernel.layer) for kernel in targets}
         kernels = kernels_by_path(all_layers(model)).values()
-        owners = {id(kernel.layer) for kernel in kernels if kernel.inputs and not kernel.is_table}
-        if asked_for != replaced & owners:
+        owners = {id(kernel.layer) for kernel in kernels if kernel.axes and not kernel.is_table}
+        if asked_for != replaced & owners or any(kernel.is_stack for kernel in targets):
             return None
     return chosen

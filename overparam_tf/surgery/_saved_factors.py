@@ -30,26 +30,26 @@ class SavedFactors:
             if not any(value is product for product in products):
                 store[key] = value
         for product, name in zip(products, _names(products), strict=True):
-            for j, factor in enumerate(product.factors):
-                store[_key(name, j)] = factor
+            for key, variable in _parts(product, name).items():
+                store[key] = variable
 
     def load_own_variables(self, store: Any) -> None:
         """Load factors, or the checkpoint of a plain layer."""
         products = tracked_products(self)
         names = _names(products)
         keys = set(store.keys())
-        if not any(_key(name, 0) in keys for name in names):
+        if not any(f"{name}.factor_1" in keys for name in names):
             with _tracking.shown(self, _stand_ins(products)):
                 super().load_own_variables(store)  # type: ignore[misc]
             return
-        plain: dict[str, Any] = {key: store[key] for key in keys if not _is_factor(key, names)}
+        plain: dict[str, Any] = {key: store[key] for key in keys if not _is_part(key, names)}
         for key, value in self._plain_entries(products).items():
             if any(value is product for product in products):
                 plain[key] = np.broadcast_to(np.float32(0), tuple(value.shape))
         with _tracking.shown(self, _stand_ins(products)), _unassigned(products):
             super().load_own_variables(plain)  # type: ignore[misc]
         for product, name in zip(products, names, strict=True):
-            _load_factors(product, name, store, keys)
+            _load_parts(product, name, store, keys)
 
     def set_weights(self, weights: list[Any]) -> None:
         """Set all weights from a list, of the factors or of the plain layer."""
@@ -71,7 +71,7 @@ class SavedFactors:
 
 
 def _stand_ins(products: Sequence[Product]) -> list[tuple[list[Any], Product]]:
-    return [(product.factors, product) for product in products]
+    return [(product.variables, product) for product in products]
 
 
 @contextlib.contextmanager
@@ -86,24 +86,32 @@ def _unassigned(products: Sequence[Product]) -> Iterator[None]:
             product.ignores_values = False
 
 
-def _load_factors(product: Product, name: str, store: Any, keys: set[str]) -> None:
-    saved = [key for key in keys if _is_factor(key, [name])]
-    if len(saved) != len(product.factors):
+def _load_parts(product: Product, name: str, store: Any, keys: set[str]) -> None:
+    parts = _parts(product, name)
+    saved = {key for key in keys if _is_part(key, [name])}
+    if saved != parts.keys():
         raise InputError(
-            f"Expected a checkpoint with {len(product.factors)} factors of {product.path!r}. "
-            f"Received: one with {len(saved)}"
+            f"Expected a checkpoint with {_described(set(parts))} of {product.path!r}. "
+            f"Received: one with {_described(saved)}"
         )
-    for j, factor in enumerate(product.factors):
-        factor.assign(store[_key(name, j)])
+    for key, variable in parts.items():
+        variable.assign(store[key])
 
 
-def _key(name: str, j: int) -> str:
-    return f"{name}.factor_{j + 1}"
+def _parts(product: Product, name: str) -> dict[str, Any]:
+    """Return the variables of a product by their keys in a checkpoint."""
+    parts = {f"{name}.factor_{j + 1}": factor for j, factor in enumerate(product.factors)}
+    return parts if product.base is None else {**parts, f"{name}.base": product.base}
 
 
-def _is_factor(key: str, names: Sequence[str]) -> bool:
-    name, _, number = key.rpartition(".factor_")
-    return name in names and number.isdigit()
+def _is_part(key: str, names: Sequence[str]) -> bool:
+    name, _, part = key.rpartition(".")
+    return name in names and (part == "base" or part.removeprefix("factor_").isdigit())
+
+
+def _described(keys: set[str]) -> str:
+    bases = sum(key.endswith(".base") for key in keys)
+    return f"{len(keys) - bases} factors" + (" and a frozen base" if bases else "")
 
 
 def _names(products: Sequence[Product]) -> list[str]:

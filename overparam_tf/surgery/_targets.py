@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from typing import Any
 
 from keras.layers import Layer
 
-from overparam_tf.checks import list_of, mapping_of, whole_number
 from overparam_tf.errors import InputError
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 from overparam_tf.surgery._factors import factorisations
+from overparam_tf.surgery._given_axes import Axes, is_matched, with_axes
 from overparam_tf.surgery._kernels import Kernel, kernels_of
-from overparam_tf.surgery._selection import Layers, close_names, match_layers
+from overparam_tf.surgery._selection import Layers, match_layers
 from overparam_tf.surgery._walk import all_layers
 
-Axes = Mapping[str, int | Sequence[int]]
 SHOWN = 6  # weights that a warning names
 
 
@@ -64,7 +62,7 @@ def find_targets(model: Layer, layers: Layers = None, weights: Axes | None = Non
         ['head/kernel']
     """
     paths = all_layers(model)
-    kernels = _with_axes(kernels_by_path(paths), weights)
+    kernels = with_axes(kernels_by_path(paths), weights)
     if layers is None:
         asked_for: dict[int, bool] = dict.fromkeys(map(id, kernels.values()), False)
     else:
@@ -72,7 +70,7 @@ def find_targets(model: Layer, layers: Layers = None, weights: Axes | None = Non
         for selector in layers if isinstance(layers, (list, tuple, set)) else [layers]:
             for key, directly in _matches(paths, kernels, selector).items():
                 asked_for[key] = asked_for.get(key, False) or directly
-    named = {id(kernels[path]) for path in kernels if weights and _matching(path, weights)}
+    named = {id(kernels[path]) for path in kernels if weights and is_matched(path, weights)}
     targets = _sort(kernels, asked_for, named)
     if not targets.kernels and not any(map(has_products, paths.values())):
         raise _nothing(model, targets)
@@ -80,13 +78,17 @@ def find_targets(model: Layer, layers: Layers = None, weights: Axes | None = Non
 
 
 def without_obstacles(model: Layer, chosen: Sequence[Layer]) -> tuple[list[Layer], Targets]:
-    """Return the chosen layers all of whose kernels can be split, and what a copy leaves plain.
+    """Return the chosen layers all of whose kernels a copy can split, and what it leaves plain.
 
     Raises:
         InputError: If there is no such layer among them.
     """
     kernels = kernels_by_path(all_layers(model))
-    hindered = {id(kernel.layer) for kernel in kernels.values() if kernel.obstacle is not None}
+    hindered = {
+        id(kernel.layer)
+        for kernel in kernels.values()
+        if kernel.obstacle is not None or kernel.is_stack
+    }
     usable = [
         layer
         for layer in chosen
@@ -120,52 +122,9 @@ def kernels_by_path(paths: dict[str, Layer]) -> dict[str, Kernel]:
         seen.add(id(layer))
         for kernel in kernels_of(layer):
             known = found.get(id(kernel.variable))
-            if known is None or (known[1].inputs is None and kernel.inputs is not None):
+            if known is None or (known[1].axes is None and kernel.axes is not None):
                 found[id(kernel.variable)] = (f"{path}/{kernel.variable.name}", kernel)
     return dict(found.values())
-
-
-def _with_axes(kernels: dict[str, Kernel], weights: Axes | None) -> dict[str, Kernel]:
-    """Return the kernels with the input axes that `weights` gives."""
-    if weights is None:
-        return kernels
-    weights = mapping_of("weights", weights, _check_axes)
-    for pattern in weights:
-        if not any(_matching(path, [pattern]) for path in kernels):
-            names = [*kernels, *(path.rpartition("/")[2] for path in kernels)]
-            raise InputError(
-                "Expected names of weights with two or more axes. Received: "
-                f"weights={pattern!r}, but no weight has such a name{close_names(names, pattern)}"
-            )
-    return {
-        path: _given_axes(path, kernel, weights) if _matching(path, weights) else kernel
-        for path, kernel in kernels.items()
-    }
-
-
-def _given_axes(path: str, kernel: Kernel, weights: Mapping[str, Any]) -> Kernel:
-    axes = next(weights[pattern] for pattern in weights if _matching(path, [pattern]))
-    rank = len(kernel.variable.shape)
-    inputs = tuple(sorted({axis % rank if -rank <= axis < rank else rank for axis in axes}))
-    if not inputs or rank in inputs or len(inputs) == rank:
-        raise InputError(
-            f"Expected some but not all axes of a weight of {rank} axes for {path!r}. "
-            f"Received: weights={list(axes)}"
-        )
-    obstacle = kernel.obstacle if kernel.inputs is not None else None
-    return dataclasses.replace(kernel, inputs=inputs, obstacle=obstacle)
-
-
-def _check_axes(name: str, value: object) -> list[int]:
-    def axis(name: str, value: object) -> int:
-        return whole_number(name, value, least=None)
-
-    return list_of(name, value, axis) if isinstance(value, (list, tuple)) else [axis(name, value)]
-
-
-def _matching(path: str, patterns: Iterable[str]) -> bool:
-    _, _, name = path.rpartition("/")
-    return any(fnmatchcase(path, pattern) or name == pattern for pattern in patterns)
 
 
 def _matches(paths: dict[str, Layer], kernels: dict[str, Kernel], selector: Any) -> dict[int, bool]:
@@ -213,7 +172,7 @@ def _sort(kernels: dict[str, Kernel], asked_for: dict[int, bool], named: set[int
 def _reason_to_leave(kernel: Kernel, directly: bool) -> str | None:
     if kernel.obstacle is not None:
         return f"expected {kernel.obstacle.partition(':')[0].partition(',')[0]}"
-    if kernel.inputs is None:
+    if kernel.axes is None:
         kind = "an embedding table" if kernel.is_table else f"of a {type(kernel.layer).__name__}"
         return f"{kind}: weights= can name its input axes"
     if kernel.is_table and not directly:

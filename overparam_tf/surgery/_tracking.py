@@ -56,7 +56,7 @@ def replace(layer: Layer, old: Sequence[Any], new: Sequence[Any]) -> None:
 
     Args:
         layer: A layer that tracks all of `old`.
-        old: Variables that are next to one another in the layer.
+        old: Variables. Those behind the first that are in the same list stand next to it.
         new: Variables; whether the layer tracks them already is of no matter.
     """
     created_as_trainable = _index(layer._trainable_variables, old[0]) is not None
@@ -83,6 +83,13 @@ def insert(layer: Layer, position: int, variables: Sequence[Any]) -> None:
     listed, _ = lists(layer)
     before, after = listed[:position], listed[position : len(listed) - len(variables)]
     listed[:] = [*before, *variables, *after]
+
+
+def add_frozen(layer: Layer, variable: Any) -> None:
+    """Let a layer track a variable as one that never trains, whatever `layer.trainable` is."""
+    with unlocked(layer):
+        layer._tracker.add_to_store("non_trainable_variables", variable)
+        layer._post_track_variable(variable)
 
 
 def follow(layer: Layer, name: str, variable: Any) -> None:
@@ -115,8 +122,9 @@ def shown(layer: Layer, pairs: Sequence[tuple[Sequence[Any], Any]]) -> Iterator[
     for variables, stand_in in pairs:
         for listed in lists(layer):
             position = _index(listed, variables[0])
+            listed[:] = [own for own in listed if _index(variables, own) is None]
             if position is not None:
-                listed[position : position + len(variables)] = [stand_in]
+                listed.insert(position, stand_in)
     try:
         yield
     finally:

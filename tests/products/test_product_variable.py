@@ -138,3 +138,18 @@ def test_a_kernel_of_any_axes_is_a_matrix_and_back(inputs):
     matrix = axes.matrices(kernel)
     assert tuple(matrix.shape) == axes.sizes(kernel.shape)
     np.testing.assert_array_equal(ops.convert_to_numpy(axes.restored(matrix, kernel.shape)), kernel)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_each_matrix_of_a_stack_is_split(depth):
+    stack = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
+    factors = split_matrix(stack, depth, 5)
+    np.testing.assert_allclose(ops.convert_to_numpy(product(factors)), stack, atol=1e-5)
+    for alone, slices in zip(split_matrix(stack[1], depth, 5), factors, strict=True):
+        np.testing.assert_array_equal(slices[1], alone)
+
+    def recomposed(values):
+        return product(split_matrix(values, depth, 5))
+
+    inside = compiled(recomposed, xla=False)(ops.convert_to_tensor(stack))
+    np.testing.assert_allclose(ops.convert_to_numpy(inside), stack, atol=1e-5)

@@ -4,6 +4,8 @@ It needs keras-hub (the extra `hub`) and a checkout of its repository, whose own
 build small backbones; no line of it is ours.
 
     python -m tests.surgery.census path/to/keras-hub [bert gpt2 ...]
+
+A backbone that takes longer than `LIMIT` seconds is listed as such.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib.util
+import signal
 import statistics
 import sys
 import tempfile
@@ -31,6 +34,7 @@ from overparam_tf.surgery import collapse, overparameterize
 from overparam_tf.surgery._targets import find_targets, kernels_by_path
 from overparam_tf.surgery._walk import all_layers
 
+LIMIT = 600  # seconds for one backbone
 HARNESS = ("run_backbone_test", "run_vision_backbone_test")  # of KerasHub's tests
 
 
@@ -46,6 +50,7 @@ class Backbone:
         converted: Largest relative difference of an output after conversion.
         collapsed: The same after three steps and the collapse of what they trained.
         reloaded: The same after loading the plain checkpoint into the collapsed model.
+        left: Weights that stay, tables aside: shares of the entries of all kernels, by path.
         problem: What went wrong, None for nothing.
     """
 
@@ -56,6 +61,7 @@ class Backbone:
     converted: float = np.nan
     collapsed: float = np.nan
     reloaded: float = np.nan
+    left: dict[str, float] = dataclasses.field(default_factory=dict)
     problem: str | None = None
 
 
@@ -124,6 +130,7 @@ def _built_by(case_class: type) -> Iterator[tuple[type, dict[str, Any], Any]]:
 def examine(name: str, build: Callable[[], tuple[Any, Any]]) -> Backbone:
     """Convert a backbone, train it for three steps, collapse it; compare the outputs."""
     result = Backbone(name)
+    signal.alarm(LIMIT)
     try:
         keras.utils.set_random_seed(0)
         model, data = build()
@@ -132,6 +139,8 @@ def examine(name: str, build: Callable[[], tuple[Any, Any]]) -> Backbone:
         lines = str(error).strip().splitlines() or [""]
         place = traceback.extract_tb(error.__traceback__)[-1]
         result.problem = f"{type(error).__name__} in {Path(place.filename).name}: {lines[0][:200]}"
+    finally:
+        signal.alarm(0)
     return result
 
 
@@ -144,6 +153,11 @@ def _examine(model: Any, data: Any, result: Backbone) -> None:
     tables = sum(sizes[path] for path, kernel in kernels.items() if kernel.is_table)
     result.kernels = len(targets)
     result.share = converted / (sum(sizes.values()) - tables)
+    result.left = {
+        path: round(sizes[path] / (sum(sizes.values()) - tables), 3)
+        for path, kernel in kernels.items()
+        if path not in targets and not kernel.is_table
+    }
     result.share_with_tables = converted / sum(sizes.values())
     with tempfile.TemporaryDirectory() as folder:
         model.save_weights(f"{folder}/plain.weights.h5")
@@ -184,6 +198,10 @@ def _train(model: Any, data: Any, steps: int = 3) -> None:
             variable.assign_sub(1e-4 * tf.convert_to_tensor(gradient))
 
 
+def _stop(*_: Any) -> None:
+    raise TimeoutError(f"longer than {LIMIT} s")
+
+
 def summary(results: list[Backbone]) -> str:
     """Return the counts and medians in a few lines."""
     built = [result for result in results if result.kernels or result.problem]
@@ -199,6 +217,7 @@ def summary(results: list[Backbone]) -> str:
 
 def census(checkout: Path, names: list[str]) -> list[Backbone]:
     """Examine the backbones of the test files that contain one of the names, all for no name."""
+    signal.signal(signal.SIGALRM, _stop)
     results = []
     for name, build in configurations(checkout, names):
         start = time.perf_counter()

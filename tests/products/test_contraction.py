@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from overparam_tf.layers._contraction import kernel_pays_above, product
+from overparam_tf.products import kernel_pays_above, product
 
 SIZES = [
     [5, 3],

@@ -32,7 +32,7 @@ NOISE = 10.0  # standard deviation, grey levels
 
 _GRID = 64  # samples of a distance field along one side
 _REACH = 1.6  # its half width in units
-_CHUNK = 250  # images at a time
+_RASTER = 4 * _GRID  # pixels of a drawn glyph along one side
 
 
 def synthetic_digits(
@@ -90,107 +90,97 @@ def synthetic_digits(
 
 
 def _images(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    from scipy import ndimage  # imported here, since measured data need none of it
+
     labels = rng.permutation(np.arange(size) % 10).astype(np.uint8)
+    fonts = rng.integers(len(FONTS), size=size)
+    matrices, offsets = _maps_to_grid(size, rng)
+    thickness, blur = (rng.uniform(*limits, size) for limits in (THICKNESS, BLUR))
+    fields = _distance_fields()
     images = np.empty((size, SIDE, SIDE), np.uint8)
-    for start in range(0, size, _CHUNK):
-        images[start : start + _CHUNK] = _drawn(labels[start : start + _CHUNK], rng)
+    for i in range(size):
+        distance = ndimage.affine_transform(
+            fields[fonts[i], labels[i]],
+            matrices[i],
+            offsets[i],
+            output_shape=(SIDE, SIDE),
+            order=1,  # bilinear interpolation
+            mode="nearest",
+        )
+        grey = 255 * np.clip(0.5 + (distance + thickness[i]) / blur[i], 0, 1)
+        grey += NOISE * rng.standard_normal(grey.shape, np.float32) * (grey > 0)
+        images[i] = np.clip(np.rint(grey), 0, 255)
     return images, labels
 
 
-def _drawn(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return an image of each label, shape (n, 28, 28)."""
-    n = len(labels)
-    glyph = labels + 10 * rng.integers(len(FONTS), size=n)
-    distance = _sampled(_distance_fields(), glyph, *_glyph_points(n, rng))
-    thickness, blur = (
-        rng.uniform(*limits, (n, 1)).astype(np.float32) for limits in (THICKNESS, BLUR)
-    )
-    grey = 255 * np.clip(0.5 + (distance + thickness) / blur, 0, 1)
-    grey += NOISE * rng.standard_normal(grey.shape, np.float32) * (grey > 0)
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8).reshape(n, SIDE, SIDE)
-
-
-def _glyph_points(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points of n glyphs at the centres of the pixels, A^-1 (c - s).
+def _maps_to_grid(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return n maps from the pixels of an image to a distance field's grid, A^-1 (c - s).
 
     Returns:
-        Their two coordinates, each of shape (n, 784).
+        Matrices (n, 2, 2) and offsets (n, 2), for (row, column): the place of the pixel p in the
+        grid is matrix @ p + offset.
     """
     phi, k = ROTATION * rng.standard_normal(n), SHEAR * rng.standard_normal(n)
     w, h = np.exp(LOG_SIZE * rng.standard_normal((2, n)))
-    shift = SHIFT * rng.standard_normal((n, 2, 1))
+    shift = SHIFT * rng.standard_normal((n, 2))
     cos, sin = np.cos(phi), np.sin(phi)
     entries = np.stack([w * cos, h * (k * cos - sin), w * sin, h * (k * sin + cos)], axis=-1)
-    centres = (np.arange(SIDE) - (SIDE - 1) / 2) / 10
-    # The first row of pixels is the highest.
-    c = np.stack([axis.ravel() for axis in np.meshgrid(centres, -centres)])
-    points = (np.linalg.inv(entries.reshape(n, 2, 2)) @ (c - shift)).astype(np.float32)
-    return points[:, 0], points[:, 1]
-
-
-def _sampled(fields: np.ndarray, glyph: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return field number glyph[i] at the points (x[i], y[i]), by bilinear interpolation."""
-    column, row = (np.clip((v / _REACH + 1) * ((_GRID - 1) / 2), 0, _GRID - 1.001) for v in (x, y))
-    left, low = column.astype(np.int32), row.astype(np.int32)
-    right_share, high_share = column - left, row - low
-    at = glyph.astype(np.int32)[:, None] * _GRID**2 + low * _GRID + left
-    flat = fields.ravel()
-    lower = flat[at] + right_share * (flat[at + 1] - flat[at])
-    upper = flat[at + _GRID] + right_share * (flat[at + _GRID + 1] - flat[at + _GRID])
-    return lower + high_share * (upper - lower)
+    inverse = np.linalg.inv(entries.reshape(n, 2, 2))
+    # A row counts downwards, the second coordinate upwards: (row, column) -> (x, y).
+    flip = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    cells = _GRID / (2 * _REACH)  # of the grid, in a unit
+    matrices = flip.T @ inverse @ flip * (cells / 10)
+    # The centre of the image goes to that of the grid, moved by the shift.
+    centre = np.full(2, (SIDE - 1) / 2)
+    moved = (flip.T @ inverse @ shift[..., None])[..., 0] * cells
+    offsets = (_GRID - 1) / 2 - matrices @ centre - moved
+    return matrices, offsets
 
 
 @cache
 def _distance_fields() -> np.ndarray:
-    """Return d(u) of every font's digits 0 to 9 on a grid, shape (10 * fonts, 64, 64).
+    """Return d(u) of every font's digits 0 to 9 on a grid, shape (fonts, 10, 64, 64).
 
-    The rows of the grid go upwards.
+    The first row of the grid is the highest.
     """
-    axis = np.linspace(-_REACH, _REACH, _GRID)
-    points = np.stack([a.ravel() for a in np.meshgrid(axis, axis)], axis=-1).astype(np.float32)
-    fields = [
-        _signed_distance(points, _outlines(font, digit)) for font in FONTS for digit in "0123456789"
-    ]
-    return np.array(fields, np.float32).reshape(-1, _GRID, _GRID)
+    from scipy import ndimage
+
+    pixel = 2 * _REACH / _RASTER  # in units
+    fields = np.empty((len(FONTS), 10, _GRID, _GRID), np.float32)
+    for font, file in enumerate(FONTS):
+        for digit in range(10):
+            inside = _glyph(file, str(digit))
+            # From the centre of a pixel to that of the nearest one on the other side; the outline
+            # lies half a pixel before that.
+            distance = ndimage.distance_transform_edt(inside) - 0.5
+            outside = 0.5 - ndimage.distance_transform_edt(~inside)
+            signed = np.where(inside, distance, outside) * pixel
+            cells = signed.reshape(_GRID, _RASTER // _GRID, _GRID, _RASTER // _GRID)
+            fields[font, digit] = cells.mean(axis=(1, 3))
+    return fields
 
 
-def _outlines(font: str, digit: str) -> np.ndarray:
-    """Return the closed outlines of a glyph as line segments, (segments, 2 ends, 2 coordinates)."""
-    import matplotlib  # imported here, since measured data need no fonts
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+def _glyph(font: str, digit: str) -> np.ndarray:
+    """Return which pixels a glyph fills, (256, 256) booleans: it is 2 units high and centred."""
+    import matplotlib
+    from PIL import Image, ImageDraw, ImageFont
 
     file = Path(matplotlib.get_data_path(), "fonts", "ttf", font)
     if not file.is_file():
         raise DataError(
             f"Expected the font {font} among those of matplotlib. Received: no file {file}"
         )
-    path = TextPath((0, 0), digit, size=100, prop=FontProperties(fname=file))
-    outlines = [np.asarray(corners) for corners in path.to_polygons()]
-    segments = np.concatenate(
-        [np.stack([corners[:-1], corners[1:]], axis=1) for corners in outlines]
-    )
-    starts, ends = segments[:, 0], segments[:, 1]
-    segments = segments[(starts != ends).any(axis=1)]  # some fonts repeat a corner
-    low, high = segments.min(axis=(0, 1)), segments.max(axis=(0, 1))
-    _, height = high - low
-    return ((segments - (low + high) / 2) * (2 / height)).astype(np.float32)
-
-
-def _signed_distance(points: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Return the distance of points (n, 2) to the nearest of segments (m, 2, 2).
-
-    It is positive inside the outlines that the segments form.
-    """
-    start, along = segments[:, 0], segments[:, 1] - segments[:, 0]
-    x, y = points[:, :1] - start[:, 0], points[:, 1:] - start[:, 1]  # (n, m) each
-    dx, dy = along.T
-    # The nearest point of each segment, as a share of its length.
-    nearest = np.clip((x * dx + y * dy) / (dx**2 + dy**2), 0, 1)
-    distance = np.sqrt(((x - nearest * dx) ** 2 + (y - nearest * dy) ** 2).min(axis=1))
-    # A point is inside if the outlines wind around it: count the segments that cross its ray to the
-    # right, with their sign.
-    crosses = (y >= 0) != (y >= dy)
-    to_the_right = (x * dy < y * dx) == (dy > 0)
-    winding = (crosses & to_the_right) @ np.sign(dy)
-    return np.where(winding == 0, -distance, distance)
+    # At twice the size FreeType's hints move an outline by a small part of a pixel only.
+    side = 2 * _RASTER
+    height = side / _REACH  # of 2 units, in pixels
+    size = 250.0
+    for _ in range(2):  # the height at one size gives the size for a height
+        image = Image.new("L", (2 * side, 2 * side))
+        ImageDraw.Draw(image).text(
+            (side // 2, side // 2), digit, 255, ImageFont.truetype(file, size)
+        )
+        ink = image.crop(image.getbbox())
+        size *= height / ink.height
+    glyph = Image.new("L", (side, side))
+    glyph.paste(ink, ((side - ink.width) // 2, (side - ink.height) // 2))
+    return np.asarray(glyph.reduce(side // _RASTER)) > 127

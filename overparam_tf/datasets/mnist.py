@@ -8,7 +8,6 @@ from pathlib import Path
 from overparam_tf.checks import whole_number
 from overparam_tf.datasets.digits import Digits
 from overparam_tf.datasets.font_digits import synthetic_digits
-from overparam_tf.datasets.mnist_archive import download_mnist
 from overparam_tf.datasets.mnist_files import NPZ, differences, mnist_files, read_mnist
 from overparam_tf.datasets.search import Announce, DataSet, find_files, origin
 from overparam_tf.errors import DataError, InputError
@@ -21,7 +20,10 @@ MNIST = DataSet(
     subfolder="mnist",
     suffix=".npz",
     files_in=mnist_files,
-    download=download_mnist,
+    published=(NPZ,),
+    url=f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{NPZ}",
+    # Recorded in keras.datasets.mnist.
+    sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
 )
 CITATION = "MNIST (Y. LeCun, C. Cortes, C. J. C. Burges), from NIST Special Databases 1 and 3"
 

@@ -80,7 +80,12 @@ def read_mnist(files: Sequence[Path]) -> dict[str, np.ndarray]:
     """
     if len(files) == 1:
         arrays = read_npz(files[0], NPZ_NAMES.values())
-        return {array: arrays[name] for array, name in NPZ_NAMES.items()}
+        return {
+            array: _without_channels(arrays[name], dimensions)
+            for (array, name), (_, dimensions) in zip(
+                NPZ_NAMES.items(), IDX_NAMES.values(), strict=True
+            )
+        }
     return {
         array: read_idx(file, dimensions)
         for (array, (_, dimensions)), file in zip(IDX_NAMES.items(), files, strict=True)
@@ -90,6 +95,14 @@ def read_mnist(files: Sequence[Path]) -> dict[str, np.ndarray]:
 def differences(arrays: dict[str, np.ndarray]) -> list[str]:
     """Return the names of the arrays that differ from those of the published MNIST."""
     return [name for name, sha256 in SHA256.items() if idx_sha256(arrays[name]) != sha256]
+
+
+def _without_channels(array: np.ndarray, dimensions: int) -> np.ndarray:
+    """Return images (n, h, w) of grey ones (n, h, w, 1) or (n, 1, h, w), and labels of (n, 1)."""
+    for axis in (-1, 1):
+        if array.ndim == dimensions + 1 and array.shape[axis] == 1:
+            return np.squeeze(array, axis)
+    return array
 
 
 def _idx_names(array: str) -> list[str]:

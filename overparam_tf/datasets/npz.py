@@ -1,107 +1,80 @@
-"""Reader of npz files of unsigned bytes, such as Keras's mnist.npz, in bounded memory."""
+"""Reader of npz files of grey levels or labels, such as Keras's mnist.npz."""
 
 from __future__ import annotations
 
-import io
-import math
-import re
-import zipfile
+import warnings
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from overparam_tf.datasets.fetch import ZIP_DAMAGE, open_member
-from overparam_tf.datasets.files import read_bounded
 from overparam_tf.errors import DataError
-
-MAX_BYTES = 256 << 20  # of a file, and of an array
-_MAGIC = b"\x93NUMPY\x01\x00"  # two bytes with the length of the header follow
-# A header as NumPy writes it. Python 2 wrote some integers with an L.
-_HEADER = re.compile(
-    rb"\{'descr': '\|u1', 'fortran_order': False, "
-    rb"'shape': \((\d{1,10}L?(?:, \d{1,10}L?){0,7}),?\), \} *\n?"
-)
 
 
 def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
-    """Return the named uint8 arrays of an npz file.
-
-    NumPy's own reader allocates whatever a header announces. Here an array that is announced larger
-    than 256 MiB is refused, and no more is unpacked than was announced.
+    """Return the named arrays of an npz file as uint8.
 
     Args:
-        path: The file.
+        path: The file. Pickled objects in it are not read.
         names: Names of the arrays; others are ignored.
 
     Returns:
-        The arrays by name, read-only.
+        The arrays by name. Numbers of another type, such as int64 labels, are converted.
 
     Raises:
-        DataError: If the file is not regular, no zip archive or a damaged one, or if an array is
-            missing, of another type than uint8 (pickled objects among them), not in C order, empty,
-            too large, or not as long as announced.
+        DataError: If the file cannot be read, is no npz file or a damaged one, or if an array is
+            missing, empty, or holds other values than whole numbers from 0 to 255.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = Path(folder, "labels.npz")
-        ...     np.savez_compressed(file, labels=np.array([7, 2, 1], np.uint8))
-        ...     read_npz(file, ["labels"])["labels"].tolist()
-        [7, 2, 1]
+        ...     np.savez_compressed(file, labels=np.array([7, 2, 1]))
+        ...     read_npz(file, ["labels"])["labels"]
+        array([7, 2, 1], dtype=uint8)
     """
-    content = read_bounded(path, "an npz file", MAX_BYTES)
+    if not path.is_file():
+        raise DataError(f"Expected an npz file. Received: {path}, which is no regular file")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as source:
-            members = {member.filename.removesuffix(".npy"): member for member in source.infolist()}
-            missing = [name for name in names if name not in members]
-            if missing:
-                raise DataError(
-                    f"Expected the arrays {', '.join(names)} in {path}. "
-                    f"Missing: {', '.join(missing)}"
-                )
-            return {
-                name: _read_member(source, members[name], f"{name} of {path}") for name in names
-            }
-    except DataError:
-        raise
-    except ZIP_DAMAGE as error:
-        raise DataError(f"{path} is no npz file or a damaged one: {error!s:.100}.") from None
-
-
-def _read_member(source: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> np.ndarray:
-    with open_member(source, member) as stream:
-        shape = _read_header(stream, where)
-        size = math.prod(shape)
-        product = f"{' x '.join(map(str, shape))} = {size} bytes"
-        if not 0 < size <= MAX_BYTES:
-            raise DataError(
-                f"Expected 1 to {MAX_BYTES} bytes of values for {where}. "
-                f"Received: a header that announces {product}"
-            )
-        values = stream.read(size + 1)
-    if len(values) != size:
+        arrays = _load(path, names)
+    except OSError as error:
+        raise DataError(f"Could not read {path}: {error.strerror or error}.") from None
+    except Exception as error:  # of damaged files NumPy, zipfile and zlib raise errors of any kind
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is no npz file or a damaged one: {reason:.100}.") from None
+    missing = [name for name in names if name not in arrays]
+    if missing:
         raise DataError(
-            f"Expected {product} of values for {where}, as its header announces. "
-            f"Received: {'more' if len(values) > size else len(values)}"
+            f"Expected the arrays {', '.join(names)} in {path}. Missing: {', '.join(missing)}"
         )
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    return {name: _bytes(array, f"{name} of {path}") for name, array in arrays.items()}
 
 
-def _read_header(stream: IO[bytes], where: str) -> tuple[int, ...]:
-    """Return the shape that the header of a member announces."""
-    magic, length = stream.read(len(_MAGIC)), stream.read(2)
-    if magic != _MAGIC:
+def _load(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Return those of the named arrays that the file has."""
+    with open(path, "rb") as file, warnings.catch_warnings():
+        # Of the shapes that Python 2 wrote, (60000L, 28L, 28L).
+        warnings.filterwarnings("ignore", ".*created on Python 2", UserWarning)
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        arrays = {name: archive[name] for name in names if name in archive}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{name} is no array")
+    return arrays
+
+
+def _bytes(array: np.ndarray, where: str) -> np.ndarray:
+    if array.dtype == np.uint8 and array.size:
+        return array
+    numbers = array.dtype.kind in "iuf" and array.size > 0
+    with np.errstate(invalid="ignore"):  # NaN and infinity become other numbers
+        values = array.astype(np.uint8) if numbers else None
+    if values is None or not np.array_equal(values, array):
         raise DataError(
-            f"Expected an array in NumPy's format 1.0, {_MAGIC.hex()}, for {where}. "
-            f"Received: {magic.hex()}"
+            f"Expected whole numbers from 0 to 255 for {where}. "
+            f"Received: {'other' if numbers else 'no'} numbers, "
+            f"dtype {array.dtype}, shape {array.shape}"
         )
-    header = stream.read(int.from_bytes(length, "little"))
-    match = _HEADER.fullmatch(header)
-    if not match:
-        raise DataError(
-            f"Expected an array of uint8 in C order for {where}. "
-            f"Received: the header {header[:90]!r}"
-        )
-    return tuple(int(size.rstrip(b"L")) for size in match[1].split(b", "))
+    return values

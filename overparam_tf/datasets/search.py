@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overparam_tf.checks import boolean, file_path, function, resolve
+from overparam_tf.datasets.pinned_download import download_pinned
 from overparam_tf.errors import DataError
 
 VARIABLE = "OVERPARAM_TF_DATA"
@@ -25,7 +26,10 @@ class DataSet:
         subfolder: The name of its own folder within a data folder.
         suffix: The suffix of a single file that can be given in place of a folder.
         files_in: Function that returns its files in a folder; none if there are none.
-        download: Function that downloads it into a new folder and announces that in one line.
+        published: Names of the published files.
+        url: Address of a download: of the published file, or of a zip archive of them.
+        sha256: Its checksum, without which nothing is accepted.
+        terms: The publisher's terms in words; default none.
     """
 
     name: str
@@ -34,7 +38,10 @@ class DataSet:
     subfolder: str
     suffix: str
     files_in: Callable[[Path], list[Path]]
-    download: Callable[[Path, Announce], None]
+    published: tuple[str, ...]
+    url: str
+    sha256: str
+    terms: str = ""
 
     @property
     def folder(self) -> str:
@@ -143,5 +150,12 @@ def _downloaded_files(
             f"Expected {data_set.content} in {folder}. Received: none, and no download was asked "
             f"for. Put them there or set {VARIABLE}"
         )
-    data_set.download(folder, announce)
+    try:
+        download_pinned(data_set.url, data_set.sha256, folder, data_set.published)
+    except DataError as error:
+        raise DataError(
+            f"{error} Put {data_set.content} into {folder} or set {VARIABLE} to their folder."
+        ) from None
+    terms = f", {data_set.terms}," if data_set.terms else ""
+    announce(f"Downloaded {data_set.title}{terms} to {folder} (checksum as recorded).")
     return data_set.files_in(folder)

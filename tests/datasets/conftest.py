@@ -42,13 +42,13 @@ class Site:
         return self.serve(page, path)
 
     def drip(self, path="/slow.zip"):
-        """Serve a byte every 20 ms, without end."""
+        """Serve a kilobyte every 20 ms, for 10 s."""
 
         def page(request):
             request.send_response(200)
             request.end_headers()
             for _ in range(500):
-                request.wfile.write(b"x")
+                request.wfile.write(bytes(1024))
                 time.sleep(0.02)
 
         return self.serve(page, path)

@@ -45,7 +45,7 @@ def write_idx(folder: Path, arrays, mark="-", end=""):
     return arrays
 
 
-def write_npz(folder: Path, arrays, name="mnist.npz"):
+def write_npz(folder: Path, arrays, name="mnist.npz", change=np.asarray):
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / name, **{KEYS[key]: array for key, array in arrays.items()})
+    np.savez(folder / name, **{KEYS[key]: change(array) for key, array in arrays.items()})
     return arrays

@@ -1,25 +1,24 @@
 import ast
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import overparam_tf.datasets
-from overparam_tf.datasets import gas, load
+from overparam_tf.datasets import load, search
 from overparam_tf.errors import DataError, InputError
 from tests.datasets.lines import write_batch, write_batches
 
 
 @pytest.fixture(autouse=True)
 def no_variable_and_no_network(request, monkeypatch):
-    def refuse(target, announce):
+    def refuse(*arguments):
         raise DataError("Could not download https://publisher: no network.")
 
     if "real_data" not in request.fixturenames:
         monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
-    monkeypatch.setattr(gas, "GAS", replace(gas.GAS, download=refuse))
+    monkeypatch.setattr(search, "download_pinned", refuse)
 
 
 def raw(name, **options):
@@ -144,18 +143,22 @@ def test_real_data_has_the_known_conditioning_and_starting_loss(real_data):
     np.testing.assert_allclose(np.mean(problem.y**4) / 4, 1.3925, rtol=1e-4)
 
 
-def test_the_package_needs_numpy_the_standard_library_and_fonts_only():
+def test_the_package_needs_few_others():
     package = Path(overparam_tf.datasets.__file__).parent
     # What it needs of the library, besides itself.
     shared = ("errors", "checks", "messages")
     ours = ("overparam_tf.datasets", *(f"overparam_tf.{name}" for name in shared))
     allowed = sys.stdlib_module_names | {"numpy", "__future__"}
+    needs = {
+        "font_digits.py": {"matplotlib", "PIL", "scipy"},
+        "pinned_download.py": {"pooch", "requests"},
+    }
     for file in [*package.glob("*.py"), *(package.parent / f"{name}.py" for name in shared)]:
-        fonts = {"matplotlib"} if file.name == "font_digits.py" else set()
+        own = needs.get(file.name, set())
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in names:
-                assert name.split(".")[0] in allowed | fonts or name.startswith(ours), (
+                assert name.split(".")[0] in allowed | own or name.startswith(ours), (
                     f"{file.name} imports {name}"
                 )

@@ -1,9 +1,7 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from overparam_tf.datasets import load_mnist, mnist, mnist_files, synthetic_digits
+from overparam_tf.datasets import load_mnist, mnist, mnist_files, search, synthetic_digits
 from overparam_tf.datasets.mnist_files import NPZ_NAMES, read_mnist
 from overparam_tf.errors import DataError, InputError
 from tests.datasets.digit_files import idx_bytes, small_arrays, write_idx, write_npz
@@ -15,16 +13,23 @@ FORMS = {
     "dotted": lambda folder, arrays: write_idx(folder, arrays, "."),
     "dotted.gz": lambda folder, arrays: write_idx(folder, arrays, ".", ".gz"),
     "npz": write_npz,
+    "npz of int64": lambda folder, arrays: write_npz(folder, arrays, change=np.int64),
+    "npz with channels": lambda folder, arrays: write_npz(
+        folder, arrays, change=lambda array: array[..., None]
+    ),
+    "npz with channels first": lambda folder, arrays: write_npz(
+        folder, arrays, change=lambda array: array[:, None]
+    ),
 }
 
 
 @pytest.fixture(autouse=True)
 def no_variable_no_network_and_few_digits(monkeypatch):
-    def refuse(target, announce):
+    def refuse(*arguments):
         raise DataError("Could not download https://publisher: no network.")
 
     monkeypatch.delenv("OVERPARAM_TF_DATA", raising=False)
-    monkeypatch.setattr(mnist, "MNIST", replace(mnist.MNIST, download=refuse))
+    monkeypatch.setattr(search, "download_pinned", refuse)
     monkeypatch.setattr(mnist, "synthetic_digits", lambda seed: synthetic_digits(20, 10, seed))
 
 

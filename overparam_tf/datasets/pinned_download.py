@@ -9,8 +9,12 @@ import time
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from overparam_tf.errors import DataError
+
+if TYPE_CHECKING:
+    import requests
 
 MAX_BYTES = 64 << 20
 SECONDS = 60.0
@@ -61,11 +65,6 @@ def download_pinned(
             _place(folder, target, wanted)
     except DataError:
         raise
-    except requests.HTTPError as error:
-        status = error.response
-        raise DataError(
-            f"Could not download {url}: server error {status.status_code} {status.reason}."
-        ) from None
     except requests.RequestException as error:
         raise DataError(f"Could not download {url}: {_reason(error)}.") from None
     except _LimitError as error:
@@ -106,8 +105,10 @@ class _Limits:
         """Do nothing: nothing is drawn."""
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: requests.RequestException) -> str:
     """Return the cause of an error of requests, which wraps those of urllib3, in one line."""
+    if error.response is not None:
+        return f"server error {error.response.status_code} {error.response.reason}"
     cause = error.args[0] if error.args else error
     return " ".join(str(getattr(cause, "reason", cause)).split())[:200]
 

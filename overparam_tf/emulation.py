@@ -1,4 +1,4 @@
-"""Training of one kernel by the end-to-end rule, as if it were a product of `depth` factors."""
+"""Training of one kernel as if it were a product of `depth` factors, without the factors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf._arrays import real_array
-from overparam_tf.checks import boolean, positive_int, real_number
-from overparam_tf.dynamics import end_to_end_update
+from overparam_tf.checks import boolean, one_of, positive_int, real_number
+from overparam_tf.dynamics import kernel_steps
+from overparam_tf.dynamics.singular_basis import singular_basis
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.losses import check_exponent, even_power
 
@@ -22,10 +23,14 @@ class Emulation:
     Attributes:
         losses: The loss before each iteration, shape (iterations,).
         kernel: The kernel after the last, shape (in, out).
+        imbalance: The differences after the last, shape (depth - 1,), where they are part of the
+            state: with the argument `imbalance` or, for one output, `order="exact"`. Otherwise
+            None.
     """
 
     losses: np.ndarray
     kernel: np.ndarray
+    imbalance: np.ndarray | None = None
 
 
 def emulate(
@@ -39,6 +44,8 @@ def emulate(
     weight_decay: float = 0.0,
     *,
     scale: bool = True,
+    imbalance: Any = None,
+    order: str = "flow",
 ) -> Emulation:
     r"""Run full-batch gradient descent on the l_p loss by the end-to-end rule.
 
@@ -48,6 +55,21 @@ def emulate(
     The port of the 2019 team's function of this name. All iterations run in one compiled loop. For
     many rates, seeds and depths at once, in lock step with real training, use
     `overparam_tf.Variant(..., update="end_to_end")`.
+
+    The rule rests on two approximations, balanced factors and a vanishing learning rate. Each can
+    be left out where the kernel with a few more numbers determines what factors would do:
+
+    | `order` | `imbalance` | gap to real factors | where |
+    |---|---|---|---|
+    | `"flow"` | None | O(eta), if they start balanced; else O(1) | everywhere |
+    | `"flow"` | given | O(eta) over a fixed time, from any start | one output, inner widths of 1 |
+    | `"exact"` | None | round-off, if they start balanced | one output, or depth 2 |
+    | `"exact"` | given | round-off, from any start | one output, inner widths of 1 |
+
+    Factors that all start near zero, N(0, 0.01^2), are not balanced: with 128 inputs the column is
+    eleven times as large as the numbers, and the curves part by up to a factor of six. An `"exact"`
+    step costs about as much as one of `"flow"`, as the rule of depth 2 with several outputs it
+    costs products of (in, in) matrices.
 
     Args:
         x: Inputs, shape (n, in). Its dtype, float32 or float64, is that of the computation.
@@ -59,21 +81,33 @@ def emulate(
         p: Even whole exponent >= 2; default 2.
         weight_decay: lambda >= 0, that of every factor; default 0.
         scale: Divide the loss by p, as the paper does; default True.
+        imbalance: For one output (or input) and inner widths of 1, the differences of the factors'
+            squared norms at the start, shape (depth - 1,), as `dynamics.conserved_imbalance`
+            returns them; default None, for factors that start balanced.
+        order: `"flow"` (default), the step to first order in the learning rate, or `"exact"`, the
+            step that gradient descent on the factors makes, at any rate.
 
     Returns:
         An `Emulation`. After a divergence its losses are not finite.
 
     Raises:
-        InputError: If shapes do not fit, or a number is out of its range.
+        InputError: If shapes do not fit, a number is out of its range, or the kernel does not
+            determine the step: `imbalance` with several inputs and outputs, `"exact"` with several
+            inputs and outputs at another depth than 2, either at a fractional depth, or a kernel of
+            0 with `imbalance` above 0.
 
     Source: Arora, Cohen & Hazan 2018, Theorem 1 and section 8.
 
-    Example: x = y = 1 and depth 2, where the rule reads w <- w - eta |w| (g + g), g = w - 1.
+    Example: x = y = 1 and depth 2, where the rule reads w <- w - eta |w| (g + g), g = w - 1. The
+        factors 1 and 1/2 have g = -1/2, and become 1 + 0.025 and 1/2 + 0.05.
 
         >>> one, start = np.ones((1, 1)), np.array([0.5])
         >>> run = emulate(one, one, start, iterations=1, learning_rate=0.1, depth=2)
         >>> run.losses.tolist(), round(float(run.kernel[0, 0]), 12)
         ([0.125], 0.55)
+        >>> run = emulate(one, one, start, 1, 0.1, 2, imbalance=[0.75], order="exact")
+        >>> bool(np.isclose(run.kernel[0, 0], 1.025 * 0.55))
+        True
     """
     iterations = positive_int("iterations", iterations)
     learning_rate = real_number("learning_rate", learning_rate, above=0)
@@ -81,6 +115,7 @@ def emulate(
     p = check_exponent(p)
     weight_decay = real_number("weight_decay", weight_decay, least=0)
     scale = boolean("scale", scale)
+    one_of("order", order, ("flow", "exact"))
     x = _numbers("x", x)
     x = x.astype(x.dtype if x.dtype in (np.float32, np.float64) else np.float64)
     y, kernel = _column("y", y, x.dtype), _column("w_init", w_init, x.dtype)
@@ -89,20 +124,63 @@ def emulate(
             "Expected x (n, in), y (n, out) and w_init (in, out). "
             f"Received: x {x.shape}, y {y.shape}, w_init {kernel.shape}"
         )
+    step, state = _step_and_state(kernel, depth, imbalance, order)
     # XLA's SVD is slow, so that kernels with several inputs and outputs run as a plain graph.
     loop = _compiled_loop if 1 in kernel.shape else _graph_loop
-    losses, kernel = loop(
-        tf.constant(x),
-        tf.constant(y),
-        tf.constant(kernel),
-        iterations,
-        tf.constant(learning_rate, x.dtype),
-        tf.constant(learning_rate * weight_decay * depth, x.dtype),
-        depth,
-        p,
-        scale,
+    rates = (tf.constant([[value]], x.dtype) for value in (learning_rate, weight_decay))
+    losses, (kernel, *more) = loop(
+        tf.constant(x), tf.constant(y), state, step, iterations, *rates, p, scale
     )
-    return Emulation(losses.numpy(), kernel.numpy())
+    has_imbalance = step in (kernel_steps.unbalanced_flow, kernel_steps.width_one)
+    return Emulation(losses.numpy(), kernel.numpy(), more[0].numpy() if has_imbalance else None)
+
+
+def _step_and_state(
+    kernel: np.ndarray, depth: float, imbalance: Any, order: str
+) -> tuple[kernel_steps.Step, tuple[tf.Tensor, ...]]:
+    """Return the step of this order, and the state from which it starts."""
+    is_single = 1 in kernel.shape
+    if imbalance is None and order == "flow":
+        return kernel_steps.balanced_flow(depth), (tf.constant(kernel),)
+    if imbalance is not None and not is_single:
+        raise input_error(
+            "one input or one output for imbalance; other factors have more than a number each",
+            **{"w_init.shape": kernel.shape},
+        )
+    if depth != int(depth) or (not is_single and depth > 2):
+        raise input_error(
+            "a whole depth for imbalance and order='exact', and depth 2 for several inputs and "
+            "outputs",
+            depth=depth,
+            **{"w_init.shape": kernel.shape},
+        )
+    if is_single:
+        differences = _differences(kernel, int(depth), imbalance)
+        step = kernel_steps.width_one if order == "exact" else kernel_steps.unbalanced_flow
+        return step, (tf.constant(kernel), tf.constant(differences))
+    if depth == 1:
+        return kernel_steps.balanced_flow(1), (tf.constant(kernel),)
+    left, values, right = singular_basis(kernel)
+    grams = ((side * values) @ tf.transpose(side) for side in (left, right))
+    return kernel_steps.depth_two, (tf.constant(kernel), *grams)
+
+
+def _differences(kernel: np.ndarray, depth: int, imbalance: Any) -> np.ndarray:
+    """Return the argument `imbalance`, checked; zeros for None."""
+    if imbalance is None:
+        return np.zeros(depth - 1, kernel.dtype)
+    differences = _numbers("imbalance", imbalance).astype(kernel.dtype)
+    if differences.shape != (depth - 1,):
+        raise input_error(
+            "depth - 1 numbers for imbalance", depth=depth, **{"imbalance.shape": differences.shape}
+        )
+    if not kernel.any() and (differences > 0).any():
+        raise input_error(
+            "another kernel than 0 for imbalance above 0, since the zero kernel does not tell the "
+            "direction of the factor that is not 0",
+            imbalance=differences.tolist(),
+        )
+    return differences
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:
@@ -122,30 +200,29 @@ def _column(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
 def _loop(
     x: tf.Tensor,
     y: tf.Tensor,
-    kernel: tf.Tensor,
+    state: tuple[tf.Tensor, ...],
+    step: kernel_steps.Step,
     iterations: int,
     rate: tf.Tensor,
     decay: tf.Tensor,
-    depth: float,
     p: int,
     scale: bool,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the losses before each iteration, and the kernel after the last."""
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    """Return the losses before each iteration, and the state after the last."""
     # The mean over rows and outputs of c e^p has the derivative c p e^(p-1) / (n k).
     constant = 1 / p if scale else 1.0
     factor = constant * p / (y.shape[0] * y.shape[1])
 
-    def step(i, kernel, losses):
-        error = x @ kernel - y
+    def iterate(i, losses, state):
+        error = x @ state[0] - y
         power = even_power(error, p - 2) * error
         losses = losses.write(i, constant * tf.reduce_mean(power * error))
         gradient = tf.matmul(x, power, transpose_a=True) * factor
-        kernel = (1 - decay) * kernel - rate * end_to_end_update(kernel, gradient, depth)
-        return i + 1, kernel, losses
+        return i + 1, losses, step(state, gradient, rate, decay)
 
     losses = tf.TensorArray(x.dtype, iterations, element_shape=())
-    _, kernel, losses = tf.while_loop(lambda i, *_: i < iterations, step, (0, kernel, losses))
-    return losses.stack(), kernel
+    _, losses, state = tf.while_loop(lambda i, *_: i < iterations, iterate, (0, losses, state))
+    return losses.stack(), state
 
 
 _compiled_loop = tf.function(_loop, jit_compile=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from overparam_tf import EndToEndSGD, InputError, LpLoss, Sweep, Variant, balanced_factors, emulate
-from overparam_tf.dynamics import dense_reference
+from overparam_tf.dynamics import conserved_imbalance, dense_reference
 from tests.cases import small_problem
 
 
@@ -86,7 +86,148 @@ def test_the_gap_to_real_training_is_proportional_to_the_rate(depth, width):
     assert gaps[0] < 0.1 and (np.abs(slopes - 1) < 0.1).all()
 
 
+def real_training(problem, factors, steps, rate, p, decay):
+    """Plain numpy, the factors themselves."""
+    losses = []
+    for _ in range(steps):
+        error = problem.x @ dense_reference.product(factors) - problem.y
+        losses.append(np.mean(error**p) / p)
+        gradient = problem.x.T @ error ** (p - 1) / error.size
+        factors = dense_reference.descend(factors, gradient, rate, decay)
+    return np.array(losses), dense_reference.product(factors)
+
+
+UNBALANCED = [0.5 * np.random.default_rng(2).normal(size=(6, 1)), *np.full((3, 1, 1), 0.3)]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_exact_order_is_real_training_at_a_large_rate(depth, decay):
+    problem, factors = small_problem(), UNBALANCED[:depth]
+    losses, kernel = real_training(problem, factors, 300, 0.02, 2, decay)
+    run = emulate(
+        problem.x,
+        problem.y,
+        dense_reference.product(factors),
+        300,
+        0.02,
+        depth,
+        weight_decay=decay,
+        imbalance=conserved_imbalance(factors),
+        order="exact",
+    )
+    np.testing.assert_allclose(run.losses, losses, rtol=1e-9)
+    np.testing.assert_allclose(run.kernel, kernel, rtol=1e-9)
+    assert run.imbalance.shape == (depth - 1,)
+
+
+@pytest.mark.parametrize(("depth", "outputs"), [(3, 1), (2, 3), (1, 3)])
+def test_exact_order_from_a_balanced_start(depth, outputs):
+    problem = small_problem(outputs=outputs)
+    kernel = 0.3 * np.random.default_rng(1).normal(size=(6, outputs))
+    factors = dense_reference.balanced_factors(kernel, depth)
+    losses, last = real_training(problem, factors, 200, 2e-3, 4, 0.1)
+    data = problem.x, problem.y, kernel
+    run = emulate(*data, 200, 2e-3, depth, 4, 0.1, order="exact")
+    np.testing.assert_allclose(run.losses, losses, rtol=1e-9)
+    np.testing.assert_allclose(run.kernel, last, rtol=1e-9)
+
+
+def test_the_unbalanced_rule_parts_from_real_training_in_proportion_to_the_rate():
+    problem, gaps, decay = small_problem(), [], 0.1
+    kernel, delta = dense_reference.product(UNBALANCED), conserved_imbalance(UNBALANCED)
+    for rate, steps in ((4e-3, 300), (2e-3, 600), (1e-3, 1200)):
+        losses, _ = real_training(problem, UNBALANCED, steps, rate, 2, decay)
+        run = emulate(problem.x, problem.y, kernel, steps, rate, 4, 2, decay, imbalance=delta)
+        gaps.append(np.max(np.abs(run.losses / losses - 1)))
+    assert gaps[0] < 0.1 and (np.abs(np.log2(np.divide(gaps[:-1], gaps[1:])) - 1) < 0.1).all()
+
+
+def test_emulation_and_sweep_take_the_same_rules():
+    problem, depth, rate = small_problem(), 3, 1e-3
+    options = {
+        "depth": depth,
+        "width": 1,
+        "learning_rates": rate,
+        "optimizer": keras.optimizers.SGD(weight_decay=0.05),
+        "initial_factors": UNBALANCED[:depth],
+    }
+    updates = ("factors", "unbalanced", "exact")
+    variants = [Variant(update, **options, update=update) for update in updates]
+    history = Sweep(problem, variants, LpLoss(4), "float64").run(200, points=1000)
+    curves = {update: history.curve(update, rate)[1] for update in updates}
+    np.testing.assert_allclose(curves["exact"], curves["factors"], rtol=1e-9)
+    # The layer keeps its initial factors in float32.
+    factors = [factor.numpy().astype("float64") for factor in variants[0].layer(6, 1).factors]
+    start = dense_reference.product(factors)
+    for update, order in (("unbalanced", "flow"), ("exact", "exact")):
+        run = emulate(
+            problem.x,
+            problem.y,
+            start,
+            200,
+            rate,
+            depth,
+            4,
+            0.05,
+            imbalance=conserved_imbalance(factors),
+            order=order,
+        )
+        np.testing.assert_allclose(curves[update][:-1], run.losses, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("width", "outputs"), [(4, 1), (3, 3)])
+def test_the_exact_variant_takes_any_two_factors(width, outputs):
+    problem = small_problem(outputs=outputs)
+    options = {
+        "depth": 2,
+        "width": width,
+        "learning_rates": (2e-3, 1e-3),
+        "initial_factors": keras.initializers.RandomNormal(stddev=0.5),
+    }
+    variants = [
+        Variant(update, **options, use_bias=True, update=update) for update in ("factors", "exact")
+    ]
+    history = Sweep(problem, variants, LpLoss(4), "float64").run(200)
+    for rate in options["learning_rates"]:
+        real, exact = (history.curve(name, rate)[1] for name in ("factors", "exact"))
+        np.testing.assert_allclose(exact, real, rtol=1e-9)
+
+
+# What the kernel does not determine.
+UNDETERMINED = {
+    "wide": dict(depth=3, width=2, update="exact"),
+    "narrow": dict(outputs=3, depth=2, width=2, update="exact"),
+    "wide flow": dict(depth=2, width=2, update="unbalanced"),
+    "zero kernel": dict(
+        depth=2, initial_factors=[np.ones((6, 1)), np.zeros((1, 1))], update="exact"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNDETERMINED)
+def test_a_sweep_refuses_what_the_kernel_does_not_determine(case):
+    options = dict(UNDETERMINED[case])
+    problem = small_problem(outputs=options.pop("outputs", 1))
+    with pytest.raises(InputError, match="the variant 'rule'") as caught:
+        Sweep(problem, [Variant("rule", **options)]).run(1)
+    assert "\n" not in str(caught.value)
+
+
 BAD = {
+    "imbalance of another depth": dict(imbalance=[0.1, 0.2]),
+    "imbalance of a word": dict(imbalance=["a"]),
+    "imbalance with NaN": dict(imbalance=[np.nan]),
+    "imbalance at a fractional depth": dict(imbalance=[0.1], depth=2.5),
+    "imbalance of zero": dict(imbalance=[0.1], w_init=np.zeros((6, 1))),
+    "another order": dict(order="second"),
+    "exact at a fractional depth": dict(order="exact", depth=1.5),
+    "exact with several outputs": dict(
+        order="exact", depth=3, y=np.ones((50, 2)), w_init=np.ones((6, 2))
+    ),
+    "imbalance with several outputs": dict(
+        imbalance=[0.1], y=np.ones((50, 2)), w_init=np.ones((6, 2))
+    ),
     "odd p": dict(p=3),
     "depth below one": dict(depth=0.5),
     "no iterations": dict(iterations=0),

@@ -6,6 +6,10 @@ Its parts for a single output (Claim 2):
     `effective_learning_rate` and `momentum_direction`.
 Its condition:
     `balance_defect`.
+Without that condition, for one output and width 1, where gradient flow conserves N - 1 numbers:
+    `unbalanced_update`, with `conserved_imbalance` of the factors.
+Without the limit of small learning rates, for width 1 or for two factors:
+    `width_one_step`, `depth_two_step`.
 Its stable learning rates, by the Hessian of the loss in the factors:
     `sharpness`, of `hessian` and `kernel_hessian`.
 The proof that no regularizer does the same (Theorem 2):
@@ -18,11 +22,18 @@ Slow and obvious routes to the same numbers, for comparison:
 from overparam_tf.dynamics.balance import BalanceDefect, balance_defect
 from overparam_tf.dynamics.curvature import Sharpness, hessian, kernel_hessian, sharpness
 from overparam_tf.dynamics.end_to_end import end_to_end_update, precondition
+from overparam_tf.dynamics.finite_step import (
+    DepthTwoStep,
+    WidthOneStep,
+    depth_two_step,
+    width_one_step,
+)
 from overparam_tf.dynamics.line_integrals import line_integral
 from overparam_tf.dynamics.preconditioning import Preconditioner, preconditioner
 from overparam_tf.dynamics.single_output import effective_learning_rate, momentum_direction
 from overparam_tf.dynamics.spectrum import pair_eigenvalues
 from overparam_tf.dynamics.theorem2 import closed_integral, end_to_end_field, theorem2_curve
+from overparam_tf.dynamics.unbalanced import conserved_imbalance, unbalanced_update
 
 __all__ = [  # noqa: RUF022 - grouped as in the docstring
     "end_to_end_update",
@@ -34,6 +45,12 @@ __all__ = [  # noqa: RUF022 - grouped as in the docstring
     "momentum_direction",
     "balance_defect",
     "BalanceDefect",
+    "unbalanced_update",
+    "conserved_imbalance",
+    "width_one_step",
+    "WidthOneStep",
+    "depth_two_step",
+    "DepthTwoStep",
     "sharpness",
     "Sharpness",
     "hessian",

@@ -46,6 +46,34 @@ def check_depth(depth: Tensor, kernel: Tensor = None) -> None:
         )
 
 
+def check_rate(name: str, value: Tensor, kernel: Tensor) -> Tensor:
+    """Return a learning rate, or the like, as a tensor of shape (..., 1, 1).
+
+    Args:
+        name: The argument's name, for the message.
+        value: A number, or a tensor whose shape broadcasts to (..., 1, 1).
+        kernel: Tensor of shape (..., in, out).
+
+    Raises:
+        InputError: If the value is negative, not finite, of another type, or of another shape.
+    """
+    is_number_or_tensor = isinstance(value, Real) or hasattr(value, "shape")
+    numbers = _concrete(value) if is_number_or_tensor else np.asarray(None)
+    if numbers is not None and not (
+        numbers.dtype.kind in "iuf" and np.all(np.isfinite(numbers) & (numbers >= 0))
+    ):
+        raise input_error(f"a finite number >= 0 for {name}", **{name: value})
+    allowed = (*kernel.shape[:-2], 1, 1)
+    rate = ops.convert_to_tensor(value, kernel.dtype)
+    if not _broadcasts(tuple(rate.shape), allowed):
+        raise input_error(
+            f"one number for {name}, or for a stack of kernels one for each, in a shape that "
+            f"broadcasts to {allowed}",
+            **{f"{name}.shape": tuple(rate.shape)},
+        )
+    return rate if len(rate.shape) else ops.reshape(rate, (1, 1))
+
+
 def check_kernel(kernel: Tensor) -> Tensor:
     """Return a kernel as a tensor.
 
@@ -131,6 +159,49 @@ def check_factors(factors: Sequence[Tensor]) -> list[Tensor]:
             f"(in, m), (m, m'), ..., (m'', out). Received: shapes={shapes}"
         )
     return tensors
+
+
+def check_imbalance(imbalance: Tensor, kernel: Tensor) -> Tensor:
+    """Return the conserved differences of a kernel's factors as a tensor of the kernel's dtype.
+
+    Args:
+        imbalance: Tensor of shape (..., N - 1), where `...` broadcasts to the kernel's stack.
+        kernel: Tensor of shape (..., in, out).
+
+    Raises:
+        InputError: If it has another shape, or is not finite.
+    """
+    imbalance = _tensor("imbalance", imbalance, kernel.dtype)
+    shape, stack = tuple(imbalance.shape), tuple(kernel.shape[:-2])
+    if not shape or not _broadcasts(shape[:-1], stack):
+        raise input_error(
+            f"the shape (*{stack}, N - 1) for imbalance, a number for each factor but one",
+            **{"imbalance.shape": shape},
+        )
+    values = _concrete(imbalance)
+    if values is not None and not np.all(np.isfinite(values)):
+        raise input_error("finite numbers for imbalance", imbalance=values.tolist())
+    return imbalance
+
+
+def check_gram(name: str, gram: Tensor, kernel: Tensor, axis: int) -> Tensor:
+    """Return a Gram matrix of one side of a kernel as a tensor of the kernel's dtype.
+
+    Args:
+        name: The argument's name, for the message.
+        gram: Tensor of shape (..., size, size).
+        kernel: Tensor of shape (..., in, out).
+        axis: The kernel's axis of that size.
+
+    Raises:
+        InputError: If it has another shape.
+    """
+    gram = _tensor(name, gram, kernel.dtype)
+    shape, size = tuple(gram.shape), kernel.shape[axis]
+    expected = (*kernel.shape[:-2], size, size)
+    if shape != tuple(expected):
+        raise input_error(f"the shape {expected} for {name}", **{f"{name}.shape": shape})
+    return gram
 
 
 def check_singular_values(name: str, values: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keras import ops
 
 from overparam_tf.dynamics.checks import Tensor, check_depth, check_gradient, check_single_output
+from overparam_tf.dynamics.singular_basis import or_one
 from overparam_tf.dynamics.spectrum import null_eigenvalues
 
 
@@ -34,7 +35,7 @@ def effective_learning_rate(kernel: Tensor, depth: Tensor) -> Tensor:
     """
     kernel = check_single_output(kernel)
     check_depth(depth, kernel)
-    return null_eigenvalues(_norm(kernel), depth)
+    return null_eigenvalues(norm(kernel), depth)
 
 
 def momentum_direction(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor:
@@ -74,19 +75,39 @@ def momentum_direction(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tenso
 
 def single_output_rule(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor:
     """Return `|w|^(2-2/N) (g + (N-1) Pr_w(g))` for one row or column, without checks."""
-    direction = gradient + _momentum_direction(kernel, gradient, depth)
-    return null_eigenvalues(_norm(kernel), depth) * direction
+    turned = gradient + _momentum_direction(kernel, gradient, depth)
+    return null_eigenvalues(norm(kernel), depth) * turned
+
+
+def projection(kernel: Tensor, gradient: Tensor) -> Tensor:
+    """Return `Pr_w(g)`, the part of `g` along `w`; 0 for `w = 0`."""
+    unit, square, _ = _scaled(kernel)
+    product = ops.sum(unit * gradient, axis=(-2, -1), keepdims=True)
+    return (product / square) * unit
+
+
+def norm(kernel: Tensor) -> Tensor:
+    """Return `|w|`, shape (..., 1, 1)."""
+    _, square, scale = _scaled(kernel)
+    return scale * ops.sqrt(square)
+
+
+def direction(kernel: Tensor) -> Tensor:
+    """Return `w / |w|`; 0 for `w = 0`."""
+    unit, square, _ = _scaled(kernel)
+    return unit / ops.sqrt(square)
+
+
+def hypotenuse(first: Tensor, second: Tensor) -> Tensor:
+    """Return `sqrt(a^2 + b^2)` of numbers >= 0, also where their squares underflow."""
+    larger = ops.where(first > second, first, second + ops.zeros_like(first))
+    scale = ops.stop_gradient(or_one(larger))
+    square = ops.square(first / scale) + ops.square(second / scale)
+    return ops.where(ops.equal(larger, 0), larger, scale * ops.sqrt(or_one(square)))
 
 
 def _momentum_direction(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor:
-    unit, square, _ = _scaled(kernel)
-    product = ops.sum(unit * gradient, axis=(-2, -1), keepdims=True)
-    return (ops.convert_to_tensor(depth, kernel.dtype) - 1) * (product / square) * unit
-
-
-def _norm(kernel: Tensor) -> Tensor:
-    _, square, scale = _scaled(kernel)
-    return scale * ops.sqrt(square)
+    return (ops.convert_to_tensor(depth, kernel.dtype) - 1) * projection(kernel, gradient)
 
 
 def _scaled(kernel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -97,7 +118,6 @@ def _scaled(kernel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     constant for derivatives.
     """
     scale = ops.stop_gradient(ops.max(ops.abs(kernel), axis=(-2, -1), keepdims=True))
-    is_zero = ops.equal(scale, 0)
-    unit = kernel / ops.where(is_zero, ops.ones_like(scale), scale)
+    unit = kernel / or_one(scale)
     square = ops.sum(ops.square(unit), axis=(-2, -1), keepdims=True)
-    return unit, ops.where(is_zero, ops.ones_like(square), square), scale
+    return unit, or_one(square), scale

@@ -75,13 +75,13 @@ def _tall_basis(kernel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         right = right @ ops.stop_gradient(_orthogonalizer(columns, _noise(kernel)))
     columns = kernel @ right
     square = ops.sum(ops.square(columns), axis=-2, keepdims=True)
-    norms = ops.where(ops.equal(square, 0), ops.zeros_like(square), ops.sqrt(_or_one(square)))
+    norms = ops.where(ops.equal(square, 0), ops.zeros_like(square), ops.sqrt(or_one(square)))
     norms = ops.where(
         norms <= _noise(kernel) * ops.max(norms, axis=-1, keepdims=True),
         ops.zeros_like(norms),
         norms,
     )
-    left = ops.where(ops.equal(norms, 0), ops.zeros_like(columns), columns / _or_one(norms))
+    left = ops.where(ops.equal(norms, 0), ops.zeros_like(columns), columns / or_one(norms))
     return left, norms, right
 
 
@@ -146,7 +146,7 @@ def _rotate_pairs(columns: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
     product = ops.sum(first * second, axis=-2, keepdims=True)
     difference = ops.sum((second - first) * (second + first), axis=-2, keepdims=True)
     root = ops.abs(difference) + ops.sqrt(ops.square(difference) + 4 * ops.square(product))
-    tangent = 2 * ops.where(difference < 0, -product, product) / _or_one(root)
+    tangent = 2 * ops.where(difference < 0, -product, product) / or_one(root)
     cosine = 1 / ops.sqrt(1 + ops.square(tangent))
     sine = cosine * tangent
     if half > 1:
@@ -162,6 +162,6 @@ def _rotate_pairs(columns: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
     return turned(columns), turned(rotation)
 
 
-def _or_one(value: Tensor) -> Tensor:
+def or_one(value: Tensor) -> Tensor:
     """Return a divisor: `value` with 1 in place of 0."""
     return ops.where(ops.equal(value, 0), ops.ones_like(value), value)

@@ -14,8 +14,9 @@ from overparam_tf.losses import LpLoss
 from overparam_tf.sweep.batched_pass import BatchedPass
 from overparam_tf.sweep.data_pass import DataPass
 from overparam_tf.sweep.engine import Engine
+from overparam_tf.sweep.kernel_stacks import make_stack
 from overparam_tf.sweep.replicated_pass import ReplicatedPass
-from overparam_tf.sweep.stacks import Stack, make_stack
+from overparam_tf.sweep.stacks import Stack
 from overparam_tf.sweep.variant import Variant
 from overparam_tf.sweep.whole_pass import WholePass
 

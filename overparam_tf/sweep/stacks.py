@@ -18,9 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from overparam_tf.dynamics import end_to_end_update
 from overparam_tf.layers import FactorizedDense
-from overparam_tf.sweep.template import decay_of
 from overparam_tf.sweep.variant import Variant
 
 Update = Callable[[tf.Tensor, "tf.Tensor | None"], None]
@@ -130,14 +128,14 @@ class FactorStack(Stack):
         dtype: str,
         optimizer: keras.optimizers.Optimizer | None = None,
     ):
-        layers = _layers_of_runs(variant, features, outputs)
+        layers = layers_of_runs(variant, features, outputs)
         factors = zip(*(layer.factors for layer in layers), strict=True)
         biases = zip(*(layer.biases for layer in layers), strict=True)
         first, *_ = layers
         names = [factor.name for factor in first.factors]
         super().__init__(
-            [_stacked(factor, dtype, name) for factor, name in zip(factors, names, strict=True)],
-            [_stacked_bias(bias, dtype) for bias in biases],
+            [stacked(factor, dtype, name) for factor, name in zip(factors, names, strict=True)],
+            [stacked_bias(bias, dtype) for bias in biases],
         )
         if optimizer is None:
             optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
@@ -163,53 +161,6 @@ class FactorStack(Stack):
             self.optimizer.apply(own_gradients, self.variables)
 
         return kernel, bias, update
-
-
-class EndToEndStack(Stack):
-    """Kernels updated by the end-to-end rule of Theorem 1, as products of `depth` factors would be.
-
-    Args:
-        variant: The runs.
-        features: Input size d.
-        outputs: Output size k.
-        dtype: `"float32"` or `"float64"`.
-    """
-
-    def __init__(self, variant: Variant, features: int, outputs: int, dtype: str):
-        layers = _layers_of_runs(variant, features, outputs)
-        super().__init__(
-            [_stacked([layer.kernel for layer in layers], dtype, "kernel")],
-            [_stacked_bias([layer.bias for layer in layers], dtype)],
-        )
-        self.depth = variant.depth
-        self.rates = tf.constant([[[rate]] for rate, _ in variant.runs], dtype)
-        self.kernel_decay, self.bias_decay = (
-            decay_of(variant.optimizer, name) for name in ("kernel", "bias")
-        )
-
-    def forward(self) -> Forward:
-        """Return the kernels and biases themselves, and the rule that updates them."""
-        kernel, bias = affine_product(self.factors, self.biases)
-
-        def update(kernel_gradient: tf.Tensor, bias_gradient: tf.Tensor | None) -> None:
-            shrink = 1 - self.rates * (self.kernel_decay * self.depth)
-            direction = end_to_end_update(kernel, kernel_gradient, self.depth)
-            self.factors[0].assign(shrink * kernel - self.rates * direction)
-            (bias_variable,) = self.biases
-            if bias_variable is not None:
-                # A bias is one vector, not a product: plain gradient descent with plain decay.
-                bias_variable.assign(
-                    (1 - self.rates * self.bias_decay) * bias - self.rates * bias_gradient
-                )
-
-        return kernel, bias, update
-
-
-def make_stack(variant: Variant, features: int, outputs: int, dtype: str) -> Stack:
-    """Return the stack that trains `variant` on `features` inputs and `outputs` outputs."""
-    if variant.update == "factors":
-        return FactorStack(variant, features, outputs, dtype)
-    return EndToEndStack(variant, features, outputs, dtype)
 
 
 def affine_product(
@@ -242,19 +193,19 @@ def _product(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     return left * right if left.shape[-1] == 1 else left @ right
 
 
-def _layers_of_runs(variant: Variant, features: int, outputs: int) -> list[FactorizedDense]:
+def layers_of_runs(variant: Variant, features: int, outputs: int) -> list[FactorizedDense]:
     """Return the layer of every run; runs of one seed share one."""
     layers = {seed: variant.layer(features, outputs, seed) for seed in variant.seeds}
     return [layers[seed] for _, seed in variant.runs]
 
 
-def _stacked(weights: Sequence[keras.Variable], dtype: str, name: str) -> keras.Variable:
-    """Return one factor of every run as a variable (R, in, out)."""
+def stacked(weights: Sequence[Any], dtype: str, name: str) -> keras.Variable:
+    """Return one array or variable of every run as a variable with a leading axis R."""
     values = np.stack([keras.ops.convert_to_numpy(weight) for weight in weights])
     return keras.Variable(values, dtype=dtype, name=name)
 
 
-def _stacked_bias(biases: Sequence[keras.Variable | None], dtype: str) -> keras.Variable | None:
+def stacked_bias(biases: Sequence[keras.Variable | None], dtype: str) -> keras.Variable | None:
     """Return one bias of every run as a variable (R, 1, out), or None without it.
 
     A row, so that the learning rates (R, 1, 1) apply to it too.

@@ -32,7 +32,7 @@ def check_template(value: Any, update: str) -> keras.optimizers.Optimizer:
 
     Args:
         value: The argument `optimizer` of a variant.
-        update: `"factors"` or `"end_to_end"`.
+        update: That of the variant.
 
     Raises:
         InputError: If it is no optimizer, mixes the runs of a stack, has a schedule, excludes
@@ -59,8 +59,8 @@ def check_template(value: Any, update: str) -> keras.optimizers.Optimizer:
             "variables of a sweep do not exist yet",
             optimizer=kind,
         )
-    if update == "end_to_end":
-        _check_plain(kind, config)
+    if update not in ("factors", "preconditioned"):
+        _check_plain(kind, config, update)
     return optimizer
 
 
@@ -74,17 +74,17 @@ def _check_fixed_rate(optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
-def _check_plain(kind: str, config: dict[str, Any]) -> None:
+def _check_plain(kind: str, config: dict[str, Any], update: str) -> None:
     """Check that an optimizer is gradient descent, with a weight decay at most."""
     if kind != "SGD" or config["momentum"]:
         raise input_error(
-            "SGD without momentum for update='end_to_end', the rule of Theorem 1",
+            f"SGD without momentum for update={update!r}, a rule of gradient descent",
             optimizer=kind,
             momentum=config.get("momentum"),
         )
     if config["clipvalue"]:
         raise input_error(
-            "SGD without clipping for update='end_to_end', the rule of Theorem 1",
+            f"SGD without clipping for update={update!r}, a rule of gradient descent",
             clipvalue=config["clipvalue"],
         )
 

@@ -29,6 +29,8 @@ from overparam_tf.sweep.template import check_template, copy_of, rate_of
 
 # Ways to start the factors that have a name of their own.
 STARTS = ("near_zero", "balanced", "identity")
+# What moves: the factors, or their product by a rule.
+UPDATES = ("factors", "end_to_end", "unbalanced", "exact", "preconditioned")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Variant:
             a new copy of it, at its own learning rate. One of SGD (with momentum or Nesterov too),
             Adagrad, Adadelta, RMSprop, Adam, AdamW, without a schedule. Names that are excluded
             from its weight decay are those of `FactorizedDense`, such as `"bias"` and `"factor_1"`,
-            and `"kernel"` for `update="end_to_end"`.
+            and `"kernel"` for every update but `"factors"`.
         learning_rates: The rates to try, each > 0; default None, the rate of the optimizer alone,
             or 0.001 for one that is given by its name. Read from the variant it is a tuple.
         seeds: Seeds of the initial factors; default 0 alone. The runs are all pairs of a learning
@@ -57,9 +59,14 @@ class Variant:
             then identities), a Keras initializer, which gets the run's seed, or a list of `depth`
             arrays from which every run starts.
         update: `"factors"` (default), by which the optimizer updates every factor, or
-            `"end_to_end"`, the rule of Theorem 1 on the kernel itself. The optimizer must then be
-            plain SGD, and its weight decay is the theorem's; the kernel starts as the product of
-            the initial factors; depth may be fractional, and the number of initial factors is then
+            one that moves the kernel itself, which starts as the product of the initial factors:
+            `"end_to_end"`, the rule of Theorem 1, as if those were balanced; `"unbalanced"`, the
+            rule with their differences of squared norms, for one output and inner widths of 1; or
+            `"exact"`, the very steps of the factors, for the same and for depth 2. The optimizer
+            must then be plain SGD, and its weight decay is that of every factor. Last,
+            `"preconditioned"`, by which any of the optimizers gets the gradient as the rule of
+            Theorem 1 turns it (see `overparam_tf.EndToEnd`). With `"end_to_end"` and
+            `"preconditioned"` depth may be fractional, and the number of initial factors is then
             rounded up.
 
     Raises:
@@ -92,7 +99,7 @@ class Variant:
 
     def _check(self) -> None:
         """Check every field but the name, and put it into its plain type."""
-        one_of("update", self.update, ("factors", "end_to_end"))
+        one_of("update", self.update, UPDATES)
         boolean("use_bias", self.use_bias)
         boolean("use_factor_biases", self.use_factor_biases)
         optimizer = check_template(self.optimizer, self.update)
@@ -114,13 +121,13 @@ class Variant:
         depth = real_number("depth", self.depth, least=1)
         if depth == int(depth):
             depth = int(depth)
-        elif self.update == "factors":
+        elif self.update not in ("end_to_end", "preconditioned"):
             raise input_error(
                 "update='end_to_end' for a fractional depth", depth=depth, update=self.update
             )
-        if self.update == "end_to_end" and self.use_factor_biases:
+        if self.update != "factors" and self.use_factor_biases:
             raise input_error(
-                "use_factor_biases=False for update='end_to_end', which has no factors",
+                f"use_factor_biases=False for update={self.update!r}, which has no factors",
                 use_factor_biases=True,
             )
         return depth

@@ -9,6 +9,8 @@ import pytest
 from overparam_tf.dynamics import (
     balance_defect,
     closed_integral,
+    conserved_imbalance,
+    depth_two_step,
     effective_learning_rate,
     end_to_end_field,
     end_to_end_update,
@@ -20,6 +22,8 @@ from overparam_tf.dynamics import (
     preconditioner,
     sharpness,
     theorem2_curve,
+    unbalanced_update,
+    width_one_step,
 )
 from tests.arguments import bad_values
 from tests.arguments.bad_values import (
@@ -44,6 +48,11 @@ ROW_OR_COLUMN = Kind(more=(*KERNEL.more, MATRIX))
 GRADIENT = Kind(more=(["text"], {}, np.ones((2, 3))))
 FACTORS = Kind(more=([], ["text"], [1.0], {"a": 1}))
 COLUMN_AND_NUMBERS = Kind(more=(*FACTORS.more, [np.ones((2, 2))], [COLUMN, COLUMN]))
+# The differences of N factors; of one number with a stack of no axes there is no N.
+IMBALANCE = Kind(more=(["text"], {}, 1.0, [NAN], np.ones((3, 1))))
+GRAM = Kind(more=(["text"], {}, 1.0, np.eye(3)))
+# One number >= 0, or one for each kernel.
+RATE = Kind(more=(*NOT_NEGATIVE.more, np.full(2, 2.0), np.full((1, 1), -2.0)))
 SINGULAR_VALUES = Kind(more=(["text"], [NAN], [-1.0], [1], [True]))
 VECTOR = Kind(more=(["text"], [NAN, 1.0], [[1.0, 2.0]], [[1], [1, 2]]))
 DIRECTION = Kind(more=(*VECTOR.more, [1.0], [0.0, 0.0]))
@@ -91,6 +100,39 @@ ARGUMENTS = {
         depth=DEPTH,
     ),
     **arguments_of(balance_defect, {}, factors=FACTORS),
+    **arguments_of(conserved_imbalance, {}, factors=COLUMN_AND_NUMBERS),
+    **arguments_of(
+        unbalanced_update,
+        {"kernel": COLUMN, "gradient": COLUMN, "imbalance": np.ones(2)},
+        kernel=ROW_OR_COLUMN,
+        gradient=GRADIENT,
+        imbalance=IMBALANCE,
+    ),
+    **arguments_of(
+        width_one_step,
+        {"kernel": COLUMN, "gradient": COLUMN, "imbalance": np.ones(2), "learning_rate": 0.1},
+        kernel=ROW_OR_COLUMN,
+        gradient=GRADIENT,
+        imbalance=IMBALANCE,
+        learning_rate=RATE,
+        weight_decay=RATE,
+    ),
+    **arguments_of(
+        depth_two_step,
+        {
+            "kernel": MATRIX,
+            "gradient": MATRIX,
+            "left": MATRIX,
+            "right": MATRIX,
+            "learning_rate": 0.1,
+        },
+        kernel=KERNEL,
+        gradient=GRADIENT,
+        left=GRAM,
+        right=GRAM,
+        learning_rate=RATE,
+        weight_decay=RATE,
+    ),
     **arguments_of(sharpness, LOSS, **BAD_LOSS),
     **arguments_of(hessian, LOSS, **BAD_LOSS),
     **arguments_of(
@@ -143,6 +185,10 @@ TRACED = {
     "momentum_direction": lambda a, depth: momentum_direction(a[..., :1], a[..., :1], depth),
     "pair_eigenvalues": lambda a, depth: pair_eigenvalues(abs(a[0]), abs(a[1]), depth[0, 0]),
     "balance_defect": lambda a, depth: balance_defect([a, a]).absolute,
+    "conserved_imbalance": lambda a, depth: conserved_imbalance([a[:, :1], a[:1, :1]]),
+    "unbalanced_update": lambda a, depth: unbalanced_update(a[:, :1], a[:, :1], a[0]),
+    "width_one_step": lambda a, depth: width_one_step(a[:, :1], a[:, :1], a[0], depth).kernel,
+    "depth_two_step": lambda a, depth: depth_two_step(a, a, a, a, depth).left,
 }
 
 

@@ -108,6 +108,10 @@ ARGUMENTS = {
     "emulate p": Argument(lambda v: emulated(p=v)),
     "emulate weight_decay": Argument(lambda v: emulated(weight_decay=v)),
     "emulate scale": Argument(lambda v: emulated(scale=v), ("a bool",)),
+    "emulate imbalance": Argument(
+        lambda v: emulated(imbalance=v), ("None",), (["text"], [], [0.1, 0.2], [[0.1]], {})
+    ),
+    "emulate order": Argument(lambda v: emulated(order=v)),
     "Checkpoints.folder": Argument(lambda v: Checkpoints(v, {}), ("a text",)),
     "Checkpoints.identity": Argument(lambda v: Checkpoints("folder", v)),
     "Checkpoints.keep": Argument(lambda v: Checkpoints("folder", {}, v)),

@@ -7,7 +7,7 @@ import pytest
 
 from overparam_tf import LpLoss, Variant
 from overparam_tf.sweep.engine import Engine
-from overparam_tf.sweep.stacks import make_stack
+from overparam_tf.sweep.kernel_stacks import make_stack
 from overparam_tf.sweep.whole_pass import WholePass
 from tests.cases import small_problem
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from overparam_tf import InputError, Variant
+from overparam_tf.sweep.kernel_stacks import make_stack
 from overparam_tf.sweep.saving import identity_of
-from overparam_tf.sweep.stacks import make_stack
 from overparam_tf.sweep.template import ELEMENTWISE_OPTIMIZERS, MIXING_OPTIONS
 
 SGD = keras.optimizers.SGD

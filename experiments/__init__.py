@@ -1,15 +1,46 @@
 """The paper's experiments and those beyond it: `python -m experiments.NAME`."""
 
 import os
+import sys
 import tempfile
+
+from overparam_tf.errors import InputError, one_line
 
 # TensorFlow prints notes on processors and missing GPUs at every start. They would bury progress
 # lines and the one line of an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+def _open_standard_streams() -> None:
+    """Let standard streams that are closed lead nowhere.
+
+    The next files to be opened would get their numbers otherwise, and what is printed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+
+
+def _choose_backend() -> None:
+    """Let Keras run on TensorFlow, whatever its keras.json says.
+
+    Raises:
+        InputError: If the environment asks for another backend.
+    """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise InputError(
+            "Expected the backend tensorflow, on which the experiments run; unset KERAS_BACKEND. "
+            f"Received: KERAS_BACKEND={backend}"
+        )
+
+
 def _import_tensorflow_quietly() -> None:
-    """Import TensorFlow, and show its notes on standard error only if the import fails.
+    """Import TensorFlow and Keras, and show notes on standard error only if the import fails.
 
     Some of the notes are written in C++ before TensorFlow reads its log level, so they are kept
     back at the file descriptor.
@@ -18,7 +49,14 @@ def _import_tensorflow_quietly() -> None:
         standard_error = os.dup(2)
         os.dup2(notes.fileno(), 2)
         try:
+            import keras  # noqa: F401
             import tensorflow  # noqa: F401
+        except AssertionError as error:
+            # Keras asserts what its configuration file says.
+            raise InputError(
+                "Expected a keras.json that Keras can read; correct or remove it. "
+                f"Received: {one_line(str(error)) or 'an unknown value in it'}"
+            ) from None
         except BaseException:
             notes.seek(0)
             os.write(standard_error, notes.read())
@@ -28,4 +66,17 @@ def _import_tensorflow_quietly() -> None:
             os.close(standard_error)
 
 
-_import_tensorflow_quietly()
+def _prepare() -> None:
+    """Prepare the process; where a program starts, what is wrong with it is one line."""
+    try:
+        _open_standard_streams()
+        _choose_backend()
+        _import_tensorflow_quietly()
+    except InputError as error:
+        if sys.argv[:1] != ["-m"]:  # no program of `python -m`, but an import
+            raise
+        print(f"experiments: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+_prepare()

@@ -22,6 +22,8 @@ from experiments.harness.command_line import exit_codes, option, parse
 from experiments.harness.registry import EXPERIMENTS, Entry
 from experiments.harness.results import RESULTS
 from experiments.report.command import REPORT, write_page
+from overparam_tf.datasets.gas import GAS
+from overparam_tf.datasets.search import find_files
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.runlog import RunFolder, RunStatus
 from overparam_tf.stopping import StopSignals, deferred
@@ -172,6 +174,16 @@ def _finished_runs(options: Config, entries: Sequence[Entry]) -> list[RunFolder]
     return [run for run in runs if run is not None]
 
 
+def _check_data(options: Config) -> None:
+    """Check that data given by their path are there, before any experiment starts to be refused.
+
+    Raises:
+        DataError: If they are not.
+    """
+    if options.data not in ("auto", "gas", "synthetic"):
+        find_files(GAS, options.data, data_dir="data", download=False, announce=print)
+
+
 def _print(options: Config, line: str) -> None:
     if not options.quiet:
         print(line, flush=True)
@@ -191,6 +203,7 @@ def main(
     """
     with exit_codes("all"):
         options = parse(Config, "all", arguments)
+        _check_data(options)
         failures = run_all(options, entries, command)
         _print(options, f"Report: {Path(options.logdir) / REPORT}")
     for experiment, reason in failures:

@@ -23,6 +23,7 @@ from rich.console import Console
 
 from experiments.harness import figures
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import DEPTHS, RATES, SEEDS, STEPS, WIDTHS
 from experiments.harness.loss_reference import references_of
 from experiments.harness.options import DataOptions
 from experiments.harness.results import Claim, print_claims, print_table, write_results
@@ -45,24 +46,24 @@ class Config(DataOptions):
     """Compare gradient descent at several depths under l_2 and l_4."""
 
     losses: tuple[Literal["l2", "l4"], ...] = option(("l2", "l4"), "the l_p losses, with 1/p")
-    depths: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7, 8), "numbers of factors, 1 among them")
-    width: int = option(1, "inner width; with one output, 1 expresses every linear function")
+    depths: tuple[int, ...] = option(
+        (1, 2, 3, 4, 5, 6, 7, 8), "numbers of factors, 1 among them", within=DEPTHS
+    )
+    width: int = option(
+        1, "inner width; with one output, 1 expresses every linear function", within=WIDTHS
+    )
     init: Literal["near_zero", "balanced", "identity"] = option(
         "balanced", "how the factors start: see Variant"
     )
-    learning_rates: tuple[float, ...] = option(RATES_2019, "rates to search")
-    steps: int = option(400_000, "full-batch steps", quick=5_000)
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
+    learning_rates: tuple[float, ...] = option(RATES_2019, "rates to search", within=RATES)
+    steps: int = option(400_000, "full-batch steps", quick=5_000, within=STEPS)
+    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=SEEDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require(self.steps >= 1, "steps >= 1", steps=self.steps)
         self.require(
             1 in self.depths, "depth 1 among the depths, to compare with", depths=self.depths
         )
-        self.require(min(self.depths) >= 1, "depths >= 1", depths=self.depths)
-        self.require(self.width >= 1, "a width >= 1", width=self.width)
-        self.require_distinct("losses", "depths")
 
     def variants(self, p: int) -> list[Variant]:
         """Return a variant for each depth under l_p."""

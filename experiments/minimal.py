@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import SEEDS, STEPS
 from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.options import DataOptions
 from experiments.harness.results import Claim, print_claims, print_table, write_results
@@ -45,12 +46,8 @@ PLAIN, ADAGRAD, PRODUCT = "gradient descent", "AdaGrad", "gradient descent on th
 class Config(DataOptions):
     """Train linear regression by gradient descent on w and on a product, and by AdaGrad."""
 
-    steps: int = option(50_000, "full-batch steps", quick=5_000)
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(self.steps >= 1, "steps >= 1", steps=self.steps)
+    steps: int = option(50_000, "full-batch steps", quick=5_000, within=STEPS)
+    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=SEEDS)
 
 
 def variants(seeds: Sequence[int]) -> list[Variant]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import DEPTHS, RATES, SEEDS, STEPS
 from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.optimizer_figure import has_paper_variants, paper_table, passing_step
 from experiments.harness.options import DataOptions
@@ -90,28 +91,27 @@ class Config(DataOptions):
     )
     biases: bool | None = option(None, "a bias after every factor (default: the preset's)")
     depths: tuple[int, ...] | None = option(
-        None, "depths of GD and of Adam (default: the preset's)"
+        None, "depths of GD and of Adam (default: the preset's)", within=DEPTHS
     )
     learning_rates: tuple[float, ...] | None = option(
         None,
         "rates to search in both parts "
         "(default: the ten of 2019 in part 1, the preset's one in part 2)",
+        within=RATES,
     )
     fine: bool = option(False, "then ten rates a decade around the best rate of each")
     steps: int | None = option(
         None,
         f"full-batch steps of each part (default: the preset's, with --quick {QUICK_STEPS})",
+        within=STEPS,
     )
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
+    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=SEEDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("scale_loss", "biases", "depths"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(self.published, name))
-        self.require(self.steps is None or self.steps >= 1, "steps >= 1", steps=self.steps)
-        self.require(min(self.depths) >= 1, "depths >= 1", depths=self.depths)
-        self.require_distinct("depths")
 
     @property
     def published(self) -> Preset:

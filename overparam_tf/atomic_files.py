@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,21 @@ from overparam_tf.checks import file_path, function, instance_of
 from overparam_tf.errors import InputError, input_error
 
 TEMPORARY = ".tmp"
+# What json, pandas and NumPy raise on damaged files, and our code on files of other content. Sizes
+# and depths of nesting that no sound file has end in a MemoryError or a RecursionError, which is a
+# RuntimeError.
+DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    MemoryError,
+    RuntimeError,
+)
 
 
 def write_atomically(path: str | os.PathLike, write: Callable[[BinaryIO], object]) -> None:
@@ -37,7 +53,9 @@ def write_atomically(path: str | os.PathLike, write: Callable[[BinaryIO], object
     function("write", write)
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
-        with open(temporary, "w+b") as file:
+        # Removed first and made anew: a link in its place would be written through.
+        temporary.unlink(missing_ok=True)
+        with open(temporary, "x+b") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -86,7 +104,9 @@ def save_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
 
 def save_text(path: str | os.PathLike, text: str) -> None:
     """Write a text file in UTF-8, atomically; see `write_atomically`."""
-    content = instance_of("text", text, str).encode("utf-8")
+    # What UTF-8 has not, such as a byte of a path that is none of its, is written as its escape,
+    # which JSON reads back.
+    content = instance_of("text", text, str).encode("utf-8", "backslashreplace")
     write_atomically(path, lambda file: file.write(content))
 
 

@@ -211,7 +211,8 @@ def file_path(name: str, value: object) -> Path:
     """Return `value` as a `Path`.
 
     Raises:
-        InputError: If `value` is neither a text nor a path object of text.
+        InputError: If `value` is neither a text nor a path object of text, or an empty text, which
+            `Path` takes for the working folder.
 
     Example:
         >>> file_path("logdir", "logs").name
@@ -219,7 +220,7 @@ def file_path(name: str, value: object) -> Path:
     """
     if isinstance(value, (str, os.PathLike)):
         text = os.fspath(value)
-        if isinstance(text, str) and "\0" not in text:
+        if isinstance(text, str) and text and "\0" not in text:
             return Path(text)
     raise input_error(f"a path for {name}", **{name: value})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _LONGEST_VALUE = 200  # characters of a received value
+_LONGEST_LINE = 1000
 
 
 class InputError(ValueError):
@@ -45,8 +46,27 @@ def input_error(expected: str, **received: Any) -> InputError:
     return InputError(f"Expected {expected}. Received: {values}")
 
 
+def one_line(text: str, most: int = _LONGEST_LINE) -> str:
+    r"""Return a text as one line that can be printed; of a long one its beginning and its end.
+
+    Args:
+        text: The text.
+        most: The most characters; default 1000.
+
+    Example:
+        >>> print(one_line("a path of\ntwo lines"), one_line("a" * 99 + "z", most=9))
+        a path of\ntwo lines aa ... az
+    """
+    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    half = (most - len(" ... ")) // 2
+    return line if len(line) <= most else f"{line[:half]} ... {line[-half:]}"
+
+
 def _in_one_line(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"a {type(value).__name__} that cannot be written"
     if "\n" in text:  # an array, for example
         text = " ".join(text.split())
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

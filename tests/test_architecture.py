@@ -23,7 +23,7 @@ MODULES = {
 # The flow of the design, early to late: a part imports only parts before it.
 ORDER = [
     ("errors", "_version", "_blas_threads"),
-    ("checks", "messages"),
+    ("checks", "messages", "memory"),
     ("_shapes", "_arrays", "atomic_files"),
     ("losses", "initializers", "regularizers"),
     ("dynamics", "products"),

@@ -26,6 +26,7 @@ from rich.console import Console
 from experiments import optimizer_compare
 from experiments.benchmarks.timing import Stopwatch
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import EPOCHS, STEPS
 from experiments.harness.options import RunOptions
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_tensorboard import SweepFollower
@@ -83,16 +84,11 @@ class Config(RunOptions):
 
     runs: tuple[Name, ...] = option(("optimizer_compare", "mnist_cnn"), "which experiments")
     steps: int | None = option(
-        None, "steps of optimizer_compare; None is its own default", quick=3_000
+        None, "steps of optimizer_compare; None is its own default", quick=3_000, within=STEPS
     )
-    epochs: int | None = option(None, "epochs of mnist_cnn; None is its own default", quick=1)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_distinct("runs")
-        for name in ("steps", "epochs"):
-            count = getattr(self, name)
-            self.require(count is None or count >= 1, f"a number of {name} >= 1", **{name: count})
+    epochs: int | None = option(
+        None, "epochs of mnist_cnn; None is its own default", quick=1, within=EPOCHS
+    )
 
     @property
     def shortened(self) -> list[str]:

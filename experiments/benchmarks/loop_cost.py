@@ -35,13 +35,8 @@ COLUMNS = ["net", "train, ms a step", "fit, ms a step", "train / fit [least, mos
 class Config(RunOptions):
     """Time a step of our training loop against one of Keras `fit`."""
 
-    rounds: int = option(10, "turns of each", quick=2)
-    steps: int = option(50, "steps of a turn")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(1 <= self.rounds <= 1000, "1 to 1000 rounds", rounds=self.rounds)
-        self.require(1 <= self.steps <= 1000, "1 to 1000 steps a turn", steps=self.steps)
+    rounds: int = option(10, "turns of each", quick=2, within=(1, 1000))
+    steps: int = option(50, "steps of a turn", within=(1, 1000))
 
 
 def run(options: Config) -> RunFolder:

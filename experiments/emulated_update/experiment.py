@@ -11,6 +11,7 @@ from experiments.emulated_update.claims import claims_of
 from experiments.emulated_update.figures import EmulationFigures
 from experiments.emulated_update.gaps import COLUMNS, gaps_of, slopes_of
 from experiments.emulated_update.pairs import Pair, pairs_under, place_of
+from experiments.harness import limits
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
@@ -34,25 +35,23 @@ class Config(DataOptions):
         "float64", "precision; float32's round-off hides the smaller gaps"
     )
     losses: tuple[Literal["l2", "l4"], ...] = option(("l2", "l4"), "the l_p losses, with 1/p")
-    depths: tuple[int, ...] = option((2, 3), "numbers of factors N")
-    widths: tuple[int, ...] = option((1, 20, 128), "inner widths")
+    depths: tuple[int, ...] = option((2, 3), "numbers of factors N", within=limits.DEPTHS)
+    widths: tuple[int, ...] = option((1, 20, 128), "inner widths", within=limits.WIDTHS)
     learning_rates: tuple[float, ...] | None = option(
-        None, "rates (default: three stable ones for each loss)"
+        None, "rates (default: three stable ones for each loss)", within=limits.RATES
     )
     steps: int | None = option(
         None,
         f"full-batch steps (default: {STEPS[2]} for l2, {STEPS[4]} for l4, "
         f"with --quick {QUICK_STEPS})",
+        within=limits.STEPS,
     )
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors")
+    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=limits.SEEDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require(self.steps is None or self.steps >= 1, "steps >= 1", steps=self.steps)
         expected = "depths >= 2 (depth 1 is the rule itself)"
         self.require(min(self.depths) >= 2, expected, depths=self.depths)
-        self.require(min(self.widths) >= 1, "widths >= 1", widths=self.widths)
-        self.require_distinct("losses", "depths", "widths", "seeds")
 
     @property
     def powers(self) -> list[int]:

@@ -16,8 +16,10 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from rich.console import Console
 
+from experiments.harness.keras_settings import own_keras_settings
+from experiments.harness.output import forgiving_output
 from overparam_tf.distributed.workers import ChiefEnded
-from overparam_tf.errors import InputError, WorkerLostError
+from overparam_tf.errors import DataError, InputError, WorkerLostError, one_line
 from overparam_tf.runlog import AlreadyFinished, RunFolder, RunStatus, release_locks
 from overparam_tf.stopping import StopSignals
 
@@ -37,7 +39,9 @@ class _Default:
     quick: Any
 
 
-def option(default: Any, text: str, *, quick: Any = _SAME) -> Any:
+def option(
+    default: Any, text: str, *, quick: Any = _SAME, within: tuple[float, float] | None = None
+) -> Any:
     """Return a dataclass field with its default and its help text.
 
     Args:
@@ -45,10 +49,12 @@ def option(default: Any, text: str, *, quick: Any = _SAME) -> Any:
         text: What `--help` shows.
         quick: The default with `--quick`, where it is another one. The dataclass must then have a
             field `quick` and call `resolve_defaults` at the beginning of its `__post_init__`.
+        within: The least and the most of a number, or of each in a tuple; default None, no limits.
+            The dataclass must call `limits.check_options`, as `RunOptions` does.
     """
     if quick is not _SAME:
         default = _Default(default, quick)
-    return dataclasses.field(default=default, metadata={"help": text})
+    return dataclasses.field(default=default, metadata={"help": text, "within": within})
 
 
 def resolve_defaults(options: Any) -> None:
@@ -75,7 +81,7 @@ def resolve_defaults(options: Any) -> None:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line instead of the usage and a line."""
-        self.exit(2, f"{self.prog}: error: {message}; see --help\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message, 500)}; see --help\n")
 
 
 def parse(options_class: type[C], prog: str, arguments: Sequence[str] | None = None) -> C:
@@ -97,7 +103,7 @@ def parse(options_class: type[C], prog: str, arguments: Sequence[str] | None = N
     )
     kinds = typing.get_type_hints(options_class)
     for field in dataclasses.fields(options_class):
-        text = field.metadata["help"] + _default_text(field.default)
+        text = field.metadata["help"] + _notes(field)
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             default=field.default,
@@ -110,12 +116,20 @@ def parse(options_class: type[C], prog: str, arguments: Sequence[str] | None = N
     )
 
 
-def _default_text(default: Any) -> str:
-    if default is None:
-        return ""
+def _notes(field: dataclasses.Field) -> str:
+    """Return the limits of an option and its default, in brackets."""
+    notes, default = [], field.default
+    if field.metadata["within"] is not None:
+        notes.append(" to ".join(map(_number_text, field.metadata["within"])))
     if isinstance(default, _Default):
-        return f" (default: {_shown(default.full)}, with --quick {_shown(default.quick)})"
-    return f" (default: {_shown(default)})"
+        notes.append(f"default: {_shown(default.full)}, with --quick {_shown(default.quick)}")
+    elif default is not None:
+        notes.append(f"default: {_shown(default)}")
+    return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _number_text(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _shown(value: Any) -> str:
@@ -169,19 +183,20 @@ class Experiment(Generic[C]):
             console = Console(quiet=options.quiet, soft_wrap=True, width=width)
             if options.redraw is not None:
                 folder = RunFolder.open(options.logdir, self.name, options.redraw)
+                self._redraw(folder, console)
             else:
                 folder = self._train(options, console, stop)
             if folder is None:
                 return
-            self.draw(folder, console)
             console.print(f"Run folder: {folder.path}", highlight=False, markup=False)
 
     def _train(self, options: C, console: Console, stop: StopSignals) -> RunFolder | None:
-        """Run, and write to the folder whether the run is finished or was interrupted."""
+        """Run, write to the folder whether the run is finished or was interrupted, and draw it."""
         try:
             folder = self.run(options)
         except AlreadyFinished as finished:
             console.print(str(finished), highlight=False, markup=False)
+            self._redraw(finished.folder, console)
             return finished.folder
         except ChiefEnded as ended:
             console.print(str(ended), highlight=False, markup=False)
@@ -197,7 +212,25 @@ class Experiment(Generic[C]):
                 f"Interrupted; the same command with {hint} continues it. Drawing ..",
                 file=sys.stderr,
             )
+        self.draw(folder, console)
         return folder
+
+    def _redraw(self, folder: RunFolder, console: Console) -> None:
+        """Draw a run folder that another version may have written, or something else.
+
+        Raises:
+            DataError: If it is not what this experiment writes.
+        """
+        try:
+            self.draw(folder, console)
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # what a foreign file may hold has no end
+            reason = one_line(f"{type(error).__name__}: {error}", 300)
+            raise DataError(
+                f"Expected a run of {self.name} in {folder.path}. "
+                f"Received: files that cannot be drawn, {reason}"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -209,19 +242,19 @@ def exit_codes(name: str) -> Iterator[StopSignals]:
     Args:
         name: The command's name in messages.
     """
-    with StopSignals() as stop:
+    with StopSignals() as stop, forgiving_output(), own_keras_settings():
         code = 2
         try:
             yield stop
             code = 0
         except (InputError, WorkerLostError) as error:
-            print(f"{name}: error: {error}", file=sys.stderr)
+            print(f"{name}: error: {one_line(str(error))}", file=sys.stderr)
         except OSError as error:
             remedy = (
                 "What was saved before is intact; make room or choose another folder, "
                 "and run it again"
             )
-            print(f"{name}: error: {error}. {remedy}", file=sys.stderr)
+            print(f"{name}: error: {one_line(str(error))}. {remedy}", file=sys.stderr)
         except KeyboardInterrupt:
             print(f"{name}: interrupted", file=sys.stderr)
             code = 128 + signal.SIGINT

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from overparam_tf.errors import one_line
 from overparam_tf.runlog import RunFolder
 
 # Okabe and Ito's palette: colour-blind readers can tell its colours apart.
@@ -109,13 +112,37 @@ def save_figure(
         The path of the file.
     """
     synthetic = bool((record.get("data") or {}).get("synthetic"))
-    lines = textwrap.fill(note, width=int(16 * figure.get_figwidth()))
+    lines = textwrap.fill(one_line(note, most=2000), width=int(16 * figure.get_figwidth()))
+    lines = lines.replace("$", r"\$")  # labels of data and machine are no formulas
     figure.supxlabel(lines, fontsize=7.5, color=SYNTHETIC_COLOUR if synthetic else NOTE_COLOUR)
     path = folder.figures / f"{name}.png"
     title = figure.get_suptitle()
     for text in figure.findobj(Text):
-        written = as_the_paper_writes(text.get_text())
-        if written != text.get_text():
-            text.set_text(written)
+        _write_formulas(text)
+    for ax in figure.axes:
+        _make_drawable(ax)
     figure.savefig(path, dpi=130, metadata={"Title": title, "Description": note})
     return path
+
+
+def _write_formulas(text: Text) -> None:
+    """Write the paper's letters; a text that only looks like a formula is drawn as it is."""
+    written = as_the_paper_writes(text.get_text())
+    if written != text.get_text():
+        text.set_text(written)
+    if is_math_text(written):
+        try:
+            MathTextParser("path").parse(written)
+        except ValueError:
+            text.set_parse_math(False)
+
+
+def _make_drawable(ax: Axes) -> None:
+    """Say so on axes without a number to show, and give their logarithms a range of their own."""
+    for axis, limits, set_limits in (
+        (ax.xaxis, ax.get_xlim, ax.set_xlim),
+        (ax.yaxis, ax.get_ylim, ax.set_ylim),
+    ):
+        low, high = limits()
+        if axis.get_scale() == "log" and not 0 < low < high < np.inf:
+            set_limits(0.1, 10)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from overparam_tf.datasets import Problem
+from overparam_tf.errors import InputError
 from overparam_tf.floor import convex_floor
 from overparam_tf.losses import LpLoss
 
@@ -41,16 +42,29 @@ class LossReference:
 
     @classmethod
     def measure(cls, problem: Problem, loss: LpLoss, use_bias: bool) -> LossReference:
-        """Compute the numbers for a loss on a problem."""
+        """Compute the numbers for a loss on a problem.
+
+        Raises:
+            InputError: If the loss of the zero kernel is 0 or not finite in float64, or the floor
+                cannot be computed.
+        """
+        label = loss_label(loss.p, loss.scale)
+        with np.errstate(all="ignore"):
+            at_zero = float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0)
+        if not 0 < at_zero < np.inf:
+            raise InputError(
+                f"Expected labels of a finite loss {label} above 0; --preprocessing zscore scales "
+                f"them. Received: a loss of {at_zero:g} at the zero kernel"
+            )
         floor = convex_floor(problem.x, problem.y, loss.p, scale=loss.scale, use_bias=use_bias)
         return cls(
-            label=loss_label(loss.p, loss.scale),
+            label=label,
             p=loss.p,
             scale=loss.scale,
             floor=floor.loss,
             floor_duality_gap=floor.gap,
             floor_with_bias=use_bias,
-            at_zero=float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0),
+            at_zero=at_zero,
         )
 
     @classmethod

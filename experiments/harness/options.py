@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from experiments.harness.command_line import option, resolve_defaults
-from overparam_tf.checks import has_duplicates
-from overparam_tf.datasets import Digits, Problem, load
+from experiments.harness.limits import check_options
+from overparam_tf.datasets import Digits, Problem, check_variation, load
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder, environment, open_run
 
@@ -29,6 +29,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         resolve_defaults(self)
+        check_options(self)
         if self.name is not None:
             # A name that is not allowed is refused here, before the data are loaded.
             RunFolder.at(self.logdir, "", self.name)
@@ -84,13 +85,6 @@ class RunOptions:
             )
             raise InputError(f"Expected {expected}. Received: {values}")
 
-    def require_distinct(self, *names: str) -> None:
-        """Raise an `InputError` if one of these options has an entry twice."""
-        for name in names:
-            values = getattr(self, name)
-            valid = values is None or not has_duplicates(values)
-            self.require(valid, f"no entry of {name} twice", **{name: values})
-
 
 @dataclass(frozen=True)
 class DataOptions(RunOptions):
@@ -105,5 +99,11 @@ class DataOptions(RunOptions):
     dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
 
     def load_problem(self) -> Problem:
-        """Return the data set that the options name."""
-        return load(self.data, gas=self.gas, preprocessing=self.preprocessing)
+        """Return the data set that the options name.
+
+        Raises:
+            DataError: If there is none, or nothing to learn from in it.
+        """
+        problem = load(self.data, gas=self.gas, preprocessing=self.preprocessing)
+        check_variation(problem)
+        return problem

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from experiments.harness.registry import module_of
-from overparam_tf.errors import DataError
-from overparam_tf.runlog import RunFolder, TensorBoardLog
+from overparam_tf.checks import boolean, list_of, optional, text
+from overparam_tf.runlog import RunFolder, TensorBoardLog, readers
 
 RESULTS = "report.json"
 
@@ -153,29 +154,28 @@ def read_results(folder: RunFolder) -> Results:
     Raises:
         DataError: If it is missing or damaged; the line says how to write it again.
     """
-    try:
-        content = json.loads((folder.path / RESULTS).read_text(encoding="utf-8"))
+    path, module = folder.path / RESULTS, module_of(folder.path.parent.name)
+    remedy = f"Write it again with python -m {module} --redraw {folder.path}"
+    with readers.one_line_errors(path, remedy):
+        content = readers.read_json(path)
         return Results(
             [_read_table(table) for table in content["tables"]],
             [_read_claim(claim) for claim in content["claims"]],
             [folder.path / "figures" / Path(name).name for name in content["figures"]],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        module = module_of(folder.path.parent.name)
-        raise DataError(
-            f"Expected a readable {RESULTS} in {folder.path}. Received: {error!r}. "
-            f"Write it again with python -m {module} --redraw {folder.path}"
-        ) from None
 
 
 def _read_table(table: Mapping[str, Any]) -> ResultTable:
-    rows = [list(map(str, row)) for row in table["rows"]]
-    return ResultTable(str(table["title"]), list(map(str, table["columns"])), rows)
+    columns = list_of("columns", table["columns"], text)
+    rows = [list_of("rows", row, text) for row in table["rows"]]
+    if any(len(row) != len(columns) or not row for row in rows):
+        raise ValueError(f"a table whose rows have not its {len(columns)} columns")
+    return ResultTable(text("title", table["title"]), columns, rows)
 
 
 def _read_claim(claim: Mapping[str, Any]) -> Claim:
-    held = {True: True, False: False}.get(claim["held"])
-    return Claim(str(claim["text"]), held, str(claim["numbers"]))
+    held = optional("held", claim["held"], boolean)
+    return Claim(text("text", claim["text"]), held, text("numbers", claim["numbers"]))
 
 
 def settings_table(record: Mapping[str, Any]) -> pd.DataFrame:
@@ -201,19 +201,19 @@ def claims_table(claims: Sequence[Claim]) -> ResultTable:
 def print_claims(claims: Sequence[Claim], console: Console) -> None:
     """Print one line for each claim."""
     for claim in claims:
-        colour = COLOURS[VERDICTS[claim.held]]
-        line = f"[{colour}]{claim.verdict:>12}[/]  {claim.text}: {claim.numbers}"
-        console.print(line, highlight=False)
+        verdict = f"{claim.verdict:>12}", COLOURS[VERDICTS[claim.held]]
+        console.print(Text.assemble(verdict, f"  {claim.text}: {claim.numbers}"))
 
 
 def print_table(frame: pd.DataFrame, title: str, console: Console) -> None:
     """Print a data frame as a table on the terminal."""
-    table = Table(title=title)
+    # As `Text`, in which nothing is markup: a label may hold brackets and colons.
+    table = Table(title=Text(title, "table.title"))
     for column in frame:
         justify = "right" if column != frame.columns[0] else "left"
-        table.add_column(str(column), justify=justify, no_wrap=True)
+        table.add_column(Text(str(column)), justify=justify, no_wrap=True)
     for row in frame.itertuples(index=False):
-        table.add_row(*map(cell, row))
+        table.add_row(*(Text(cell(value)) for value in row))
     console.print(table)
 
 

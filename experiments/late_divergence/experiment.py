@@ -10,6 +10,7 @@ from keras.optimizers.schedules import CosineDecay, InverseTimeDecay
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import SEEDS
 from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
@@ -29,31 +30,25 @@ PLAIN = "constant rate"
 class Config(DataOptions):
     """Train a factorised layer into its late divergence, and try what might prevent it."""
 
-    depth: int = option(3, "number of factors, at least 2")
-    shallower: int = option(2, "number of factors of the run to compare with")
-    learning_rate: float = option(1e-3, "the rate", quick=4e-3)
-    steps: int = option(600_000, "full-batch steps", quick=16_000)
-    snapshots: int = option(150, "how many times over a run the Hessian is taken", quick=30)
-    clips: tuple[float, ...] = option((1.0, 0.1), "largest norms of the gradient, for clipping")
+    depth: int = option(3, "number of factors", within=(2, 8))
+    shallower: int = option(2, "number of factors of the run to compare with", within=(1, 7))
+    learning_rate: float = option(1e-3, "the rate", quick=4e-3, within=(1e-12, 1e3))
+    steps: int = option(600_000, "full-batch steps", quick=16_000, within=(10, 10**8))
+    snapshots: int = option(
+        150, "how many times over a run the Hessian is taken", quick=30, within=(1, 10**4)
+    )
+    clips: tuple[float, ...] = option(
+        (1.0, 0.1), "largest norms of the gradient, for clipping", within=(1e-12, 1e6)
+    )
     init: Literal["near_zero", "balanced"] = option(
         "near_zero", "how the factors start: see Variant"
     )
-    seed: int = option(0, "seed of the initial factors")
+    seed: int = option(0, "seed of the initial factors", within=SEEDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require(2 <= self.depth <= 8, "a depth from 2 to 8", depth=self.depth)
-        valid = 1 <= self.shallower < self.depth
-        self.require(valid, "1 <= shallower < depth", shallower=self.shallower)
-        rate = self.learning_rate
-        self.require(0 < rate < 1e3, "a rate > 0 and < 1000", learning_rate=rate)
-        self.require(10 <= self.steps <= 10**8, "10 to 10^8 steps", steps=self.steps)
-        valid = 1 <= self.snapshots <= 10**4
-        self.require(valid, "1 to 10^4 snapshots", snapshots=self.snapshots)
-        valid = all(0 < clip < 1e6 for clip in self.clips)
-        self.require(valid, "norms > 0 and < 10^6", clips=self.clips)
-        self.require(self.seed >= 0, "a seed >= 0", seed=self.seed)
-        self.require_distinct("clips")
+        valid = self.shallower < self.depth
+        self.require(valid, "shallower < depth", shallower=self.shallower)
 
     def methods(self) -> list[Method]:
         """Return what is trained: the run to explain, a shallower one, and the remedies."""

@@ -13,6 +13,7 @@ import keras
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import EPOCHS
 from experiments.harness.options import RunOptions
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.mnist_cnn.claims import claims_of, results_table
@@ -49,22 +50,16 @@ class Config(RunOptions):
     regularize: tuple[Literal["product", "factors", "first", "none"], ...] = option(
         ("product", "first"), "where the overparameterised net's penalty is put, a net for each"
     )
-    depth: int = option(2, "factors of fc1 and fc2")
+    depth: int = option(2, "factors of fc1 and fc2", within=(2, 8))
     convs: bool = option(False, "factorise the convolutions too")
-    epochs: int = option(10, "passes over the training images", quick=2)
-    images: int = option(55_000, "training images, at most", quick=3_200)
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial weights and of dropout")
+    epochs: int = option(10, "passes over the training images", quick=2, within=EPOCHS)
+    images: int = option(55_000, "training images, at most", quick=3_200, within=(1, 10**9))
+    seeds: tuple[int, ...] = option(
+        (0,), "seeds of the initial weights and of dropout", within=(0, 10**6)
+    )
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = option(
         "auto", "devices to train on"
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(2 <= self.depth <= 8, "2 to 8 factors", depth=self.depth)
-        self.require(self.epochs >= 1, "at least one epoch", epochs=self.epochs)
-        self.require(self.images >= 1, "at least one image", images=self.images)
-        self.require(min(self.seeds) >= 0, "seeds >= 0", seeds=self.seeds)
-        self.require_distinct("regularize", "seeds")
 
     def nets(self) -> list[Net]:
         """Return the plain net, then an overparameterised one for each place of the penalty.

@@ -39,34 +39,30 @@ class Config(RunOptions):
     """Count the steps that the two-example toy takes, by ratio of the labels, p and depth."""
 
     ratios: tuple[int, ...] = option(
-        (1, 2, 3, 5, 10, 20, 30, 50, 100), "large label over small label, 1 to 1000"
+        (1, 2, 3, 5, 10, 20, 30, 50, 100), "large label over small label", within=(1, 1000)
     )
-    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p loss, even, at most 8")
-    depths: tuple[int, ...] = option((1, 2, 3), "numbers of factors, at most 8, 1 among them")
+    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p loss, even", within=(2, 8))
+    depths: tuple[int, ...] = option((1, 2, 3), "numbers of factors, 1 among them", within=(1, 8))
     rates_per_decade: int = option(
-        10, f"grid of learning rates; the finer grid has {REFINEMENT} times as many"
+        10,
+        f"grid of learning rates; the finer grid has {REFINEMENT} times as many",
+        within=(1, 100),
     )
-    steps: int = option(300_000, "the most steps taken", quick=20_000)
-    start: float = option(1e-3, "both entries of the initial kernel, split into balanced factors")
-    target: float = option(0.1, "largest error that counts as fitted")
+    steps: int = option(300_000, "the most steps taken", quick=20_000, within=(1, 10**8))
+    start: float = option(
+        1e-3, "both entries of the initial kernel, split into balanced factors", within=(1e-9, 1)
+    )
+    target: float = option(0.1, "largest error that counts as fitted", within=(1e-9, 1))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, largest in (("ratios", 1000), ("powers", 8), ("depths", 8)):
-            values = getattr(self, name)
-            valid = 1 <= min(values) and max(values) <= largest
-            self.require(valid, f"numbers from 1 to {largest}", **{name: values})
-        self.require_distinct("ratios", "powers", "depths")
         for power in self.powers:
             check_exponent(power)
         self.require(
             1 in self.depths, "depth 1 among the depths, to compare with", depths=self.depths
         )
-        rates, steps = self.rates_per_decade, self.steps
-        self.require(1 <= rates <= 100, "1 to 100 rates", rates_per_decade=rates)
-        self.require(1 <= steps <= 10**8, "1 to 10^8 steps", steps=steps)
-        valid = 0 < self.start < 1 - self.target < 1
-        self.require(valid, "0 < start < 1 - target < 1", start=self.start, target=self.target)
+        valid = self.start < 1 - self.target
+        self.require(valid, "start < 1 - target", start=self.start, target=self.target)
 
     def closeup(self) -> tuple[int, int]:
         """Return p and ratio of the runs that the figures show in detail: nearest to 4 and 10."""

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import SEEDS, STEPS
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.sweeps import Part, lp_part
@@ -50,35 +51,36 @@ POINTS = 200  # of a curve in TensorBoard
 class Config(DataOptions):
     """Measure the speed-up by depth for every optimizer, with intervals over seeds."""
 
-    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p losses, with 1/p", quick=(2, 4))
+    powers: tuple[int, ...] = option(
+        (2, 4, 6), "p of the l_p losses, with 1/p, even", quick=(2, 4), within=(2, 8)
+    )
     optimizers: tuple[OptimizerName, ...] = option(tuple(OPTIMIZERS), "optimizers to compare")
-    depths: tuple[int, ...] = option((1, 2, 3, 4), "numbers of factors, 1 among them")
+    depths: tuple[int, ...] = option(
+        (1, 2, 3, 4), "numbers of factors, 1 among them", within=(1, 16)
+    )
     rule_depths: tuple[float, ...] = option(
-        (1.5, 2.5), "depths of the end-to-end rule, trained with SGD"
+        (1.5, 2.5), "depths of the end-to-end rule, trained with SGD", within=(1.01, 16)
     )
     init: Literal["near_zero", "balanced"] = option(
         "balanced", "how the factors start: see Variant"
     )
-    steps: int = option(30_000, "full-batch steps", quick=1_500)
-    seeds: tuple[int, ...] = option((0, 1, 2, 3, 4), "seeds of the initial factors", quick=(0, 1))
+    steps: int = option(30_000, "full-batch steps", quick=1_500, within=STEPS)
+    seeds: tuple[int, ...] = option(
+        (0, 1, 2, 3, 4), "seeds of the initial factors", quick=(0, 1), within=SEEDS
+    )
     price_seconds: float = option(
-        0.8, "seconds to time the steps of an optimizer, compiling not included", quick=0.2
+        0.8,
+        "seconds to time the steps of an optimizer, compiling not included",
+        quick=0.2,
+        within=(0, 3600),
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require(self.steps >= 1, "a number of steps >= 1", steps=self.steps)
-        depths, rule_depths = self.depths, self.rule_depths
+        depths = self.depths
         self.require(1 in depths, "depth 1 among the depths, to compare with", depths=depths)
-        valid = all(1 <= depth <= 16 for depth in depths)
-        self.require(valid, "depths from 1 to 16", depths=depths)
-        valid = all(1 < depth <= 16 for depth in rule_depths)
-        self.require(valid, "depths of the rule above 1, at most 16", rule_depths=rule_depths)
-        valid = all(p >= 2 and p % 2 == 0 for p in self.powers)
+        valid = all(p % 2 == 0 for p in self.powers)
         self.require(valid, "even powers", powers=self.powers)
-        valid = 0 <= self.price_seconds <= 3600
-        self.require(valid, "0 to 3600 seconds", price_seconds=self.price_seconds)
-        self.require_distinct("powers", "optimizers", "depths", "rule_depths", "seeds")
 
     def variants(
         self, optimizer: OptimizerName, seeds: Sequence[int], tenths: Mapping[str, Sequence[int]]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from experiments.harness.command_line import Experiment, option
+from experiments.harness.limits import SEEDS
 from experiments.harness.options import DataOptions
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.speed_up import Bound
@@ -46,7 +47,7 @@ class Difficulty:
 class Config(DataOptions):
     """Measure the speed-up of depth 2 by condition number, label tail and alignment."""
 
-    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p loss, even, at most 8")
+    powers: tuple[int, ...] = option((2, 4, 6), "p of the l_p loss, even", within=(2, 8))
     conditions: tuple[float, ...] = option(
         (1.0, 1e2, 1e4, 1e6, 1e8, 1e10), "condition numbers of x^T x", quick=(1.0, 1e2, 1e4)
     )
@@ -61,26 +62,23 @@ class Config(DataOptions):
     targets: tuple[float, ...] = option(
         (0.1, 0.01), "shares of the zero kernel's excess loss to reach"
     )
-    rows: int = option(128, "n of the generated problems")
-    features: int = option(16, "d of the generated problems")
+    rows: int = option(128, "n of the generated problems", within=(4, 10**6))
+    features: int = option(16, "d of the generated problems", within=(2, 512))
     explained: float = option(
         0.9, "share of the label's variance that the best linear predictor explains"
     )
-    rates_per_decade: int = option(8, "learning rates a decade")
-    steps: int = option(20_000, "the most steps taken", quick=1_000)
-    seeds: tuple[int, ...] = option((0, 1, 2), "seeds of problem and start")
+    rates_per_decade: int = option(8, "learning rates a decade", within=(1, 100))
+    steps: int = option(20_000, "the most steps taken", quick=1_000, within=(1, 10**8))
+    seeds: tuple[int, ...] = option((0, 1, 2), "seeds of problem and start", within=SEEDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for power in self.powers:
             check_exponent(power)
-        self.require(max(self.powers) <= 8, "p at most 8", powers=self.powers)
-        self.require_distinct("powers", "targets", "seeds", "conditions", "kurtoses", "alignments")
         valid = all(0 < target < 1 for target in self.targets)
         self.require(valid, "targets between 0 and 1", targets=self.targets)
-        rates, steps = self.rates_per_decade, self.steps
-        self.require(1 <= rates <= 100, "1 to 100 rates", rates_per_decade=rates)
-        self.require(1 <= steps <= 10**8, "1 to 10^8 steps", steps=steps)
+        sizes = {"rows": self.rows, "features": self.features}
+        self.require(self.rows * self.features <= 10**7, "at most 10^7 numbers", **sizes)
         # The generator's own check, before any folder is made, of all corners of the grid.
         axes = self.conditions, self.kurtoses, self.alignments, self.seeds
         for *corner, seed in itertools.product(*((min(axis), max(axis)) for axis in axes)):

@@ -1,10 +1,13 @@
-"""Whole files of bounded size; whatever is wrong with one is an error of one line."""
+"""Whole files of bounded size, gzipped or not; what is wrong with one is an error of one line."""
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 from overparam_tf.errors import DataError
+
+_GZIP = b"\x1f\x8b"
 
 
 def read_bounded(path: Path, kind: str, max_bytes: int) -> bytes:
@@ -29,3 +32,40 @@ def read_bounded(path: Path, kind: str, max_bytes: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"Could not read {path}: {error.strerror}.") from None
+
+
+def leading(path: Path, content: bytes, size: int) -> bytes:
+    """Return the first `size` bytes of a file's content, unpacked if it is gzipped.
+
+    Gzipped content is known by its first bytes, whatever the file's name. Where the content is
+    shorter all of it is returned; gzip data must then be complete, with the right checksum and
+    nothing behind it.
+
+    Args:
+        path: The file, for the message.
+        content: Its content.
+        size: The most bytes to return; no more are unpacked.
+
+    Raises:
+        DataError: If the gzip data are damaged, truncated, or followed by something else.
+    """
+    if not content.startswith(_GZIP):
+        return content[:size]
+    stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: the header and checksum of gzip
+    try:
+        unpacked = stream.decompress(content, size)
+    except zlib.error as error:
+        raise DataError(
+            f"Expected intact gzip data in {path}. Received: damaged gzip data: {error}"
+        ) from None
+    if len(unpacked) < size and not stream.eof:
+        raise DataError(
+            f"Expected intact gzip data in {path}. Received: truncated gzip data: "
+            f"{len(content)} bytes unpack to {len(unpacked)}"
+        )
+    if stream.unused_data:
+        raise DataError(
+            f"Expected nothing behind the gzip data in {path}. "
+            f"Received: {len(stream.unused_data)} bytes"
+        )
+    return unpacked

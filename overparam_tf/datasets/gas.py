@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from overparam_tf.checks import one_of, whole_number
-from overparam_tf.datasets.gas_files import batch_files, check_gas, read_gas
+from overparam_tf.datasets.gas_files import batch_files, batch_names, check_gas, read_gas
 from overparam_tf.datasets.gas_stand_in import synthetic_gas
 from overparam_tf.datasets.preprocessing import PREPROCESSINGS, preprocess
 from overparam_tf.datasets.problem import Problem
@@ -18,7 +18,8 @@ GAS = DataSet(
     title="gas sensor data",
     content="batch1.dat, batch2.dat, ...",
     subfolder="gas_sensor",
-    suffix=".dat",
+    subfolders=("Dataset", "gas_sensor/Dataset"),
+    suffixes=(".dat", ".gz", ".zip"),
     files_in=batch_files,
     published=tuple(f"batch{number}.dat" for number in range(1, 11)),
     url=(
@@ -50,12 +51,14 @@ def load(
     The batch files are looked for in this order: at the path, if one is given, and nowhere else; in
     the folder named by the environment variable OVERPARAM_TF_DATA, if it is set, and nowhere else;
     in `data_dir`; and with the publisher, by a download into `data_dir`/gas_sensor. A folder may
-    hold the files itself or in a subfolder gas_sensor.
+    hold the files itself, gzipped or not, or the publisher's zip archive, or a subfolder gas_sensor
+    or Dataset with them.
 
     Args:
         name_or_path: "gas" for the measured data; "synthetic" for the generated stand-in; "auto"
             (default) for "gas" where that is to be had, else "synthetic", announced by one line;
-            or the path of a folder with batch1.dat, batch2.dat, ... or of one such file.
+            or the path of a folder with batch1.dat, batch2.dat, ..., of one such file, or of the
+            publisher's zip archive.
         gas: "ethanol" (default), "ethylene", "ammonia", "acetaldehyde", "acetone" or "toluene".
         preprocessing: "zscore" (default), "minmax" or "none", for x and y alike.
         seed: Seed of the synthetic stand-in; default 0.
@@ -86,7 +89,7 @@ def load(
 
 
 def _measured(files: list[Path], gas: str, preprocessing: str, announce: Announce) -> Problem:
-    names = {file.name for file in files}
+    names = batch_names(files)
     missing = [name for name in GAS.published if name not in names]
     if missing:
         announce(

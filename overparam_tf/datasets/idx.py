@@ -12,19 +12,17 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from overparam_tf.datasets.files import read_bounded
+from overparam_tf.datasets.files import leading, read_bounded
 from overparam_tf.errors import DataError
 
 # Of a file, and of what it unpacks to; the largest published file has 47 MB.
 MAX_BYTES = 256 << 20
 _MAGIC = struct.Struct(">HBB")
 _UNSIGNED_BYTE = 8
-_GZIP = b"\x1f\x8b"
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
@@ -62,7 +60,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
             f"Received: a header that announces {product}"
         )
     start = _header_size(dimensions)
-    values = _leading(path, content, start + size + 1)  # one more, to see what is too long
+    values = leading(path, content, start + size + 1)  # one more, to see what is too long
     received = len(values) - start
     if received != size:
         raise DataError(
@@ -87,7 +85,7 @@ def _header_size(dimensions: int) -> int:
 def _shape(path: Path, content: bytes, dimensions: int) -> tuple[int, ...]:
     """Return the sizes that the header announces."""
     size = _header_size(dimensions)
-    header = _leading(path, content, size)
+    header = leading(path, content, size)
     magic, sizes = header[:4], header[4:]
     expected = _MAGIC.pack(0, _UNSIGNED_BYTE, dimensions)
     if magic != expected:
@@ -99,31 +97,3 @@ def _shape(path: Path, content: bytes, dimensions: int) -> tuple[int, ...]:
     if len(header) < size:
         raise DataError(f"Expected a header of {size} bytes in {path}. Received: {len(header)}")
     return struct.unpack(f">{dimensions}I", sizes)
-
-
-def _leading(path: Path, content: bytes, size: int) -> bytes:
-    """Return the first `size` bytes of a file's content, unpacked if it is gzipped.
-
-    Where the content is shorter all of it is returned; gzip data must then be complete, with the
-    right checksum and nothing behind it.
-    """
-    if not content.startswith(_GZIP):
-        return content[:size]
-    stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: the header and checksum of gzip
-    try:
-        unpacked = stream.decompress(content, size)
-    except zlib.error as error:
-        raise DataError(
-            f"Expected intact gzip data in {path}. Received: damaged gzip data: {error}"
-        ) from None
-    if len(unpacked) < size and not stream.eof:
-        raise DataError(
-            f"Expected intact gzip data in {path}. Received: truncated gzip data: "
-            f"{len(content)} bytes unpack to {len(unpacked)}"
-        )
-    if stream.unused_data:
-        raise DataError(
-            f"Expected nothing behind the gzip data in {path}. "
-            f"Received: {len(stream.unused_data)} bytes"
-        )
-    return unpacked

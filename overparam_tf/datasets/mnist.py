@@ -18,7 +18,8 @@ MNIST = DataSet(
     title="MNIST",
     content=f"the four idx files of MNIST or {NPZ}",
     subfolder="mnist",
-    suffix=".npz",
+    subfolders=("MNIST/raw", "raw", "mnist/MNIST/raw", "MNIST", "gzip"),
+    suffixes=(".npz",),
     files_in=mnist_files,
     published=(NPZ,),
     url=f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{NPZ}",
@@ -41,8 +42,10 @@ def load_mnist(
     The files are looked for in the same order as those of `load`: at the path, if one is given, and
     nowhere else; in the folder named by the environment variable OVERPARAM_TF_DATA, if it is set,
     and nowhere else; in `data_dir`; and with Keras, by a download of mnist.npz into
-    `data_dir`/mnist. A folder may hold the files itself or in a subfolder mnist: the four published
-    idx files, gzipped or not, or else mnist.npz.
+    `data_dir`/mnist. A folder may hold the files itself or in a subfolder mnist or, as torchvision
+    has them, MNIST/raw: the four published idx files, gzipped or not, else mnist.npz with integers
+    of any type and images with or without a channel axis, else mnist_train.csv and mnist_test.csv
+    of Kaggle. EMNIST's digits are read under EMNIST's names.
 
     Args:
         name_or_path: "mnist" for the published images; "synthetic" for the generated stand-in;

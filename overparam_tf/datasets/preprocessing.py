@@ -46,10 +46,11 @@ def _scaled(values: np.ndarray, how: str) -> np.ndarray:
     low, high = values.min(axis=0), values.max(axis=0)
     # Compared exactly, not by std == 0: the rounded mean of a constant column may differ from it.
     constant = low == high
-    # Overflow leaves infinity or NaN, which Problem refuses.
-    with np.errstate(over="ignore", invalid="ignore"):
+    # What cannot be scaled in float64 becomes NaN, which Problem refuses.
+    with np.errstate(all="ignore"):
         if how == "minmax":
             shift, scale = low, high - low
         else:
             shift, scale = values.mean(axis=0), values.std(axis=0)
+        scale = np.where(np.isfinite(scale) & (scale > 0), scale, np.nan)
         return (values - np.where(constant, low, shift)) / np.where(constant, 1.0, scale)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from overparam_tf.checks import boolean, file_path, function, resolve
 from overparam_tf.datasets.pinned_download import download_pinned
-from overparam_tf.errors import DataError
+from overparam_tf.errors import DataError, one_line
 
 VARIABLE = "OVERPARAM_TF_DATA"
 Announce = Callable[[str], None]
@@ -24,7 +24,8 @@ class DataSet:
         title: What messages call it.
         content: The files in a folder of it, in words.
         subfolder: The name of its own folder within a data folder.
-        suffix: The suffix of a single file that can be given in place of a folder.
+        subfolders: Further folders within a data folder in which people have its files.
+        suffixes: The suffixes of a single file that can be given in place of a folder.
         files_in: Function that returns its files in a folder; none if there are none.
         published: Names of the published files.
         url: Address of a download: of the published file, or of a zip archive of them.
@@ -36,7 +37,8 @@ class DataSet:
     title: str
     content: str
     subfolder: str
-    suffix: str
+    subfolders: tuple[str, ...]
+    suffixes: tuple[str, ...]
     files_in: Callable[[Path], list[Path]]
     published: tuple[str, ...]
     url: str
@@ -112,15 +114,16 @@ def _files_at(data_set: DataSet, path: Path) -> list[Path]:
     """Return the files at a path given by the user."""
     # Functions of os.path, as those of Path raise errors for names that are too long.
     path = Path(os.path.expanduser(path))
-    if path.suffix == data_set.suffix and os.path.isfile(path):
+    if path.suffix.lower() in data_set.suffixes and os.path.isfile(path):
         return [path]
     exists = os.path.exists(path)
+    ending = "" if exists else ", which does not exist"
     files = _files_in(data_set, path) if exists else []
     if files:
         return files
     raise DataError(
         f"Expected auto, {data_set.name}, synthetic, or the path of {data_set.folder} or of a "
-        f"{data_set.suffix} file. Received: {path}{'' if exists else ', which does not exist'}"
+        f"{data_set.suffixes[0]} file. Received: {one_line(str(path), 200)}{ending}"
     )
 
 
@@ -133,12 +136,18 @@ def _local_files(data_set: DataSet, data_dir: Path) -> list[Path]:
     if files:
         return files
     raise DataError(
-        f"Expected {VARIABLE} to name {data_set.folder}. Received: {folder}. Correct it or unset it"
+        f"Expected {VARIABLE} to name {data_set.folder}. Received: {one_line(folder, 200)}. "
+        "Correct it or unset it"
     )
 
 
 def _files_in(data_set: DataSet, folder: Path) -> list[Path]:
-    return data_set.files_in(folder) or data_set.files_in(folder / data_set.subfolder)
+    """Return the files in a folder, or in the first of the subfolders that has them."""
+    for subfolder in ("", data_set.subfolder, *data_set.subfolders):
+        files = data_set.files_in(folder / subfolder)
+        if files:
+            return files
+    return []
 
 
 def _downloaded_files(

@@ -194,8 +194,11 @@ class RunFolder:
 
     @property
     def modified(self) -> float:
-        """Return the time of the last change of config.json, in seconds since 1970."""
-        return (self.path / CONFIG).stat().st_mtime
+        """Return when config.json was last changed, in seconds since 1970; 0 if that is unknown."""
+        try:
+            return (self.path / CONFIG).stat().st_mtime
+        except OSError:  # a link that leads nowhere
+            return 0.0
 
     def lock(self) -> None:
         """Keep other processes from running here; see `lock_folder`."""

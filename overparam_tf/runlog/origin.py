@@ -15,6 +15,7 @@ PACKAGES = ("overparam_tf", "tensorflow", "keras", "numpy", "pandas", "matplotli
 
 def environment() -> dict[str, object]:
     """Return the origin of a run that starts now, JSON-ready; outside a checkout commit is None."""
+    import keras
     import tensorflow as tf
 
     return {
@@ -24,6 +25,11 @@ def environment() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "machine": machine(),
+        "keras": {
+            "backend": keras.config.backend(),
+            "floatx": keras.config.floatx(),
+            "image_data_format": keras.config.image_data_format(),
+        },
         "devices": [
             f"{device.device_type}: {device.name}" for device in tf.config.list_logical_devices()
         ],

@@ -40,7 +40,7 @@ class ProgressReport:
         self._live: Live | None = None
         if self._console.is_terminal and not quiet:
             self._bar = Bar(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(None),
                 TextColumn("{task.fields[pace]}"),
                 TimeRemainingColumn(),

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
-from overparam_tf.errors import DataError
+from overparam_tf.atomic_files import DAMAGE
+from overparam_tf.errors import DataError, one_line
+from overparam_tf.runlog.record import check_record
 
-# The errors that json, pandas and NumPy raise on damaged files. Most are a ValueError; sizes and
-# depths of nesting that no sound file has end in a MemoryError or a RecursionError.
-_DAMAGE = (OSError, ValueError, EOFError, BadZipFile, zlib.error, MemoryError, RuntimeError)
+MOST_JSON_BYTES = 64 << 20
 
 
 def read_record(path: Path) -> dict[str, Any]:
+    """Return the object in a config.json, its types checked; see `record.check_record`.
+
+    Raises:
+        DataError: If the file is missing or damaged, or holds something else.
+    """
+    with one_line_errors(path):
+        record = read_json(path)
+        check_record(record)
+    return record
+
+
+def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a json file.
 
     Raises:
-        DataError: If the file is missing or damaged, or holds no object.
+        ValueError: If it holds no object, a number that is not finite, or 64 MiB and more.
     """
-    with _one_line_errors(path):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(record, dict):
-            raise ValueError("something other than an object")
-    return record
+    if path.stat().st_size > MOST_JSON_BYTES:
+        raise ValueError(f"more than {MOST_JSON_BYTES} bytes")
+    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    if not isinstance(content, dict):
+        raise ValueError("something other than an object")
+    return content
 
 
 def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
@@ -43,7 +54,7 @@ def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
     Raises:
         DataError: If the file is missing or damaged, or lacks a column.
     """
-    with _one_line_errors(path):
+    with one_line_errors(path):
         table = pd.read_csv(path)
         missing = [column for column in columns if column not in table]
         if missing:
@@ -57,7 +68,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: If the file is missing or damaged, or holds pickled objects.
     """
-    with _one_line_errors(path), path.open("rb") as file:
+    with one_line_errors(path), path.open("rb") as file:
         arrays = np.load(file, allow_pickle=False)
         if not isinstance(arrays, np.lib.npyio.NpzFile):
             raise ValueError("an npy file")
@@ -66,12 +77,27 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def _one_line_errors(path: Path) -> Iterator[None]:
-    """Turn errors of the reading inside into a DataError of one line."""
+def one_line_errors(path: Path, remedy: str = "") -> Iterator[None]:
+    """Open a block that reads a file; its errors become a DataError of one line.
+
+    Args:
+        path: The file.
+        remedy: A sentence at the end of the line, which says what to do; default none.
+    """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise FileNotFoundError("no such file")
         yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         received = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, LookupError):  # its text is the key alone
+            received = repr(error)
+        end = f". {remedy}" if remedy else ""
         raise DataError(
-            f"Expected a readable {path.name} in {path.parent}. Received: {received:.200}"
+            f"Expected a readable {path.name} in {path.parent}. "
+            f"Received: {one_line(received, 200)}{end}"
         ) from None
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant}, which is no number of JSON")

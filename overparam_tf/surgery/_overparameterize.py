@@ -139,6 +139,8 @@ def overparameterize(
     check_built(model)
     depth = positive_int("depth", depth)
     width = _adapter_width(width, base, rank)
+    if isinstance(layers, (list, tuple, set)) and not layers and not weights:
+        raise input_error("at least one of the layers, or None for all", layers=layers)
     if seed is not None:
         seed = whole_number("seed", seed, least=None)
     options = _Options(

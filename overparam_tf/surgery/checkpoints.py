@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
 
 import overparam_tf.layers  # noqa: F401  Keras finds the factorised layers of a file once registered.
 from overparam_tf.checks import boolean, file_path
-from overparam_tf.errors import DataError, InputError, input_error
+from overparam_tf.errors import DataError, InputError, input_error, one_line
 from overparam_tf.layers.skip_init import skip_initialization
 from overparam_tf.surgery._collapse import collapse
 from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly, rebuild
@@ -37,7 +39,8 @@ def load_collapsed(
         A new model without factorised layers, as `overparam_tf.collapse` makes it.
 
     Raises:
-        DataError: If there is no such file.
+        DataError: If there is no such file, or Keras cannot read it: it is damaged, or holds
+            classes that are not registered or weights of other shapes.
         InputError: If the suffix is neither of the two, or `model` is missing or not needed.
 
     Example:
@@ -59,7 +62,7 @@ def load_collapsed(
     if path.name.endswith(".keras"):
         if model is not None:
             raise input_error("no model with a .keras file, which holds its own", path=str(path))
-        with skip_initialization():
+        with _damage_as_errors(path), skip_initialization():
             deep = keras.saving.load_model(path, compile=compile)
         return collapse(deep, compile=compile)
     if not path.name.endswith(".weights.h5"):
@@ -67,8 +70,24 @@ def load_collapsed(
     if compile:
         raise input_error("compile=False, since a weights file holds no loss", path=str(path))
     deep = _fresh_copy(model)
-    deep.load_weights(path)
+    with _damage_as_errors(path):
+        deep.load_weights(path)
     return collapse(deep)
+
+
+@contextlib.contextmanager
+def _damage_as_errors(path: Path) -> Iterator[None]:
+    """Turn whatever Keras raises on a file into an error of one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # zip, json, h5 and Keras have errors of a dozen types
+        received = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"Expected a checkpoint that Keras can read in {path}. "
+            f"Received: {one_line(received, 300)}"
+        ) from error
 
 
 def _fresh_copy(model: Any) -> keras.Model:

@@ -7,18 +7,19 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
 import pandas as pd
 
-from overparam_tf.atomic_files import save_npz, save_text
+from overparam_tf.atomic_files import DAMAGE, save_npz, save_text
 from overparam_tf.checks import file_path, instance_of, optional, real_number, whole_number
-from overparam_tf.errors import DataError, InputError, input_error
+from overparam_tf.errors import DataError, InputError, input_error, one_line
 from overparam_tf.layers import FactorizedDense
 
 RESULTS, CURVES, WEIGHTS = "results.csv", "curves.npz", "weights.npz"
+# The columns of the table that its readers need.
+COLUMNS = ("variant", "learning_rate", "seed", "status", "steps", "final_loss")
 
 
 @dataclass(frozen=True)
@@ -161,14 +162,19 @@ class History:
             steps, losses = curves["steps"], curves["losses"]
             layers = json.loads(str(arrays["layers"]))
             weights = [_weights_of(run, arrays) for run in range(len(runs))]
+            missing = [name for name in COLUMNS if name not in runs]
+            if missing:
+                raise ValueError(f"{RESULTS} without {missing}")
             if losses.shape != (len(steps), len(runs)) or set(runs["variant"]) != set(layers):
                 raise ValueError(f"{RESULTS} has other runs than {CURVES} or {WEIGHTS}")
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            runs = _with_integer_steps(runs)
+        except DAMAGE as error:
+            received = " ".join(str(error).split()) or type(error).__name__
             raise DataError(
                 f"Expected {RESULTS}, {CURVES} and {WEIGHTS} of a finished sweep in {path}. "
-                f"Received: {error}"
+                f"Received: {one_line(received, 200)}"
             ) from None
-        return cls(_with_integer_steps(runs), steps, losses, weights, layers)
+        return cls(runs, steps, losses, weights, layers)
 
     def _runs_of(self, variant: str) -> pd.DataFrame:
         if not isinstance(variant, str) or variant not in self.variants:

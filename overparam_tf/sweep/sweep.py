@@ -30,11 +30,15 @@ from overparam_tf.status import TrainingStatus
 from overparam_tf.sweep.devices import check_devices, make_engine
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
 from overparam_tf.sweep.history import History
+from overparam_tf.sweep.memory import check_memory
 from overparam_tf.sweep.recorder import Recorder
 from overparam_tf.sweep.runs_table import runs_table
 from overparam_tf.sweep.saving import SavedSweep, Saving, digest_of, identity_of
 from overparam_tf.sweep.training_loop import TrainingLoop
 from overparam_tf.sweep.variant import Variant
+
+# The compiled loop counts steps in 32 bits.
+MOST_STEPS = 2 * 10**9
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ class Sweep:
             raise input_error("at least one variant and no name twice", variants=names)
         instance_of("loss", self.loss, LpLoss, "an LpLoss, such as LpLoss(4),")
         one_of("dtype", self.dtype, ("float32", "float64"))
+        for variant in variants:
+            _check_rates(variant, self.dtype)
         object.__setattr__(self, "variants", variants)
 
     def run(
@@ -128,7 +134,7 @@ class Sweep:
         signal to any of them stops all. A sweep may be continued on another number of devices.
 
         Args:
-            steps: Number of updates, >= 1.
+            steps: Number of updates, from 1 to two billion.
             targets: Losses by name; the first step at or below each, exactly, is the column
                 `steps_to_NAME` of the runs. Default None, no targets.
             points: The most points of a curve, >= 2, half of them log-spaced and half evenly
@@ -164,7 +170,7 @@ class Sweep:
             WorkerLostError: If another worker ended or cannot be reached. Start all of them again
                 to continue.
         """
-        steps = positive_int("steps", steps)
+        steps = whole_number("steps", steps, least=1, most=MOST_STEPS)
         progress = optional("progress", progress, function)
         follow = optional("follow", follow, function)
         steps_per_call = whole_number(
@@ -173,6 +179,8 @@ class Sweep:
         batch_size = optional("batch_size", batch_size, positive_int)
         if batch_size is not None:
             batch_size = min(batch_size, self.problem.rows)
+        points = whole_number("points", points, least=2)
+        check_memory(self.problem, self.variants, self.dtype, points)
         saving = Saving(checkpoints, seconds_between_checkpoints, checkpoint_share)
         run_count = sum(len(variant.runs) for variant in self.variants)
         recorder = Recorder(
@@ -247,3 +255,17 @@ class Sweep:
 
 def _variant(name: str, value: object) -> Variant:
     return instance_of(name, value, Variant)
+
+
+def _check_rates(variant: Variant, dtype: str) -> None:
+    """Check that the learning rates of a variant are as many positive numbers in a dtype."""
+    kind = np.dtype(dtype).type
+    with np.errstate(all="ignore"):
+        rates = [kind(rate) for rate in variant.learning_rates]
+    numbers = np.finfo(dtype)
+    if min(rates) < numbers.tiny or max(rates) > numbers.max or has_duplicates(rates):
+        raise input_error(
+            f"learning_rates from {numbers.tiny:.2g} to {numbers.max:.2g} that differ in {dtype}, "
+            f"in the variant {variant.name!r}",
+            learning_rates=variant.learning_rates,
+        )

@@ -27,6 +27,10 @@ from overparam_tf.initializers import NearZero, balanced_factors, draw
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.sweep.template import check_template, copy_of, rate_of
 
+# More factors than this take minutes to make, and none is known to need them.
+MOST_FACTORS = 10_000
+# A run is found by its rate, within a tenth of this.
+NEAREST_RATES = 1e-8
 # Ways to start the factors that have a name of their own.
 STARTS = ("near_zero", "balanced", "identity")
 # What moves: the factors, or their product by a rule.
@@ -39,7 +43,7 @@ class Variant:
 
     Args:
         name: The curve's name in tables and figures, such as `"GD, depth 3"`.
-        depth: Number N of factors, N >= 1; default 1, the plain linear layer.
+        depth: Number N of factors, from 1 to 10,000; default 1, the plain linear layer.
         width: Inner widths, as in `FactorizedDense`: None for min(in, out) (default), an int, or
             `depth - 1` ints.
         optimizer: A Keras optimizer or its name; default `"sgd"`. It is a template: each run gets
@@ -47,10 +51,11 @@ class Variant:
             Adagrad, Adadelta, RMSprop, Adam, AdamW, without a schedule. Names that are excluded
             from its weight decay are those of `FactorizedDense`, such as `"bias"` and `"factor_1"`,
             and `"kernel"` for every update but `"factors"`.
-        learning_rates: The rates to try, each > 0; default None, the rate of the optimizer alone,
-            or 0.001 for one that is given by its name. Read from the variant it is a tuple.
-        seeds: Seeds of the initial factors; default 0 alone. The runs are all pairs of a learning
-            rate and a seed.
+        learning_rates: The rates to try, each > 0 and apart by more than 1e-8 of it; default None,
+            the rate of the optimizer alone, or 0.001 for one that is given by its name. Read from
+            the variant it is a tuple.
+        seeds: Seeds of the initial factors, from 0 to 2^32 - 1; default 0 alone. The runs are all
+            pairs of a learning rate and a seed.
         use_bias: Add a bias to the output; default False.
         use_factor_biases: Add a bias after every factor, as in the biased `Dense` layers of 2019;
             default False.
@@ -107,8 +112,8 @@ class Variant:
         if rates is None:
             rates = (rate_of(self.optimizer, optimizer),)
         values = {
-            "learning_rates": _distinct("learning_rates", rates, _rate),
-            "seeds": _distinct("seeds", self.seeds, whole_number),
+            "learning_rates": _apart(_distinct("learning_rates", rates, _rate)),
+            "seeds": _distinct("seeds", self.seeds, _seed),
             "depth": self._checked_depth(),
             "optimizer": optimizer,
         }
@@ -118,7 +123,7 @@ class Variant:
         _check_start(self.initial_factors)
 
     def _checked_depth(self) -> float:
-        depth = real_number("depth", self.depth, least=1)
+        depth = real_number("depth", self.depth, least=1, most=MOST_FACTORS)
         if depth == int(depth):
             depth = int(depth)
         elif self.update not in ("end_to_end", "preconditioned"):
@@ -218,8 +223,23 @@ def _distinct(name: str, values: Any, check: Any) -> tuple:
     return tuple(entries)
 
 
+def _apart(rates: tuple[float, ...]) -> tuple[float, ...]:
+    """Return rates if they are far enough apart to be told from one another, as `History` does."""
+    increasing = np.sort(rates)
+    if np.isclose(increasing[1:], increasing[:-1], rtol=NEAREST_RATES, atol=0).any():
+        raise input_error(
+            f"learning_rates that differ by more than {NEAREST_RATES:g} of each",
+            learning_rates=rates,
+        )
+    return rates
+
+
 def _rate(name: str, value: object) -> float:
     return real_number(name, value, above=0)
+
+
+def _seed(name: str, value: object) -> int:
+    return whole_number(name, value, most=2**32 - 1)  # Keras reads it modulo 2^32
 
 
 def _check_start(start: Any) -> None:

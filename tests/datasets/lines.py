@@ -36,6 +36,7 @@ def write_batches(folder: Path, rows=3, seed=0):
 
 
 def write_zip(path: Path, folder: Path, prefix="Dataset/", skip=(), extra=()):
+    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.glob("*.dat")):
             if file.name not in skip:

@@ -146,7 +146,7 @@ def test_real_data_has_the_known_conditioning_and_starting_loss(real_data):
 def test_the_package_needs_few_others():
     package = Path(overparam_tf.datasets.__file__).parent
     # What it needs of the library, besides itself.
-    shared = ("errors", "checks", "messages")
+    shared = ("errors", "checks", "memory", "messages")
     ours = ("overparam_tf.datasets", *(f"overparam_tf.{name}" for name in shared))
     allowed = sys.stdlib_module_names | {"numpy", "__future__"}
     needs = {

@@ -4,7 +4,15 @@ import pytest
 from overparam_tf.datasets import load_mnist, mnist, mnist_files, search, synthetic_digits
 from overparam_tf.datasets.mnist_files import NPZ_NAMES, read_mnist
 from overparam_tf.errors import DataError, InputError
-from tests.datasets.digit_files import idx_bytes, small_arrays, write_idx, write_npz
+from tests.datasets.digit_files import (
+    idx_bytes,
+    small_arrays,
+    write_csv,
+    write_emnist,
+    write_idx,
+    write_npz,
+)
+
 
 # every way to put the data into a folder
 FORMS = {
@@ -20,6 +28,12 @@ FORMS = {
     "npz with channels first": lambda folder, arrays: write_npz(
         folder, arrays, change=lambda array: array[:, None]
     ),
+    "torchvision": lambda folder, arrays: write_idx(folder / "MNIST" / "raw", arrays),
+    "folders of Kaggle": lambda folder, arrays: write_idx(folder, arrays, in_folders=True),
+    "csv of Kaggle": write_csv,
+    "csv of Fashion-MNIST": lambda folder, arrays: write_csv(folder, arrays, "fashion-mnist_"),
+    "EMNIST": write_emnist,
+    "EMNIST.gz": lambda folder, arrays: write_emnist(folder, arrays, end=".gz"),
 }
 
 
@@ -183,6 +197,42 @@ def test_bad_files_are_one_clear_line_even_for_auto(tmp_path, spoil, message, na
     with pytest.raises(DataError, match=message) as caught:
         load_mnist(tmp_path if name == "path" else name, data_dir=tmp_path)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
+
+
+def test_two_parts_of_emnist_are_refused(tmp_path):
+    write_emnist(tmp_path, small_arrays())
+    write_emnist(tmp_path, small_arrays(), "emnist-mnist")
+    with pytest.raises(
+        DataError, match=r"one part of EMNIST .* Received: emnist-mnist, emnist-dig"
+    ):
+        load_mnist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "Expected rows of 785 numbers .* Received: none"),
+        ("label,1x1\n", "Expected rows of 785 numbers .* Received: none"),
+        ("1,2,3\n", "Expected 785 numbers, .* line 1. Received: 3"),
+        (",".join(["1"] * 784 + ["256"]), "Expected whole numbers from 0 to 255"),
+        (",".join(["1"] * 784 + ["-1"]), "Expected whole numbers from 0 to 255"),
+        (",".join(["1"] * 784 + ["x"]), "Expected whole numbers from 0 to 255"),
+        (",".join(["1"] * 784 + ["0.5"]), "Expected whole numbers from 0 to 255"),
+        (",".join(["10"] + ["1"] * 784), "Expected labels from 0 to 9"),
+    ],
+)
+def test_a_bad_csv_file_is_one_clear_line(tmp_path, content, message):
+    write_csv(tmp_path, small_arrays())
+    (tmp_path / "mnist_test.csv").write_text(content)
+    with pytest.raises(DataError, match=message) as caught:
+        load_mnist(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_integers_beyond_bytes_are_refused(tmp_path):
+    write_npz(tmp_path, {**small_arrays(), "train_y": np.full(20, 256)})
+    with pytest.raises(DataError, match=r"whole numbers from 0 to 255 for y_train"):
+        load_mnist(tmp_path)
 
 
 def test_an_npz_file_without_one_array_is_named(tmp_path):

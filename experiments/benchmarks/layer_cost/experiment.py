@@ -21,6 +21,7 @@ from overparam_tf.runlog import RunFolder
 
 Compiler = Literal["xla", "graph"]
 Name = Literal["conv1", "conv2", "fc1", "fc2", "projection", "attention", "up", "down"]
+SIZES = (1, 10_000)
 HPARAMS = ("part", "layer", "batch", "mode", "compiler", "contestant", "order")
 METRICS = {
     "seconds": "seconds",
@@ -35,30 +36,23 @@ class Config(RunOptions):
 
     part: Literal["all", "dense", "models"] = option("all", "which measurements")
     inputs: tuple[int, ...] = option(
-        (128, 1024, 4096), "part dense: numbers of inputs", quick=(128, 1024)
+        (128, 1024, 4096), "part dense: numbers of inputs", quick=(128, 1024), within=SIZES
     )
     units: tuple[int, ...] = option(
-        (10, 512, 2048), "part dense: numbers of units", quick=(10, 512)
+        (10, 512, 2048), "part dense: numbers of units", quick=(10, 512), within=SIZES
     )
-    batches: tuple[int, ...] = option((32, 1024), "part dense: batch sizes", quick=(1024,))
+    batches: tuple[int, ...] = option(
+        (32, 1024), "part dense: batch sizes", quick=(1024,), within=SIZES
+    )
     compilers: tuple[Compiler, ...] = option(
         ("xla", "graph"), "part dense: how steps are compiled", quick=("xla",)
     )
     layers: tuple[Name, ...] = option(
         tuple(MODELS), "part models: which layers", quick=("conv1", "fc1")
     )
-    seconds: float = option(1.0, "seconds to spend on each comparison", quick=0.2)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_distinct("inputs", "units", "batches", "compilers", "layers")
-        for name in ("inputs", "units", "batches"):
-            sizes = getattr(self, name)
-            valid = 1 <= min(sizes) <= max(sizes) <= 10_000
-            self.require(valid, "sizes from 1 to 10000", **{name: sizes})
-        self.require(
-            0 < self.seconds <= 3600, "more than 0 and at most 3600 seconds", seconds=self.seconds
-        )
+    seconds: float = option(
+        1.0, "seconds to spend on each comparison", quick=0.2, within=(0.001, 3600)
+    )
 
     def dense_workloads(self) -> list[Workload]:
         """Return the layers of part "dense"."""

@@ -54,32 +54,24 @@ class Config(RunOptions):
     )
     depths: tuple[int, ...] = option(
         (1, 2, 3),
-        "depths of the contest, 1 to 8; with --quick of gradient descent alone",
+        "depths of the contest; with --quick of gradient descent alone",
         quick=(1,),
+        within=(1, 8),
     )
-    rounds: int = option(5, "bursts of each contestant", quick=2)
-    seconds: float = option(0.2, "length of a burst, 0.001 to 60", quick=0.05)
-    start_ups: int = option(2, "how often to start optimizer_compare", quick=1)
+    rounds: int = option(5, "bursts of each contestant", quick=2, within=(1, 1000))
+    seconds: float = option(0.2, "length of a burst", quick=0.05, within=(0.001, 60))
+    start_ups: int = option(2, "how often to start optimizer_compare", quick=1, within=(1, 1000))
     axes: tuple[AxisName, ...] = option(
         tuple(AXES), "scaling: which sizes to vary", quick=("compressed_rows",)
     )
-    points: int = option(5, "scaling: largest number of values, the smallest first", quick=2)
-    timeout: float = option(
-        120.0, "seconds after which a worker that does not answer is given up, 1 to 3600"
+    points: int = option(
+        5, "scaling: largest number of values, the smallest first", quick=2, within=(1, 5)
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        valid = 1 <= min(self.depths) and max(self.depths) <= 8
-        self.require(valid, "depths from 1 to 8", depths=self.depths)
-        self.require_distinct("depths", "axes")
-        self.require(1 <= self.rounds <= 1000, "1 to 1000 rounds", rounds=self.rounds)
-        valid = 0.001 <= self.seconds <= 60
-        self.require(valid, "bursts of 0.001 to 60 seconds", seconds=self.seconds)
-        self.require(1 <= self.start_ups <= 1000, "1 to 1000 starts", start_ups=self.start_ups)
-        self.require(1 <= self.points <= 5, "1 to 5 points", points=self.points)
-        valid = 1 <= self.timeout <= 3600
-        self.require(valid, "a timeout of 1 to 3600 seconds", timeout=self.timeout)
+    timeout: float = option(
+        120.0,
+        "seconds after which a worker that does not answer is given up",
+        within=(1, 3600),
+    )
 
     def settings(self) -> list[Setting]:
         """Return optimizers and depths of the contest."""

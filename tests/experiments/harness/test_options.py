@@ -24,7 +24,6 @@ class Options(DataOptions):
     def __post_init__(self):
         super().__post_init__()
         self.require(self.steps >= 1, "steps >= 1", steps=self.steps)
-        self.require_distinct("depths")
 
 
 def test_the_record_says_what_ran_on_what_and_where():

@@ -85,8 +85,8 @@ def one_line_errors(path: Path, remedy: str = "") -> Iterator[None]:
         remedy: A sentence at the end of the line, which says what to do; default none.
     """
     try:
-        if not path.is_file():  # a pipe would be waited for
-            raise FileNotFoundError("no such file")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise OSError("a pipe or a device, which would be waited for")
         yield
     except DAMAGE as error:
         received = " ".join(str(error).split()) or type(error).__name__

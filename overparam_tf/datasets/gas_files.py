@@ -168,6 +168,8 @@ def _contents_of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                 with archive.open(member) as stream:
                     content = _bounded(where, stream.read(_MAX_FILE_BYTES + 1))
                 yield where, _bounded(where, leading(Path(name), content, _MAX_FILE_BYTES + 1))
+    except DataError:
+        raise
     except _ZIP_DAMAGE as error:
         raise DataError(f"{path} is no zip archive or a damaged one: {error!s:.100}.") from None
 

@@ -13,7 +13,6 @@ from tests.datasets.digit_files import (
     write_npz,
 )
 
-
 # every way to put the data into a folder
 FORMS = {
     "idx": write_idx,

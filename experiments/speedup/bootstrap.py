@@ -129,7 +129,9 @@ def speed_up(
 
     Each bootstrap sample draws seeds with replacement, the same for both depths (they share their
     initial kernels), and chooses the best rate of each again: the choice is part of the
-    uncertainty.
+    uncertainty. Where all runs reach the target, `scipy.stats.bootstrap` gives the same percentile
+    interval; with censored runs, whose ratios are infinite, its BCa interval is NaN and its
+    percentiles are interpolated between infinities, hence the nearest ones here.
 
     Args:
         plain: Steps of depth 1 to the target, shape (rates, seeds).

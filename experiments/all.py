@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.harness.child_processes import bound_to_this_process
 from experiments.harness.command_line import exit_codes, option, parse
 from experiments.harness.registry import EXPERIMENTS, Entry
 from experiments.harness.results import RESULTS
@@ -153,7 +154,7 @@ def _exit_code(command: Sequence[str], stop: StopSignals) -> int:
     """Return the exit code of a command run to its end; a stop signal is passed on to it once."""
     # In a session of its own, so that Ctrl-C reaches it through this process alone: a second signal
     # would keep it from saving.
-    child = subprocess.Popen(command, start_new_session=True)
+    child = subprocess.Popen(bound_to_this_process(command), start_new_session=True)
     is_passed_on = False
     try:
         while child.poll() is None:

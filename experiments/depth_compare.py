@@ -26,6 +26,7 @@ from experiments.harness.command_line import Experiment, option
 from experiments.harness.limits import DEPTHS, RATES, SEEDS, STEPS, WIDTHS
 from experiments.harness.loss_reference import references_of
 from experiments.harness.options import DataOptions
+from experiments.harness.parts import lp_part
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.speed_up import Bound, SpeedUp
 from experiments.harness.sweep_figures import SweepFigures
@@ -33,7 +34,6 @@ from experiments.harness.sweeps import (
     RATES_2019,
     best_runs,
     describe_run,
-    lp_part,
     read_run,
     run_parts,
 )

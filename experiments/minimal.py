@@ -28,10 +28,10 @@ from experiments.harness.command_line import Experiment, option
 from experiments.harness.limits import SEEDS, STEPS
 from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.options import DataOptions
+from experiments.harness.parts import Part
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_figures import SweepFigures
 from experiments.harness.sweeps import (
-    Part,
     best_runs,
     read_run,
     run_parts,

@@ -20,6 +20,7 @@ from experiments.harness.limits import DEPTHS, RATES, SEEDS, STEPS
 from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.optimizer_figure import has_paper_variants, paper_table, passing_step
 from experiments.harness.options import DataOptions
+from experiments.harness.parts import Part
 from experiments.harness.results import (
     Claim,
     ordering,
@@ -30,7 +31,6 @@ from experiments.harness.results import (
 from experiments.harness.sweep_figures import SweepFigures
 from experiments.harness.sweeps import (
     RATES_2019,
-    Part,
     best_runs,
     read_run,
     run_parts,

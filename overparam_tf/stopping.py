@@ -1,8 +1,9 @@
-"""Stop signals: Ctrl-C and `kill` as a flag that a long loop reads between its steps."""
+"""Stop signals (Ctrl-C, `kill`, a closed terminal) as a flag that a long loop reads."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,8 +24,9 @@ class StopSignals:
     other threads this does nothing.)
 
     Args:
-        *signals: Numbers of the signals; default SIGINT (Ctrl-C) and SIGTERM (`kill`, and batch
-            systems at a time limit).
+        *signals: Numbers of the signals; default SIGINT (Ctrl-C), SIGTERM (`kill`, and batch
+            systems at a time limit) and SIGHUP (a terminal that is closed; left alone where
+            `nohup` has it ignored).
 
     Attributes:
         signal: Number of the first signal received, None before. A shell expects 128 + number as
@@ -48,14 +50,16 @@ class StopSignals:
         self.signal: int | None = None
         last = signal.NSIG - 1
         checked = [whole_number("signals", number, least=1, most=last) for number in signals]
-        self._signals = checked or [signal.SIGINT, signal.SIGTERM]
+        self._signals = checked or _default_signals()
         self._deferring = False
         self._earlier: dict[int, Any] = {}
+        self._terminals: list[int] = []
         self._outer: StopSignals | None = None
 
     def __enter__(self) -> StopSignals:
         global _program
         self._earlier = {}
+        self._terminals = [number for number in (1, 2) if os.isatty(number)]
         if threading.current_thread() is threading.main_thread():
             for number in self._signals:
                 self._earlier[number] = signal.signal(number, self._handle)
@@ -69,11 +73,28 @@ class StopSignals:
         _program = self._outer
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._drop_output_to_closed_terminals()
         is_first = self.signal is None
         if is_first:
             self.signal = number
         if not (is_first and self._deferring):
             raise KeyboardInterrupt
+
+    def _drop_output_to_closed_terminals(self) -> None:
+        """Send to nowhere what is printed to a terminal that is closed: it would be an error."""
+        for number in self._terminals:
+            if not os.isatty(number):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+
+
+def _default_signals() -> list[int]:
+    numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) != signal.SIG_IGN:
+        numbers.append(hang_up)
+    return numbers
 
 
 @contextlib.contextmanager

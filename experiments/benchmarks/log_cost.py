@@ -25,9 +25,11 @@ from rich.console import Console
 
 from experiments import optimizer_compare
 from experiments.benchmarks.timing import Stopwatch
+from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.limits import EPOCHS, STEPS
 from experiments.harness.options import RunOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_tensorboard import SweepFollower
 from experiments.harness.tensorboard import Board
@@ -38,7 +40,6 @@ from overparam_tf.distributed.records import Records
 from overparam_tf.distributed.state import State
 from overparam_tf.progress import Progress
 from overparam_tf.runlog import LiveCurves, ProgressReport, RunFolder, TensorBoardLog
-from overparam_tf.stopping import deferred
 from overparam_tf.sweep import History
 from overparam_tf.sweep.recorder import Recorder
 from overparam_tf.sweep.saving import SavedSweep
@@ -152,20 +153,26 @@ def run(
     """
     record = options.record("log_cost", shortened=options.shortened)
     folder = options.open_folder(record, "share")
-    rows, display = [], display_share()
-    with deferred() as stop:
-        for name in options.runs:
-            seconds = measure(options, name)
-            if stop.signal:
-                break
-            # The display costs processor time only, and as much as if the run had one processor to
-            # itself: on the clock the run may have waited for other processes.
-            run_time = sum(processor for kind, (_, processor) in seconds.items() if kind != FIGURES)
-            seconds[DISPLAY] = (0.0, display * run_time)
-            for kind, (clock, processor) in seconds.items():
-                times = {"seconds": clock, "processor_seconds": processor}
-                rows.append({"run": name, "kind": kind, **times})
-            folder.write_table("results.csv", pd.DataFrame(rows))
+    kept = KeptPieces(folder, record, seconds_between_checkpoints=0.0)
+
+    def make(name: str) -> PieceResult:
+        seconds, display = measure(options, name), display_share()
+        # The display costs processor time only, and as much as if the run had one processor to
+        # itself: on the clock the run may have waited for other processes.
+        run_time = sum(processor for kind, (_, processor) in seconds.items() if kind != FIGURES)
+        seconds = {**seconds, DISPLAY: (0.0, display * run_time)}
+        return PieceResult(
+            [
+                {"run": name, "kind": kind, "seconds": clock, "processor_seconds": processor}
+                for kind, (clock, processor) in seconds.items()
+            ]
+        )
+
+    with WorkReport("log_cost", len(options.runs), options.quiet) as report:
+        names = {name: name for name in options.runs}
+        made = run_pieces(kept, names, make, options, title="log_cost", begin=report)
+    rows = [row for result in made.values() for row in result.content]
+    folder.write_table("results.csv", pd.DataFrame(rows))
     return folder
 
 

@@ -18,8 +18,10 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.benchmarks.timing import Times
+from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import RunOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.mnist_cnn.convnet import BATCH, convnet, momentum_sgd
 from overparam_tf.distributed import train
@@ -43,12 +45,22 @@ def run(options: Config) -> RunFolder:
     """Time every net; write config.json and results.csv."""
     record = options.record("loop_cost")
     folder = options.open_folder(record, f"convnet-{options.steps}")
-    rows = []
-    for net, depth in NETS.items():
-        times = measure(depth, options.rounds, options.steps)
-        for loop, seconds in times.seconds.items():
-            for number, each in enumerate(seconds):
-                rows.append({"net": net, "loop": loop, "round": number, "ms": 1000 * each})
+
+    def make(net: str) -> PieceResult:
+        times = measure(NETS[net], options.rounds, options.steps)
+        return PieceResult(
+            [
+                {"net": net, "loop": loop, "round": number, "ms": 1000 * each}
+                for loop, seconds in times.seconds.items()
+                for number, each in enumerate(seconds)
+            ]
+        )
+
+    kept = KeptPieces(folder, record, seconds_between_checkpoints=0.0)
+    with WorkReport("loop_cost", len(NETS), options.quiet) as report:
+        nets = {net: net for net in NETS}
+        made = run_pieces(kept, nets, make, options, title="loop_cost", begin=report)
+    rows = [row for result in made.values() for row in result.content]
     folder.write_table("results.csv", pd.DataFrame(rows))
     return folder
 

@@ -14,8 +14,12 @@ from experiments.emulated_update.pairs import Pair, pairs_under, place_of
 from experiments.harness import limits
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import DataOptions
+from experiments.harness.parts import lp_part
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.sweeps import lp_part, read_run, run_parts
+from experiments.harness.sweeps import (
+    read_run,
+    run_parts,
+)
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History, Variant
 

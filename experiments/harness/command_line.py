@@ -16,11 +16,14 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from rich.console import Console
 
+from experiments.harness.child_processes import end_with_parent
 from experiments.harness.keras_settings import own_keras_settings
 from experiments.harness.output import forgiving_output
+from experiments.harness.shares import ShareFinished
 from overparam_tf.distributed.workers import ChiefEnded
 from overparam_tf.errors import DataError, InputError, WorkerLostError, one_line
 from overparam_tf.runlog import AlreadyFinished, RunFolder, RunStatus, release_locks
+from overparam_tf.runlog.folder import SHARES
 from overparam_tf.stopping import StopSignals
 
 C = TypeVar("C")
@@ -150,6 +153,18 @@ def _argparse_keywords(kind: Any) -> dict[str, Any]:
     return {"type": kind, "metavar": kind.__name__.upper()}
 
 
+class PartOfRun(Exception):
+    """A run ended with a part of its results, of which nothing can be drawn; the part is saved.
+
+    Attributes:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: RunFolder, done: str):
+        super().__init__(done)
+        self.folder = folder
+
+
 @dataclass(frozen=True)
 class Experiment(Generic[C]):
     """An experiment as the command line runs it: `run` trains, `draw` shows the run folder.
@@ -185,15 +200,29 @@ class Experiment(Generic[C]):
                 folder = RunFolder.open(options.logdir, self.name, options.redraw)
                 self._redraw(folder, console)
             else:
+                if getattr(options, "join", None) is not None:
+                    options = options.of_shares(self.name)
                 folder = self._train(options, console, stop)
             if folder is None:
                 return
             console.print(f"Run folder: {folder.path}", highlight=False, markup=False)
 
     def _train(self, options: C, console: Console, stop: StopSignals) -> RunFolder | None:
-        """Run, write to the folder whether the run is finished or was interrupted, and draw it."""
+        """Run, write to the folder whether the run is finished or was interrupted, and draw it.
+
+        Returns:
+            The folder if there was something to draw.
+        """
         try:
             folder = self.run(options)
+        except ShareFinished as finished:
+            finished.folder.write_status(RunStatus.FINISHED)
+            console.print(str(finished), highlight=False, markup=False)
+            return None
+        except PartOfRun as part:
+            part.folder.write_status(RunStatus.INTERRUPTED)
+            print(f"Interrupted: {part}. {_how_to_continue(part.folder)}", file=sys.stderr)
+            return None
         except AlreadyFinished as finished:
             console.print(str(finished), highlight=False, markup=False)
             self._redraw(finished.folder, console)
@@ -207,11 +236,7 @@ class Experiment(Generic[C]):
             folder.write_status(RunStatus.FINISHED)
         else:
             folder.write_status(RunStatus.INTERRUPTED)
-            hint = f"--name {shlex.quote(folder.name)}"
-            print(
-                f"Interrupted; the same command with {hint} continues it. Drawing ..",
-                file=sys.stderr,
-            )
+            print(f"Interrupted. {_how_to_continue(folder)} Drawing ..", file=sys.stderr)
         self.draw(folder, console)
         return folder
 
@@ -233,6 +258,12 @@ class Experiment(Generic[C]):
             ) from error
 
 
+def _how_to_continue(folder: RunFolder) -> str:
+    if folder.path.parent.name == SHARES:
+        return "The same command continues it."
+    return f"The same command with --name {shlex.quote(folder.name)} continues it."
+
+
 @contextlib.contextmanager
 def exit_codes(name: str) -> Iterator[StopSignals]:
     """Open a block in which errors and stop signals end the program as a shell expects it.
@@ -242,6 +273,7 @@ def exit_codes(name: str) -> Iterator[StopSignals]:
     Args:
         name: The command's name in messages.
     """
+    end_with_parent()
     with StopSignals() as stop, forgiving_output(), own_keras_settings():
         code = 2
         try:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeVar
 
 from experiments.harness.command_line import option, resolve_defaults
 from experiments.harness.limits import check_options
+from experiments.harness.shares import (
+    Share,
+    ShareFinished,
+    finished_shares,
+    settings_of_shares,
+)
 from overparam_tf.datasets import Digits, Problem, check_variation, load
 from overparam_tf.errors import InputError
-from overparam_tf.runlog import RunFolder, environment, open_run
+from overparam_tf.runlog import AlreadyFinished, RunFolder, environment, open_run
+from overparam_tf.runlog.folder import SHARES
+from overparam_tf.runlog.resume import NO_SETTINGS
+
+S = TypeVar("S", bound="ShareOptions")
 
 
 @dataclass(frozen=True)
@@ -63,19 +73,24 @@ class RunOptions:
             default_name: Beginning of the run's name if `--name` is not set.
             data: The data set. Its name ends the default name; that of a stand-in ends any name.
         """
+        default_name, name = self._names(default_name, data)
+        return open_run(
+            self.logdir,
+            record["experiment"],
+            record,
+            default_name=default_name,
+            name=name,
+            resume=self.resume,
+        )
+
+    def _names(self, default_name: str, data: Problem | Digits | None) -> tuple[str, str | None]:
+        """Return the default name of the run, and the name if it has one."""
         name = self.name
         if data is not None:
             default_name = f"{default_name}-{data.name}"
             if name is not None and data.synthetic and not name.endswith(f"-{data.name}"):
                 name = f"{name}-{data.name}"
-        return open_run(
-            self.logdir,
-            record["experiment"],
-            record,
-            default_name=f"{default_name}-quick" if self.quick else default_name,
-            name=name,
-            resume=self.resume,
-        )
+        return f"{default_name}-quick" if self.quick else default_name, name
 
     def require(self, valid: bool, expected: str, **received: Any) -> None:
         """Raise an `InputError` that names the options unless `valid`."""
@@ -87,7 +102,98 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class DataOptions(RunOptions):
+class ShareOptions(RunOptions):
+    """Options of experiments whose runs several machines can share."""
+
+    share: str | None = option(
+        None,
+        "I/N, such as 3/10: only the I-th of N shares of the runs, in "
+        "LOGDIR/EXPERIMENT/NAME/shares; the same command continues it",
+    )
+    join: str | None = option(
+        None, "make one run of the finished shares of the run of this name, with their options"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = {name: getattr(self, name) for name in ("share", "join", "redraw")}
+        given = {name: value for name, value in given.items() if value is not None}
+        self.require(len(given) <= 1, "one of --share, --join and --redraw", **given)
+        if self.join is not None:
+            RunFolder.at(self.logdir, "", self.join)
+        if self.share is not None:
+            Share.parse(self.share)
+
+    @property
+    def chosen_share(self) -> Share | None:
+        """Return the share that is to be trained; None for all runs."""
+        return None if self.share is None else Share.parse(self.share)
+
+    def of_shares(self: S, experiment: str) -> S:
+        """Return the options of the shares that `--join` names, for the run that they join to.
+
+        Args:
+            experiment: The experiment's name.
+
+        Raises:
+            InputError: If not all shares are there and finished, if their settings differ, or if
+                the command line has another setting than they.
+        """
+        shares = finished_shares(RunFolder.at(self.logdir, experiment, str(self.join)))
+        saved, plain = settings_of_shares(shares), type(self)(logdir=self.logdir, join=self.join)
+        own = {"logdir": self.logdir, "quiet": self.quiet, "join": self.join, "name": self.join}
+        values: dict[str, Any] = {**own, "share": None, "resume": False, "redraw": None}
+        for name in (field.name for field in fields(self)):
+            value, default = getattr(self, name), getattr(plain, name)
+            if name in values or name not in saved:
+                continue
+            is_given = value != default
+            if name not in NO_SETTINGS and is_given and value != saved[name]:
+                raise InputError(
+                    "Expected the options of the shares, or none, beside --join. Received: "
+                    f"--{name.replace('_', '-')} {value}, where the shares have {saved[name]}"
+                )
+            # The data may lie elsewhere on this machine.
+            values[name] = value if name in NO_SETTINGS and is_given else saved[name]
+        return type(self)(**values)
+
+    def open_folder(
+        self, record: dict[str, Any], default_name: str, data: Problem | Digits | None = None
+    ) -> RunFolder:
+        """Return the locked folder of this run, or of the share of it; see `RunOptions`.
+
+        A share has the name that its run has by default, never a free one beside it: all shares
+        must find the same.
+
+        Raises:
+            ShareFinished: If the share is finished.
+        """
+        full_name, name = self._names(default_name, data)
+        experiment, share = record["experiment"], self.chosen_share
+        if share is None:
+            if name is not None and self.join is None:
+                self._require_no_shares(RunFolder.at(self.logdir, experiment, name))
+            return super().open_folder(record, default_name, data)
+        run = RunFolder.at(self.logdir, experiment, name or full_name)
+        place = f"{experiment}/{run.name}/{SHARES}"
+        try:
+            return open_run(
+                self.logdir, place, record, default_name=share.folder_name, name=share.folder_name
+            )
+        except AlreadyFinished as finished:
+            raise ShareFinished(finished.folder, share) from None
+
+    def _require_no_shares(self, run: RunFolder) -> None:
+        """Raise an `InputError` if a run has shares that were not joined yet."""
+        if (run.path / SHARES).is_dir() and run.is_new:
+            raise InputError(
+                f"The run {run.path} is divided into shares; --join {run.name} makes one run of "
+                "them. Choose another --name"
+            )
+
+
+@dataclass(frozen=True)
+class DataOptions(ShareOptions):
     """Options of experiments on the gas sensor data: the data set, and the precision."""
 
     data: str = option(

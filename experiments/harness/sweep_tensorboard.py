@@ -84,6 +84,8 @@ class SweepBoard:
             history: The history of the sweeps.
             variants: The variants that were begun.
         """
+        names = {variant.name for variant in variants}
+        self._begun = [panel for panel in self._panels if names & set(panel.runs)]
         lines = list(self._lines(history))
         by_depth = list(depth_lines(self._panels, history))
         Board(

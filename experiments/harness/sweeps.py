@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,47 +13,26 @@ import pandas as pd
 
 from experiments.harness.loss_reference import LossReference
 from experiments.harness.options import DataOptions
+from experiments.harness.parts import Part
 from experiments.harness.results import cell
 from experiments.harness.sweep_places import PlaceOf, make_panels, place_of
+from experiments.harness.sweep_shares import (
+    JoinedShares,
+    Search,
+    Train,
+    portions_of_share,
+    train_share,
+)
 from experiments.harness.sweep_tensorboard import Follow, SweepBoard
 from overparam_tf.datasets import Problem
-from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import ProgressReport, RunFolder
-from overparam_tf.stopping import deferred
+from overparam_tf.stopping import StopSignals, deferred
 from overparam_tf.sweep import History, Sweep, Variant
 
+# About how many rates a finer grid has; shares are balanced by it.
+FINE_RATES = 8
 # The learning rates that the 2019 team searched.
 RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
-
-
-@dataclass(frozen=True)
-class Part:
-    """One sweep of an experiment.
-
-    Attributes:
-        name: Its name, e.g. `"part 1"`.
-        problem: The data it trains on.
-        variants: The variants that it trains.
-        loss: The loss.
-        reference: The numbers to which the losses of the runs are compared.
-        steps: Number of steps.
-    """
-
-    name: str
-    problem: Problem
-    variants: Sequence[Variant]
-    loss: LpLoss
-    reference: LossReference
-    steps: int
-
-
-def lp_part(problem: Problem, p: int, variants: Sequence[Variant], steps: int) -> Part:
-    """Return the part `"Lp"`: variants without biases under l_p with 1/p."""
-    # For p = 2 the R factor of a QR of [X y] has the same loss for every kernel, in 129 rows
-    # instead of 2565.
-    data = problem.compressed() if p == 2 else problem
-    reference = LossReference.measure(problem, LpLoss(p), use_bias=False)
-    return Part(f"L{p}", data, variants, LpLoss(p), reference, steps)
 
 
 def finer_variants(variants: Sequence[Variant], history: History) -> list[Variant]:
@@ -114,23 +95,32 @@ def run_parts(
     Returns:
         The run folder, and the parts' histories joined; `part` and `loss` are the first columns of
         its table.
+
+    Raises:
+        ShareFinished: If the options name a share, and it is trained.
+        PartOfRun: If a stop signal ended the training of a share.
     """
+    searches = [search_of(part, fine) for part in parts]
+    share = options.chosen_share
+    portions = [] if share is None else portions_of_share(searches, share)
     record = options.record(experiment, problem, **describe_parts(parts), **more)
     folder = options.open_folder(record, default_name, problem)
+    run_sweep = functools.partial(_train, options, folder, experiment, pace)
+    if share is not None:
+        train_share(folder, share, searches, portions, run_sweep)
     panels = make_panels([(part.name, part.variants, part.reference) for part in parts], place)
     board, history = SweepBoard(folder, record, panels), None
     with deferred() as stop:
-        with board.live() as curves:
-            for part in parts:
-                follow = board.follower(curves, part.variants)
-                trained = _train(part, part.name, options, folder, pace, follow)
-                finer = finer_variants(part.variants, trained) if fine and not stop.signal else []
-                if finer:
-                    fine_part = replace(part, variants=finer)
-                    follow = board.follower(curves, finer, with_best=False)
-                    title = f"{part.name}, fine"
-                    rest = _train(fine_part, title, options, folder, pace, follow)
-                    trained = trained.join(rest)
+        with board.live() if options.join is None else contextlib.nullcontext() as curves:
+
+            def train_and_show(part: Part, title: str) -> History:
+                with_best = title == part.name
+                follow = board.follower(curves, part.variants, with_best)
+                return run_sweep(part, title, follow)
+
+            train = train_and_show if options.join is None else JoinedShares(folder)
+            for search in searches:
+                trained = _searched(search, train, stop)
                 history = trained if history is None else history.join(trained)
                 history.save(folder.path)
                 if stop.signal:
@@ -138,6 +128,26 @@ def run_parts(
         begun = [v for part in parts for v in part.variants if v.name in history.variants]
         board.write(history, begun)
     return folder, history
+
+
+def search_of(part: Part, fine: bool) -> Search:
+    """Return the search of a part: its own grid of rates and, if `fine`, a finer one."""
+    if not fine:
+        return Search(part)
+    seeds = max(len(variant.seeds) for variant in part.variants)
+    return Search(part, f"{part.name}, fine", FINE_RATES * seeds, finer_variants)
+
+
+def _searched(search: Search, train: Train, stop: StopSignals) -> History:
+    """Return the history of a part, with that of its finer grids unless a stop signal came."""
+    part = search.part
+    trained = train(part, part.name)
+    finer = []
+    if search.finer is not None and not stop.signal:
+        finer = search.finer(part.variants, trained)
+    if not finer:
+        return trained
+    return trained.join(train(replace(part, variants=finer), search.fine_title))
 
 
 def describe_parts(parts: Sequence[Part]) -> dict[str, Any]:
@@ -166,15 +176,16 @@ def read_run(folder: RunFolder) -> tuple[dict[str, Any], History]:
 
 
 def _train(
-    part: Part,
-    title: str,
     options: DataOptions,
     folder: RunFolder,
+    experiment: str,
     pace: Mapping[str, Any] | None,
-    follow: Follow,
+    part: Part,
+    title: str,
+    follow: Follow | None = None,
 ) -> History:
     """Train one sweep with progress; its table gains part, loss and the excess over the floor."""
-    with ProgressReport(f"{folder.path.parent.name}, {title}", options.quiet) as progress:
+    with ProgressReport(f"{experiment}, {title}", options.quiet) as progress:
         history = Sweep(part.problem, part.variants, part.loss, options.dtype).run(
             part.steps,
             targets={"target": part.reference.target()},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,10 +15,12 @@ from experiments.harness.command_line import Experiment, option
 from experiments.harness.limits import SEEDS
 from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.options import DataOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.late_divergence.claims import ADVICE, claims_of, method_table
 from experiments.late_divergence.figures import DivergenceFigures
 from experiments.late_divergence.monitored_run import CAP, Method, Plan, train_monitored
+from experiments.late_divergence.saved_method import SavedMethod
 from experiments.late_divergence.stability import P, sharpness_at_floor
 from experiments.late_divergence.tensorboard_log import board
 from overparam_tf.datasets import Problem
@@ -92,21 +96,55 @@ def run(options: Config) -> RunFolder:
     default_name = f"depth-{options.depth}-{options.learning_rate:g}"
     folder = options.open_folder(record, default_name, problem)
     plan = options.plan(problem)
-    rows, traces, curves = [], [], {}
-    log = TensorBoardLog(folder.path)
-    log.clear()
-    with LiveCurves(log, [method.name for method in options.methods()]) as live:
-        for method in options.methods():
-            row, trace, arrays = train_monitored(plan, method, live)
-            rows.append({**row, "excess_loss": row["final_loss"] - reference.floor})
-            traces.append(trace)
-            curves.update({f"{method.name}/{name}": values for name, values in arrays.items()})
-    results, trace = pd.DataFrame(rows), pd.concat(traces, ignore_index=True)
+    kept = KeptPieces(folder, record, seconds_between_checkpoints=0.0)
+    methods = {method.name: method for method in options.methods()}
+    with _live_curves(options, kept, list(methods)) as live:
+
+        def make(method: Method) -> PieceResult:
+            for name in filter(kept.__contains__, methods):
+                SavedMethod(folder, record, name).clear()
+            saved = SavedMethod(folder, record, method.name)
+            row, trace, arrays = train_monitored(plan, method, live, saved)
+            rows = {"row": row, "trace": trace.to_dict("records")}
+            return PieceResult(rows, arrays)
+
+        made = run_pieces(
+            kept,
+            methods,
+            make,
+            options,
+            title="late_divergence",
+            begin=lambda name: None,  # each method reports its own progress
+        )
+    results = pd.DataFrame([result.content["row"] for result in made.values()])
+    results["excess_loss"] = results["final_loss"] - reference.floor
+    trace = pd.DataFrame([row for result in made.values() for row in result.content["trace"]])
+    curves = {
+        f"{name}/{key}": array
+        for name, result in made.items()
+        for key, array in result.arrays.items()
+    }
     folder.write_table("results.csv", results)
     folder.write_table("trace.csv", trace)
     folder.write_arrays("curves.npz", curves)
     board(problem.label, results, trace, curves).write(folder)
     return folder
+
+
+@contextlib.contextmanager
+def _live_curves(
+    options: Config, kept: KeptPieces, names: Sequence[str]
+) -> Iterator[LiveCurves | None]:
+    """Open a block in which the losses are written while they fall; of a share they are not."""
+    if options.share is not None or options.join is not None:
+        yield None
+        return
+    log = TensorBoardLog(kept.folder.path)
+    log.clear()
+    with LiveCurves(log, names) as curves:
+        for name in filter(kept.__contains__, names):
+            curves.add(name, "loss", kept[name].arrays["steps"], kept[name].arrays["losses"])
+        yield curves
 
 
 def read_record(folder: RunFolder) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from experiments.late_divergence.oscillation import swing_along
+from experiments.late_divergence.saved_method import SavedMethod
 from experiments.late_divergence.stability import P, crossing_step, stability_row
 from experiments.late_divergence.step_recorder import StepRecorder, Steps
 from overparam_tf.datasets import Problem
 from overparam_tf.dynamics import sharpness
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import LiveCurves, ProgressReport
+from overparam_tf.stopping import deferred
 from overparam_tf.sweep import Progress, RecordedRun, Variant
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 
@@ -81,7 +83,9 @@ class RunTables(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def train_monitored(plan: Plan, method: Method, curves: LiveCurves) -> RunTables:
+def train_monitored(
+    plan: Plan, method: Method, curves: LiveCurves | None, saved: SavedMethod
+) -> RunTables:
     """Train by one method, to the end or to the first loss that is not finite.
 
     A run that ends above ten times the loss of the zero kernel has diverged too.
@@ -89,14 +93,18 @@ def train_monitored(plan: Plan, method: Method, curves: LiveCurves) -> RunTables
     Args:
         plan: The settings that all runs share.
         method: The method.
-        curves: Where the loss is written while it trains.
+        curves: Where the loss is written while it trains; None for nowhere.
+        saved: Its checkpoints; it begins at the newest of them.
+
+    Raises:
+        KeyboardInterrupt: If a stop signal came; the state is saved.
     """
     variant = Variant(
         method.name, depth=method.depth, seeds=(plan.seed,), initial_factors=plan.initial_factors
     )
     optimizer = keras.optimizers.SGD(method.rate, global_clipnorm=method.clip)
     descent = RecordedRun(plan.problem, variant, optimizer, LpLoss(P), plan.dtype)
-    recorder, rates = _train(plan, method, descent, curves)
+    recorder, rates = _train(plan, method, descent, curves, saved)
     trace = _trace(plan, method, descent, recorder.snapshots(), rates)
     steps, losses = recorder.curve()
     arrays = {"steps": steps, "losses": losses}
@@ -116,35 +124,57 @@ def train_monitored(plan: Plan, method: Method, curves: LiveCurves) -> RunTables
 
 
 def _train(
-    plan: Plan, method: Method, descent: RecordedRun, curves: LiveCurves
+    plan: Plan, method: Method, descent: RecordedRun, curves: LiveCurves | None, saved: SavedMethod
 ) -> tuple[StepRecorder, dict[int, float]]:
     """Return the recorded steps, and the rate of each compiled call by the call's first step."""
+    recorder = StepRecorder(plan.steps, plan.snapshots, float(np.mean(plan.problem.y**P)) / P)
+    rates: dict[int, float] = {}
+    highest_rate = float(np.asarray(descent.optimizer.learning_rate))
+    saved.restore(descent, recorder, rates)
+    first, start = recorder.next_step, time.monotonic()
+    with (
+        ProgressReport(f"late_divergence, {method.name}", plan.quiet) as progress,
+        deferred() as stop,
+    ):
+        while recorder.next_step <= plan.steps and recorder.diverged_at is None:
+            if stop.signal and recorder.next_step > first:
+                saved.save(descent, recorder, rates, now=True)
+                raise KeyboardInterrupt
+            last_loss = _advance(plan, method, descent, recorder, rates, highest_rate)
+            if curves is not None:
+                curves.add(method.name, "loss", *recorder.curve())
+                curves.flush()
+            done, seconds = min(recorder.next_step, plan.steps), time.monotonic() - start
+            progress(Progress(done, plan.steps, seconds, {method.name: last_loss}, done - first))
+            if recorder.diverged_at is None:
+                saved.save(descent, recorder, rates)
+    recorder.mark_blow_up()
+    return recorder, rates
+
+
+def _advance(
+    plan: Plan,
+    method: Method,
+    descent: RecordedRun,
+    recorder: StepRecorder,
+    rates: dict[int, float],
+    highest_rate: float,
+) -> float:
+    """Take the steps of one compiled call, record them, and return their last loss."""
     steps_per_call = MAX_STEPS_PER_CALL
     if method.capped:
         steps_per_call = min(max(plan.steps // CAP_CHECKS, 1), MAX_STEPS_PER_CALL)
     optimizer = descent.optimizer
-    highest_rate = float(np.asarray(optimizer.learning_rate))
-    recorder = StepRecorder(plan.steps, plan.snapshots, float(np.mean(plan.problem.y**P)) / P)
-    rates, start = {}, time.monotonic()
-    with ProgressReport(f"late_divergence, {method.name}", plan.quiet) as progress:
-        while recorder.next_step <= plan.steps and recorder.diverged_at is None:
-            # The factors after the last step are the entries before one more.
-            size = min(steps_per_call, plan.steps + 1 - recorder.next_step)
-            rates[recorder.next_step] = float(np.asarray(optimizer.learning_rate))
-            losses, entries = descent.advance(size)
-            alive = recorder.add(losses, entries)
-            if method.capped and recorder.diverged_at is None:
-                factors = descent.factors(entries[-1])
-                point = sharpness(factors, plan.problem.x, plan.problem.y, P)
-                optimizer.learning_rate = min(highest_rate, CAP / point.value)
-            done = min(recorder.next_step, plan.steps)
-            last_loss = float(losses[alive - 1]) if alive else np.nan
-            curves.add(method.name, "loss", *recorder.curve())
-            curves.flush()
-            seconds = time.monotonic() - start
-            progress(Progress(done, plan.steps, seconds, {method.name: last_loss}, done))
-    recorder.mark_blow_up()
-    return recorder, rates
+    # The factors after the last step are the entries before one more.
+    size = min(steps_per_call, plan.steps + 1 - recorder.next_step)
+    rates[recorder.next_step] = float(np.asarray(optimizer.learning_rate))
+    losses, entries = descent.advance(size)
+    alive = recorder.add(losses, entries)
+    if method.capped and recorder.diverged_at is None:
+        factors = descent.factors(entries[-1])
+        point = sharpness(factors, plan.problem.x, plan.problem.y, P)
+        optimizer.learning_rate = min(highest_rate, CAP / point.value)
+    return float(losses[alive - 1]) if alive else np.nan
 
 
 def _trace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +69,34 @@ class StepRecorder:
         self._tail: deque[Steps] = deque(maxlen=-(-TAIL // MAX_STEPS_PER_CALL) + 1)
         self._squared_steps = 0.0
         self._last_entries: np.ndarray | None = None
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all records so far, of at least one call."""
+        blocks = {"curve": self._curve, "snapshots": self._snapshots, "tail": list(self._tail)}
+        arrays = {
+            f"{name}/{field}": values
+            for name, steps in blocks.items()
+            for field, values in Steps.join(steps)._asdict().items()
+        }
+        numbers = {"next_step": self.next_step, "squared_steps": self._squared_steps}
+        return {
+            **arrays,
+            **{name: np.array(number) for name, number in numbers.items()},
+            "above_since": self._above_since,
+            "last_entries": self._last_entries,
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Set all records to what `state` returned, of a run that has not diverged."""
+        curve, snapshots, tail = (
+            Steps(**{field: state[f"{name}/{field}"] for field in Steps._fields})
+            for name in ("curve", "snapshots", "tail")
+        )
+        self._curve, self._snapshots = [curve], [snapshots]
+        self._tail.append(tail)
+        self.next_step = int(state["next_step"])
+        self._squared_steps = float(state["squared_steps"])
+        self._above_since, self._last_entries = state["above_since"], state["last_entries"]
 
     def add(self, losses: np.ndarray, entries: np.ndarray) -> int:
         """Record the steps of a call.

@@ -25,6 +25,7 @@ from experiments.mnist_cnn.training import Net, NetTraining
 from overparam_tf.datasets import Digits, load_mnist
 from overparam_tf.distributed import Training, get_strategy
 from overparam_tf.distributed.workers import Workers
+from overparam_tf.messages import print_to_stderr
 from overparam_tf.progress import Progress
 from overparam_tf.runlog import ProgressReport, RunFolder
 from overparam_tf.stopping import StopSignals, deferred
@@ -59,6 +60,9 @@ class Config(RunOptions):
     )
     strategy: Literal["auto", "cpu", "gpu", "mirrored", "multiworker"] = option(
         "auto", "devices to train on"
+    )
+    worker_timeout: float = option(
+        600.0, "seconds to wait for the other workers of TF_CONFIG", within=(0.1, 10**7)
     )
 
     def nets(self) -> list[Net]:
@@ -101,7 +105,11 @@ def run(
     """
     # Printed once the data are there: until then an error may come, and that is one line.
     devices: list[str] = []
-    strategy = get_strategy(options.strategy, report=devices.append)
+
+    def report(line: str) -> None:
+        (print_to_stderr if line.startswith("Waiting") else devices.append)(line)
+
+    strategy = get_strategy(options.strategy, report, options.worker_timeout)
     workers = Workers(strategy)
     digits = workers.chief_first(lambda: load(options.data))
     workers.require_alike("checksum of the data", digits.checksum)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.limits import SEEDS
 from experiments.harness.options import DataOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.tensorboard import Board, Line, Trial
 from experiments.no_regularizer.claims import claims_of, integral_table
-from experiments.no_regularizer.closed_curve import curls, integrals, losses
+from experiments.no_regularizer.closed_curve import Loss, curls, integrals, losses
 from experiments.no_regularizer.figures import FieldFigures
 from overparam_tf.runlog import RunFolder
 
@@ -60,23 +61,44 @@ def run(options: Config) -> RunFolder:
     problem = options.load_problem()
     record = options.record("no_regularizer", problem)
     folder = options.open_folder(record, "closed-curve", problem)
-    depths = sorted(options.depths)
-    swept = [depth for depth in depths if depth in SWEPT_DEPTHS]
-    outer, inner = options.outer_radius, options.inner_radius
-    integral_rows, curl_rows = [], []
-    for loss in track(
-        losses(problem, options.gradient_norm),
-        "no_regularizer",
-        console=Console(stderr=True),
-        disable=options.quiet,
-    ):
-        integral_rows += integrals(loss, depths, swept, outer, inner, options.nodes)
-        curl_rows += curls(loss, depths, outer, options.points, options.seed)
-    results, curl = pd.DataFrame(integral_rows), pd.DataFrame(curl_rows)
+    pieces = {
+        f"{loss.name}, depth {depth}": (loss, depth)
+        for loss, depth in itertools.product(
+            losses(problem, options.gradient_norm), sorted(options.depths)
+        )
+    }
+
+    def make(piece: tuple[Loss, float]) -> PieceResult:
+        loss, depth = piece
+        swept = [depth] if depth in SWEPT_DEPTHS else []
+        radii = options.outer_radius, options.inner_radius
+        return PieceResult(
+            {
+                "integrals": list(integrals(loss, [depth], swept, *radii, options.nodes)),
+                "curls": list(
+                    curls(loss, [depth], options.outer_radius, options.points, options.seed)
+                ),
+            }
+        )
+
+    made = run_pieces(KeptPieces(folder, record), pieces, make, options, title="no_regularizer")
+    results, curl = (
+        pd.DataFrame([row for result in made.values() for row in result.content[name]])
+        for name in ("integrals", "curls")
+    )
+    results = in_order(results)
     folder.write_table("results.csv", results)
     folder.write_table("curl.csv", curl)
     board_of(results, curl).write(folder)
     return folder
+
+
+def in_order(integrals: pd.DataFrame) -> pd.DataFrame:
+    """Return the integrals of each loss by what varies: first depth, then R, then r."""
+    varied = integrals["over"].map({"depth": 0, "outer": 1, "inner": 2})
+    order = integrals.assign(loss=pd.factorize(integrals["loss"])[0], over=varied)
+    places = order.sort_values(["loss", "over"], kind="stable").index
+    return integrals.loc[places].reset_index(drop=True)
 
 
 def board_of(results: pd.DataFrame, curl: pd.DataFrame) -> Board:

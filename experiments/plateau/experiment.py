@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from experiments.harness.command_line import Experiment, option
-from experiments.harness.options import RunOptions
+from experiments.harness.options import ShareOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.tensorboard import Board, Line, Trial
 from experiments.harness.two_examples import Scan, kernel_path, learning_rates, scan
@@ -35,7 +35,7 @@ REFINEMENT = 20
 
 
 @dataclass(frozen=True)
-class Config(RunOptions):
+class Config(ShareOptions):
     """Count the steps that the two-example toy takes, by ratio of the labels, p and depth."""
 
     ratios: tuple[int, ...] = option(
@@ -81,15 +81,24 @@ def run(options: Config) -> RunFolder:
     folder = options.open_folder(record, f"two-examples-{options.steps}")
     grid = itertools.product(sorted(options.powers), sorted(options.ratios), sorted(options.depths))
     cells = [Cell(*numbers) for numbers in grid]
-    rows, curves = [], {}
-    console = Console(stderr=True)
-    for cell in track(cells, "plateau", console=console, disable=options.quiet):
+
+    def make(cell: Cell) -> PieceResult:
         result = scan_cell(options, cell)
         row = best_row(cell, result)
-        rows.append(row)
-        curves |= {f"{cell}/rates": result.rates, f"{cell}/reached": result.reached_steps}
+        arrays = {f"{cell}/rates": result.rates, f"{cell}/reached": result.reached_steps}
         if (cell.p, cell.ratio) == (p, ratio):
-            curves |= best_paths(cell, row, options.start)
+            arrays |= best_paths(cell, row, options.start)
+        return PieceResult(row, arrays)
+
+    made = run_pieces(
+        KeptPieces(folder, record),
+        {str(cell): cell for cell in cells},
+        make,
+        options,
+        title="plateau",
+    )
+    rows = [result.content for result in made.values()]
+    curves = {name: array for result in made.values() for name, array in result.arrays.items()}
     steps = {search.steps: "Int64" for search in SEARCHES}
     results = with_speed_ups(pd.DataFrame(rows).astype(steps), options.steps)
     folder.write_table("results.csv", results)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.limits import SEEDS, STEPS
-from experiments.harness.options import DataOptions
+from experiments.harness.command_line import Experiment, PartOfRun
+from experiments.harness.parts import Part, lp_part
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.sweeps import Part, lp_part
+from experiments.harness.shares import ShareFinished
+from experiments.harness.sweep_shares import (
+    JoinedShares,
+    Search,
+    Train,
+    portions_of_share,
+    train_share,
+)
 from experiments.harness.tensorboard import Board, Line
 from experiments.speedup.claims import claims_of
+from experiments.speedup.config import SHARES, TARGETS, Config
 from experiments.speedup.figures import draw_figures
-from experiments.speedup.grids import COARSE, fine_tenths, rate_of
-from experiments.speedup.optimizers import OPTIMIZERS, OptimizerName
+from experiments.speedup.optimizers import OptimizerName
 from experiments.speedup.ratios import MAIN_TARGET, ratios_of
-from experiments.speedup.step_prices import read_prices, write_prices
+from experiments.speedup.step_prices import join_prices, read_prices, write_prices
 from experiments.speedup.tables import PRICED, ratio_table, verdict_table
 from experiments.speedup.tensorboard_log import (
     Follow,
@@ -32,94 +40,16 @@ from experiments.speedup.tensorboard_log import (
     live_curves,
     metrics,
     ratio_lines,
-    run_of,
     title_of,
     trials_of,
 )
 from overparam_tf.datasets import Problem
 from overparam_tf.runlog import LiveCurves, ProgressReport, RunFolder
 from overparam_tf.stopping import StopSignals, deferred
-from overparam_tf.sweep import History, Sweep, Variant
+from overparam_tf.sweep import History, Sweep
+from overparam_tf.sweep.sharing import Portion
 
-# Targets: shares of the zero kernel's excess loss over the floor.
-SHARES = {"50%": 0.5, "10%": 0.1, "3%": 0.03, "1%": 0.01}
-TARGETS = list(SHARES)
 POINTS = 200  # of a curve in TensorBoard
-
-
-@dataclass(frozen=True)
-class Config(DataOptions):
-    """Measure the speed-up by depth for every optimizer, with intervals over seeds."""
-
-    powers: tuple[int, ...] = option(
-        (2, 4, 6), "p of the l_p losses, with 1/p, even", quick=(2, 4), within=(2, 8)
-    )
-    optimizers: tuple[OptimizerName, ...] = option(tuple(OPTIMIZERS), "optimizers to compare")
-    depths: tuple[int, ...] = option(
-        (1, 2, 3, 4), "numbers of factors, 1 among them", within=(1, 16)
-    )
-    rule_depths: tuple[float, ...] = option(
-        (1.5, 2.5), "depths of the end-to-end rule, trained with SGD", within=(1.01, 16)
-    )
-    init: Literal["near_zero", "balanced"] = option(
-        "balanced", "how the factors start: see Variant"
-    )
-    steps: int = option(30_000, "full-batch steps", quick=1_500, within=STEPS)
-    seeds: tuple[int, ...] = option(
-        (0, 1, 2, 3, 4), "seeds of the initial factors", quick=(0, 1), within=SEEDS
-    )
-    price_seconds: float = option(
-        0.8,
-        "seconds to time the steps of an optimizer, compiling not included",
-        quick=0.2,
-        within=(0, 3600),
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        depths = self.depths
-        self.require(1 in depths, "depth 1 among the depths, to compare with", depths=depths)
-        valid = all(p % 2 == 0 for p in self.powers)
-        self.require(valid, "even powers", powers=self.powers)
-
-    def variants(
-        self, optimizer: OptimizerName, seeds: Sequence[int], tenths: Mapping[str, Sequence[int]]
-    ) -> list[Variant]:
-        """Return one optimizer at every depth, and with SGD the end-to-end rule at its depths.
-
-        Args:
-            optimizer: The optimizer.
-            seeds: Seeds of the initial factors.
-            tenths: Grid of rates by the variant's name, in tenths of a decade; the others have the
-                coarse grid.
-        """
-        cases: list[tuple[str, float, str]] = [
-            (f"{optimizer}, depth {depth}", depth, "factors") for depth in sorted(self.depths)
-        ]
-        if optimizer == "SGD":
-            rule_depths = sorted(self.rule_depths)
-            cases += [(f"rule, depth {depth:g}", depth, "end_to_end") for depth in rule_depths]
-        return [
-            Variant(
-                name,
-                depth=depth,
-                optimizer=OPTIMIZERS[optimizer](),
-                learning_rates=[rate_of(tenth) for tenth in tenths.get(name, COARSE)],
-                seeds=seeds,
-                initial_factors=self.init,
-                update=update,
-            )
-            for name, depth, update in cases
-        ]
-
-    def tensorboard_runs(self) -> list[str]:
-        """Return the names of TensorBoard's runs: the depths, and those of the rule."""
-        names = [
-            (variant.name, name)
-            for name in self.optimizers
-            for variant in self.variants(name, self.seeds[:1], {})
-        ]
-        return list(dict.fromkeys(run_of(*pair) for pair in names))
 
 
 def run(options: Config) -> RunFolder:
@@ -127,20 +57,35 @@ def run(options: Config) -> RunFolder:
 
     Writes config.json, results.csv (a row for each run), prices.csv (a row for each variant) and
     TensorBoard's event files.
+
+    Raises:
+        ShareFinished: If the options name a share, and it is trained.
+        PartOfRun: If a stop signal ended the training of a share.
     """
     problem = options.load_problem()
     parts = {p: lp_part(problem, p, (), options.steps) for p in options.powers}
+    pairs = list(itertools.product(options.powers, options.optimizers))
+    searches = [options.search(parts[p], optimizer) for p, optimizer in pairs]
+    share = options.chosen_share
+    portions = [] if share is None else portions_of_share(searches, share)
     losses = [part.reference.record() for part in parts.values()]
     record = options.record("speedup", problem, losses=losses)
     folder = options.open_folder(record, f"{options.init}-{options.steps}", problem)
+    if share is not None:
+        _run_share(options, folder, parts, searches, portions)
     tables: list[pd.DataFrame] = []
     lines: list[Line] = []
-    pairs = list(itertools.product(options.powers, options.optimizers))
     charts = [chart_of(*pair) for pair in pairs]
     with deferred() as stop:
-        with live_curves(folder, problem.label, options.tensorboard_runs(), charts) as curves:
-            for p, optimizer in pairs:
-                grids = _train_grids(options, folder, parts[p], optimizer, stop, curves)
+        with (
+            live_curves(folder, problem.label, options.tensorboard_runs(), charts)
+            if options.join is None
+            else contextlib.nullcontext()
+        ) as curves:
+            joined = None if options.join is None else JoinedShares(folder)
+            for (p, optimizer), search in zip(pairs, searches, strict=True):
+                train = joined or _live_training(options, folder, optimizer, curves)
+                grids = _train_grids(search, train, stop)
                 for grid, history in grids.items():
                     tables.append(history.runs.assign(p=p, group=optimizer, grid=grid))
                 folder.write_table("results.csv", pd.concat(tables, ignore_index=True))
@@ -148,9 +93,36 @@ def run(options: Config) -> RunFolder:
                     lines += best_lines(grids["fine"], p, optimizer)
                 if stop.signal:
                     break
+        if joined is not None:
+            join_prices(folder, joined.folders)
         _measure_prices(options, folder, parts, stop)
     _board_of(options, problem, folder, lines, pd.concat(tables, ignore_index=True)).write(folder)
     return folder
+
+
+def _run_share(
+    options: Config,
+    folder: RunFolder,
+    parts: Mapping[int, Part],
+    searches: Sequence[Search],
+    portions: Sequence[Sequence[Portion]],
+) -> NoReturn:
+    """Train a share, then time the steps of the optimizers whose first runs it has."""
+    pairs = itertools.product(options.powers, options.optimizers)
+    timed = [
+        pair
+        for pair, own in zip(pairs, portions, strict=True)
+        if any(number == 0 and first == 0 for number, first, _ in own)
+    ]
+    try:
+        train = functools.partial(_train, options, folder)
+        train_share(folder, options.chosen_share, searches, portions, train)
+    except ShareFinished:
+        with deferred() as stop:
+            _measure_prices(options, folder, parts, stop, timed)
+        if stop.signal:
+            raise PartOfRun(folder, "all sweeps of the share are done") from None
+        raise
 
 
 def _board_of(
@@ -172,32 +144,33 @@ def _board_of(
     )
 
 
-def _train_grids(
-    options: Config,
-    folder: RunFolder,
-    part: Part,
-    optimizer: OptimizerName,
-    stop: StopSignals,
-    curves: LiveCurves,
-) -> dict[str, History]:
+def _live_training(
+    options: Config, folder: RunFolder, optimizer: OptimizerName, curves: LiveCurves
+) -> Train:
+    """Return what trains a part of one optimizer with its curves in TensorBoard."""
+
+    def train(part: Part, title: str) -> History:
+        _, _, grid = title.rpartition(" ")
+        chart = chart_of(part.loss.p, optimizer, grid)
+        return _train(
+            options, folder, part, title, follower(curves, chart, optimizer, part.variants)
+        )
+
+    return train
+
+
+def _train_grids(search: Search, train: Train, stop: StopSignals) -> dict[str, History]:
     """Return the histories of the coarse and, unless a stop signal came, of the fine grid."""
-    title, p = f"{part.name} {optimizer}", part.loss.p
-    variants = options.variants(optimizer, options.seeds[:1], {})
-    follow = follower(curves, chart_of(p, optimizer, "coarse"), optimizer, variants)
-    coarse = _train(options, folder, replace(part, variants=variants), f"{title} coarse", follow)
+    coarse = train(search.part, search.part.name)
     if stop.signal:
         return {"coarse": coarse}
-    tenths = {
-        name: fine_tenths(coarse.runs[coarse.runs["variant"] == name], TARGETS)
-        for name in coarse.variants
-    }
-    variants = options.variants(optimizer, options.seeds, tenths)
-    follow = follower(curves, chart_of(p, optimizer), optimizer, variants)
-    fine = _train(options, folder, replace(part, variants=variants), f"{title} fine", follow)
-    return {"coarse": coarse, "fine": fine}
+    finer = replace(search.part, variants=search.finer(search.part.variants, coarse))
+    return {"coarse": coarse, "fine": train(finer, search.fine_title)}
 
 
-def _train(options: Config, folder: RunFolder, part: Part, title: str, follow: Follow) -> History:
+def _train(
+    options: Config, folder: RunFolder, part: Part, title: str, follow: Follow | None = None
+) -> History:
     targets = {name: part.reference.target(share) for name, share in SHARES.items()}
     with ProgressReport(f"speedup, {title}", options.quiet) as progress:
         return Sweep(part.problem, part.variants, part.loss, options.dtype).run(
@@ -211,15 +184,29 @@ def _train(options: Config, folder: RunFolder, part: Part, title: str, follow: F
 
 
 def _measure_prices(
-    options: Config, folder: RunFolder, parts: Mapping[int, Part], stop: StopSignals
+    options: Config,
+    folder: RunFolder,
+    parts: Mapping[int, Part],
+    stop: StopSignals,
+    only: Collection[tuple[int, str]] | None = None,
 ) -> None:
-    """Time the steps of every optimizer's variants; with --quick those of the first part alone."""
-    cells = [
-        (name, replace(part, variants=options.variants(name, options.seeds, {})))
-        for part, name in itertools.product(parts.values(), options.optimizers)
-    ]
+    """Time the steps of every optimizer's variants; with --quick those of the first part alone.
+
+    Args:
+        options: The options.
+        folder: The run folder.
+        parts: The parts by p.
+        stop: A stop signal ends the measurement.
+        only: The pairs of p and optimizer to measure; default None, all.
+    """
+    pairs = list(itertools.product(parts, options.optimizers))
     if options.quick:  # each variant compiles a loop of its own
-        cells = cells[:1]
+        pairs = pairs[:1]
+    cells = [
+        (name, replace(parts[p], variants=options.variants(name, options.seeds, {})))
+        for p, name in pairs
+        if only is None or (p, name) in only
+    ]
     title, console = "speedup, prices of a step", Console(stderr=True)
     progress = track(cells, title, console=console, disable=options.quiet)
     write_prices(

@@ -10,14 +10,14 @@ therefore the highest prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from experiments.benchmarks.timing import Contestant, Times, interleave, make_contestant
-from experiments.harness.sweeps import Part
+from experiments.harness.parts import Part
 from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import Variant
 from overparam_tf.sweep.devices import make_engine
@@ -105,6 +105,13 @@ def write_prices(
         # pandas warns of a concatenation with an empty table.
         table = pd.concat([table, measured], ignore_index=True) if len(table) else measured
         folder.write_table(PRICES, table)
+
+
+def join_prices(folder: RunFolder, shares: Sequence[RunFolder]) -> None:
+    """Write the prices that the shares of a run have measured."""
+    tables = [table for share in shares if len(table := _read_table(share))]
+    if tables:
+        folder.write_table(PRICES, pd.concat(tables, ignore_index=True))
 
 
 def read_prices(folder: RunFolder) -> dict[tuple[int, str], Price]:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.limits import SEEDS
 from experiments.harness.options import DataOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.speed_up import Bound
 from experiments.harness.tensorboard import Board, Line, Trial
@@ -108,6 +108,27 @@ class Config(DataOptions):
                 yield p, Difficulty(condition, kurtosis, alignment), seed
 
 
+@dataclass(frozen=True)
+class Piece:
+    """One problem under one loss, measured at both depths.
+
+    Attributes:
+        p: Exponent of the loss.
+        seed: Seed of the start, and of a generated problem.
+        difficulty: That of a generated problem; None for the measured data.
+    """
+
+    p: int
+    seed: int
+    difficulty: Difficulty | None
+
+    def __str__(self) -> str:
+        numbers = {"p": self.p, "seed": self.seed}
+        if self.difficulty is not None:
+            numbers |= vars(self.difficulty)
+        return ", ".join(f"{name} {value}" for name, value in numbers.items())
+
+
 def run(options: Config) -> RunFolder:
     """Measure every cell; write config.json, results.csv, theory.csv and TensorBoard's trials."""
     problem = options.load_problem()
@@ -115,27 +136,59 @@ def run(options: Config) -> RunFolder:
     record = options.record("when_depth_helps", problem)
     record["data"]["measured"] = measured
     folder = options.open_folder(record, f"{options.rows}x{options.features}", problem)
-    console, quiet = Console(stderr=True), options.quiet
-    powers, rows = sorted(options.powers), []
-    for p, difficulty, seed in track(
-        list(options.grid()), "when_depth_helps", console=console, disable=quiet
-    ):
-        generated = options.generate(difficulty, seed)
-        axes = {"problem": "generated", **vars(difficulty)}
-        rows += measure(options, generated, p, options.targets, seed, axes)
     first_seed, *_ = options.seeds
-    for p in track(powers, problem.name, console=console, disable=quiet):
-        # Under l_2 the R factor of a QR has the same loss for every kernel in far fewer rows.
-        data = problem.compressed() if p == 2 else problem
-        # The first target only: the others are far beyond the limit.
-        targets = (max(options.targets),)
-        axes = {"problem": problem.name, **measured}
-        rows += measure(options, data, p, targets, first_seed, axes)
-    results = with_speed_up(pd.DataFrame(rows), options.steps)
-    folder.write_table("results.csv", results)
+    generated = [Piece(p, seed, difficulty) for p, difficulty, seed in options.grid()]
+    powers = sorted(options.powers)
+    pieces = [*generated, *(Piece(p, first_seed, None) for p in powers)]
+
+    def make(piece: Piece) -> PieceResult:
+        if piece.difficulty is None:
+            return PieceResult(_measure_data(options, problem, measured, piece))
+        return PieceResult(_measure_generated(options, piece.difficulty, piece))
+
+    results = run_pieces(
+        KeptPieces(folder, record),
+        {str(piece): piece for piece in pieces},
+        make,
+        options,
+        title="when_depth_helps",
+        costs=[_cost(options, problem, piece) for piece in pieces],
+    )
+    rows = [row for result in results.values() for row in result.content]
+    table = with_speed_up(pd.DataFrame(rows), options.steps)
+    folder.write_table("results.csv", table)
     folder.write_table("theory.csv", theory(powers, options.rates_per_decade))
-    board_of(cell_table(results)).write(folder)
+    board_of(cell_table(table)).write(folder)
     return folder
+
+
+def _cost(options: Config, problem: Problem, piece: Piece) -> int:
+    """Return about how many multiply-adds a step of all rates takes, times a guess of the steps."""
+    if piece.difficulty is None:
+        rows = problem.features + 1 if piece.p == 2 else problem.rows
+        return 2 * rows * problem.features
+    return 2 * options.rows * options.features
+
+
+def _measure_generated(
+    options: Config, difficulty: Difficulty, piece: Piece
+) -> list[dict[str, Any]]:
+    """Return the rows of a generated problem."""
+    generated = options.generate(difficulty, piece.seed)
+    axes = {"problem": "generated", **vars(difficulty)}
+    return measure(options, generated, piece.p, options.targets, piece.seed, axes)
+
+
+def _measure_data(
+    options: Config, problem: Problem, measured: dict[str, float], piece: Piece
+) -> list[dict[str, Any]]:
+    """Return the row of the data, whose difficulty was measured."""
+    # Under l_2 the R factor of a QR has the same loss for every kernel in far fewer rows.
+    data = problem.compressed() if piece.p == 2 else problem
+    # The first target only: the others are far beyond the limit.
+    targets = (max(options.targets),)
+    axes = {"problem": problem.name, **measured}
+    return measure(options, data, piece.p, targets, piece.seed, axes)
 
 
 def measure(

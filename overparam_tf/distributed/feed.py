@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from overparam_tf.distributed.batches import Chunk
 from overparam_tf.distributed.sources import Source
@@ -25,11 +25,14 @@ class Feed:
         source: The data.
         number: How many passes were begun before this one.
         position: How many batches of this pass are done.
+        check: Called with each chunk before it is yielded, or with None instead of one where there
+            is no more, and whether it is the epoch's last; None for nothing.
     """
 
     def __init__(self, name: str, source: Source, steps_per_epoch: int | None):
         self.source, self._name, self._steps = source, name, steps_per_epoch
         self.number = self.position = 0
+        self.check: Callable[[Chunk | None, bool], None] | None = None
         self._chunks: Iterator[tuple[Chunk, bool]] | None = None
         self._wanted = 0
 
@@ -54,6 +57,8 @@ class Feed:
             chunk, ends_pass = self._next(min(most, self._steps - done) if self._steps else most)
             done += chunk.count
             is_last = ends_pass or done == self._steps
+            if self.check is not None:
+                self.check(chunk, is_last)
             yield chunk, is_last
         if self._steps and done < self._steps:
             warnings.warn(
@@ -68,6 +73,8 @@ class Feed:
             self._chunks = self.source.chunks(self.number, self.position, lambda: self._wanted)
         chunk, ends_pass = next(self._chunks, (None, True))
         if chunk is None:
+            if self.check is not None:
+                self.check(None, True)
             raise InputError(f"Expected at least one batch for {self._name}. Received: no more")
         self.position += chunk.count
         if ends_pass:

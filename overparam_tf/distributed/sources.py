@@ -54,7 +54,7 @@ class ArrayBatches:
         first, *_ = [part for part in tf.nest.flatten(arrays) if part is not None]
         self.rows, self.size = int(first.shape[0]), size
         self.count: int | None = -(-self.rows // size)
-        self._order, self._device = order, device
+        self.order, self._device = order, device
         with tf.device(device):
             self.arrays = map_arrays(tf.identity, arrays)
         self.example = map_arrays(_spec, self.arrays)
@@ -62,7 +62,7 @@ class ArrayBatches:
     def chunks(self, number: int, skip: int, most: Most) -> Iterator[tuple[Chunk, bool]]:
         """Yield the batches of a pass; see `Source`."""
         full, rest = divmod(self.rows, self.size)
-        order = None if self._order is None else self._order(number)
+        order = None if self.order is None else self.order(number)
         batch = skip
         while batch < full:
             count = min(most(), full - batch)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
-from overparam_tf.checks import function, instance_of, one_of
+from overparam_tf.checks import function, instance_of, one_of, real_number
+from overparam_tf.distributed.rendezvous import meet
+from overparam_tf.distributed.tf_config import Cluster, names_a_cluster
 from overparam_tf.errors import InputError
 from overparam_tf.messages import print_to_stderr
 
@@ -17,7 +16,9 @@ KINDS = ("auto", "cpu", "gpu", "mirrored", "multiworker")
 
 
 def get_strategy(
-    kind: str = "auto", report: Callable[[str], object] = print_to_stderr
+    kind: str = "auto",
+    report: Callable[[str], object] = print_to_stderr,
+    timeout: float = 600.0,
 ) -> tf.distribute.Strategy:
     """Return the strategy for the devices at hand, and report in one line which they are.
 
@@ -26,20 +27,23 @@ def get_strategy(
     - `"mirrored"`: every GPU of this machine or, without a GPU, every logical CPU device.
     - `"multiworker"`: every device of every machine that the environment variable `TF_CONFIG`
       names, one process a machine. Call it before anything else of TensorFlow. It waits for the
-      other workers.
+      other workers, which must call it too, and says after ten seconds which are missing.
 
     Make model, optimizer and metrics under `strategy.scope()`.
 
     Args:
         kind: One of the above; default `"auto"`.
         report: Called with the line; default prints to standard error.
+        timeout: Seconds to wait for the other workers; default 600.
 
     Returns:
         A `tf.distribute.Strategy`.
 
     Raises:
-        InputError: If an argument is not as described, if there is no GPU for `"gpu"`, or if a
-            `TF_CONFIG` is missing or unreadable.
+        InputError: If an argument is not as described, if there is no GPU for `"gpu"`, if
+            `TF_CONFIG` is missing or not as TensorFlow needs it, if the port of this worker is
+            taken, or if two workers have the same index.
+        WorkerLostError: If a worker has not come in time.
 
     Example:
         >>> strategy = get_strategy("cpu", report=print)
@@ -49,10 +53,11 @@ def get_strategy(
     """
     one_of("kind", kind, KINDS)
     function("report", report)
+    timeout = real_number("timeout", timeout, above=0)
     # Before the devices are listed: that starts TensorFlow's runtime, and then it is too late for
     # collective operations.
-    if kind == "multiworker" or (kind == "auto" and _names_a_cluster()):
-        strategy = _multiworker()
+    if kind == "multiworker" or (kind == "auto" and names_a_cluster()):
+        strategy = _multiworker(Cluster.from_environment(), report, timeout)
         report(_describe_cluster(strategy))
         return strategy
     gpus, cpus = (tf.config.list_logical_devices(type_) for type_ in ("GPU", "CPU"))
@@ -133,32 +138,10 @@ def _short_name(device: str) -> str:
     return name
 
 
-def _names_a_cluster() -> bool:
-    return bool(os.environ.get("TF_CONFIG")) and len(_workers(_tf_config())) > 1
-
-
-def _tf_config() -> dict[str, Any]:
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        config = json.loads(text)
-        if not _workers(config) or not {"type", "index"} <= set(config["task"]):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            'Expected TF_CONFIG={"cluster": {"worker": ["host:port", ...]}, '
-            '"task": {"type": "worker", "index": 0}}, its own index for each worker. '
-            f"Received: TF_CONFIG={text!r}"
-        ) from None
-    return config
-
-
-def _workers(config: dict[str, Any]) -> list[str]:
-    cluster = config.get("cluster", {})
-    return [*cluster.get("chief", []), *cluster.get("worker", [])]
-
-
-def _multiworker() -> tf.distribute.MultiWorkerMirroredStrategy:
-    _tf_config()
+def _multiworker(
+    cluster: Cluster, report: Callable[[str], object], timeout: float
+) -> tf.distribute.MultiWorkerMirroredStrategy:
+    meet(cluster, report, timeout)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:

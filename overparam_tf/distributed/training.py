@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.checks import function, optional, positive_int
+from overparam_tf.distributed.alike import require_same_data
 from overparam_tf.distributed.call_forms import takes_earlier_form
 from overparam_tf.distributed.compilation import Compilation, build_compiled
 from overparam_tf.distributed.epochs import Epochs
@@ -28,6 +29,7 @@ from overparam_tf.distributed.requirements import (
 from overparam_tf.distributed.schedule import make_schedule
 from overparam_tf.distributed.steps import make_steps
 from overparam_tf.distributed.strategies import check_strategy
+from overparam_tf.distributed.workers import Workers
 from overparam_tf.progress import Progress
 from overparam_tf.status import TrainingStatus
 
@@ -170,7 +172,8 @@ def train(
         A `Training`.
 
     Raises:
-        InputError: If an argument is not as described, or a checkpoint is of another training.
+        InputError: If an argument is not as described, a checkpoint is of another training, or the
+            workers of a cluster have different data.
         WorkerLostError: If another worker of a cluster ended or cannot be reached.
 
     Example:
@@ -218,6 +221,11 @@ def train(
         check_made_under(model, strategy)
         if strategy.num_replicas_in_sync > 1:
             check_several(model, bool(feeds))
+        workers = Workers(strategy)
+        workers.require_alike("number of epochs", f"{schedule.initial_epoch} to {epochs}")
+        require_same_data(workers, "x and y", feed)
+        for name, each in feeds.items():
+            require_same_data(workers, f"{name}, to validate on", each)
         steps = make_steps(model, strategy, device, schedule.steps_per_call)
         evaluation = Evaluation(model, steps.evaluate, feeds, schedule.steps_per_call)
         run = Epochs(strategy, model, steps.train, feed, evaluation, schedule)

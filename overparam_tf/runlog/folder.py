@@ -18,9 +18,11 @@ from overparam_tf.atomic_files import TEMPORARY, save_npz, save_text
 from overparam_tf.checks import file_path, list_of, positive_int, text
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import readers
-from overparam_tf.runlog.lock import LOCK, lock_folder
+from overparam_tf.runlog.lock import HOLDER, LOCK, lock_folder
 
 CONFIG = "config.json"
+# The folder of the shares of a run that is trained on several machines.
+SHARES = "shares"
 # The folder of the event files in run folders of earlier versions.
 OLD_TENSORBOARD = "tb"
 _NAME = re.compile(r"\w[\w.+= -]{0,119}")
@@ -189,8 +191,9 @@ class RunFolder:
 
     @property
     def is_new(self) -> bool:
-        """Return whether the folder holds nothing but the lock and an unfinished config.json."""
-        return {path.name for path in self.path.iterdir()} <= {LOCK, f".{CONFIG}{TEMPORARY}"}
+        """Return whether no run was begun: the folder holds at most a lock, or shares of a run."""
+        beside = {LOCK, HOLDER, f".{HOLDER}{TEMPORARY}", f".{CONFIG}{TEMPORARY}", SHARES}
+        return {path.name for path in self.path.iterdir()} <= beside
 
     @property
     def modified(self) -> float:

@@ -11,9 +11,19 @@ from overparam_tf.checks import boolean
 from overparam_tf.errors import DataError, InputError
 from overparam_tf.runlog.folder import RunFolder, RunStatus
 
-# Options of places and of output, which do not change a run. Its data are known by their checksum,
-# wherever they lie.
-NO_SETTINGS = ("logdir", "name", "resume", "redraw", "quiet", "data")
+# Options of places and of output, which do not change a run, and those that divide it into shares.
+# Its data are known by their checksum, wherever they lie.
+NO_SETTINGS = (
+    "logdir",
+    "name",
+    "resume",
+    "redraw",
+    "share",
+    "join",
+    "quiet",
+    "data",
+    "worker_timeout",
+)
 PACKAGES = ("overparam_tf", "tensorflow", "keras", "numpy")
 
 

@@ -16,7 +16,7 @@ from tensorboard.plugins.hparams import summary as hparams_summary
 from overparam_tf.checks import file_path
 from overparam_tf.errors import InputError
 from overparam_tf.runlog.event_file import PATTERN, EventFile
-from overparam_tf.runlog.folder import OLD_TENSORBOARD
+from overparam_tf.runlog.folder import OLD_TENSORBOARD, SHARES
 
 # The TensorBoard run of the figures and texts, and of curves that belong to no single variant.
 CHARTS = "charts"
@@ -25,7 +25,7 @@ CHARTS = "charts"
 # must replace all of them (`experiments.board`).
 DASHBOARD = "dashboard"
 # Folders of a run folder that hold something else.
-TAKEN = ("figures", "checkpoints", OLD_TENSORBOARD, CHARTS, DASHBOARD)
+TAKEN = ("figures", "checkpoints", SHARES, OLD_TENSORBOARD, CHARTS, DASHBOARD)
 # Ends of the names of event files that can be left out or replaced by themselves.
 HPARAMS, REPORT = ".hparams", ".report"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,20 @@ import numpy as np
 import pandas as pd
 
 from overparam_tf.atomic_files import DAMAGE, save_npz, save_text
-from overparam_tf.checks import file_path, instance_of, optional, real_number, whole_number
+from overparam_tf.checks import (
+    file_path,
+    has_duplicates,
+    instance_of,
+    list_of,
+    optional,
+    real_number,
+    whole_number,
+)
 from overparam_tf.errors import DataError, InputError, input_error, one_line
 from overparam_tf.layers import FactorizedDense
 
+# Before version 3, pandas rounds numbers that it reads unless it is told not to.
+_EXACT_NUMBERS: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
 RESULTS, CURVES, WEIGHTS = "results.csv", "curves.npz", "weights.npz"
 # The columns of the table that its readers need.
 COLUMNS = ("variant", "learning_rate", "seed", "status", "steps", "final_loss")
@@ -91,24 +103,63 @@ class History:
         table = keys.loc[keys.index.repeat(size)].reset_index(drop=True)
         return table.assign(step=np.tile(self.steps, len(keys)), loss=self.losses.T.ravel())
 
-    def join(self, other: History) -> History:
-        """Return this history and one of other variants as one.
+    def join(self, *others: History) -> History:
+        """Return this history and others of other runs as one, such as those of all shares.
 
         Args:
-            other: A history whose variants have other names; its steps may differ.
+            *others: Histories whose runs are others, of the same variants or not; their steps may
+                differ.
+
+        Raises:
+            InputError: If a run is in two of them, or a variant has other layers in two of them.
+
+        Example:
+            See `Sweep.share`.
         """
-        instance_of("other", other, History)
-        steps = np.union1d(self.steps, other.steps)
-        losses = np.full((len(steps), len(self.runs) + len(other.runs)), np.nan)
-        losses[np.isin(steps, self.steps), : len(self.runs)] = self.losses
-        losses[np.isin(steps, other.steps), len(self.runs) :] = other.losses
+        histories = [self, *(instance_of("others", other, History) for other in others)]
+        _require_other_runs(histories)
+        steps = functools.reduce(np.union1d, [history.steps for history in histories])
+        losses = np.full((len(steps), sum(len(history.runs) for history in histories)), np.nan)
+        first = 0
+        for history in histories:
+            end = first + len(history.runs)
+            losses[np.isin(steps, history.steps), first:end] = history.losses
+            first = end
         return History(
-            pd.concat([self.runs, other.runs], ignore_index=True),
+            pd.concat([history.runs for history in histories], ignore_index=True),
             steps,
             losses,
-            self.weights + other.weights,
-            {**self.layers, **other.layers},
+            [weights for history in histories for weights in history.weights],
+            {name: layer for history in histories for name, layer in history.layers.items()},
         )
+
+    @property
+    def keys(self) -> list[tuple[str, float, int]]:
+        """Return variant, learning rate and seed of each run."""
+        columns = (self.runs[name] for name in ("variant", "learning_rate", "seed"))
+        return list(zip(*columns, strict=True))
+
+    def select(self, places: Sequence[int]) -> History:
+        """Return the history of some of the runs, in the order of these row numbers in `runs`.
+
+        Args:
+            places: Row numbers, at least one.
+
+        Example:
+            >>> from overparam_tf import Problem, Sweep, Variant
+            >>> problem = Problem("toy", np.eye(2), np.ones((2, 1)), "made here", "none", True)
+            >>> history = Sweep(problem, [Variant("GD", learning_rates=(0.1, 0.2))]).run(5)
+            >>> history.select([1]).runs["learning_rate"].tolist()
+            [0.2]
+        """
+        last = len(self.runs) - 1
+        places = list_of("places", places, lambda name, n: whole_number(name, n, most=last))
+        if not places:
+            raise input_error("at least one row number", places=places)
+        runs = self.runs.iloc[places].reset_index(drop=True)
+        layers = {name: self.layers[name] for name in runs["variant"].unique()}
+        weights = [self.weights[place] for place in places]
+        return History(runs, self.steps, self.losses[:, places], weights, layers)
 
     def model(self, variant: str, learning_rate: float, seed: int | None = None) -> keras.Model:
         """Return the trained Keras model of one run, which is one `FactorizedDense`; see `run`."""
@@ -157,7 +208,12 @@ class History:
         """
         path = file_path("folder", folder)
         try:
-            runs = pd.read_csv(path / RESULTS, keep_default_na=False, na_values=[""])
+            runs = pd.read_csv(
+                path / RESULTS,
+                keep_default_na=False,
+                na_values=[""],
+                **_EXACT_NUMBERS,
+            )
             curves, arrays = _load_arrays(path / CURVES), _load_arrays(path / WEIGHTS)
             steps, losses = curves["steps"], curves["losses"]
             layers = json.loads(str(arrays["layers"]))
@@ -197,6 +253,19 @@ class History:
             )
         (place,) = matches.index
         return int(place)
+
+
+def _require_other_runs(histories: Sequence[History]) -> None:
+    """Raise an `InputError` if a run is in two histories, or a variant has two layers."""
+    keys = [key for history in histories for key in history.keys]
+    if has_duplicates(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise input_error("every run (variant, learning rate, seed) in one history only", run=twice)
+    layers: dict[str, dict[str, Any]] = {}
+    for history in histories:
+        for name, layer in history.layers.items():
+            if layers.setdefault(name, layer) != layer:
+                raise input_error("the same layer of a variant in every history", variant=name)
 
 
 def _weights_of(run: int, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -6,6 +6,8 @@ has no other runs to mix with: schedules, and clipping of the gradient's norm, a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -96,6 +98,21 @@ class RecordedRun:
         """Return one row of entries as the factors F_1 .. F_N."""
         parts = np.split(entries, np.cumsum(self._sizes)[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return everything that a step changes, by number: factors and the optimizer's variables.
+
+        Its learning rate is among them.
+        """
+        return {
+            str(place): keras.ops.convert_to_numpy(variable)
+            for place, variable in enumerate(self._stack.changing)
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Set everything to what `state` returned."""
+        for place, variable in enumerate(self._stack.changing):
+            variable.assign(state[str(place)])
 
     def _steps(self, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         losses = tf.TensorArray(self._dtype, MAX_STEPS_PER_CALL, element_shape=())

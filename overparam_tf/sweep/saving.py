@@ -144,7 +144,9 @@ def identity_of(variants: Sequence[Variant], **settings: Any) -> dict[str, Any]:
 
 def _identity_of_variant(variant: Variant) -> dict[str, Any]:
     start = variant.initial_factors
+    whole = len(variant.runs) == len(variant.learning_rates) * len(variant.seeds)
     return {
+        **({} if whole else {"runs": variant.runs}),
         "depth": variant.depth,
         "width": None if variant.width is None else np.asarray(variant.width).tolist(),
         "update": variant.update,

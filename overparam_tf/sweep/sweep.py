@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from overparam_tf.sweep.memory import check_memory
 from overparam_tf.sweep.recorder import Recorder
 from overparam_tf.sweep.runs_table import runs_table
 from overparam_tf.sweep.saving import SavedSweep, Saving, digest_of, identity_of
+from overparam_tf.sweep.sharing import share_of_variants
 from overparam_tf.sweep.training_loop import TrainingLoop
 from overparam_tf.sweep.variant import Variant
 
@@ -95,6 +96,32 @@ class Sweep:
         for variant in variants:
             _check_rates(variant, self.dtype)
         object.__setattr__(self, "variants", variants)
+
+    def share(self, number: int, of: int) -> Sweep:
+        """Return the sweep of one share of the runs, for one of several machines.
+
+        The shares are contiguous and of nearly equal cost, and every machine finds its own without
+        communication. Their histories joined are that of the undivided sweep, up to round-off:
+        matrix products round differently for other numbers of runs.
+
+        Args:
+            number: Number of the share, 1 to `of`.
+            of: Number of shares, at most that of the runs.
+
+        Raises:
+            InputError: If a number is out of its range.
+
+        Example:
+            >>> problem = Problem("toy", np.eye(2), np.ones((2, 1)), "made here", "none", True)
+            >>> sweep = Sweep(problem, [Variant("GD", learning_rates=(0.1, 0.2, 0.3))])
+            >>> first, second = (sweep.share(number, of=2).run(10) for number in (1, 2))
+            >>> joined, whole = first.join(second), sweep.run(10)
+            >>> joined.runs["learning_rate"].tolist()
+            [0.1, 0.2, 0.3]
+            >>> bool(np.allclose(joined.losses, whole.losses))
+            True
+        """
+        return replace(self, variants=share_of_variants(self.variants, self.problem, number, of))
 
     def run(
         self,

@@ -16,6 +16,7 @@ from experiments.benchmarks.layer_cost.measure import measure_dense, measure_mod
 from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import RunOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from overparam_tf.runlog import RunFolder
 
@@ -68,16 +69,23 @@ class Config(RunOptions):
 
 def run(options: Config) -> RunFolder:
     """Measure; write config.json, results.csv and TensorBoard's trials."""
-    folder = options.open_folder(options.record("layer_cost"), options.part)
-    dense_workloads, model_workloads = options.dense_workloads(), options.model_workloads()
-    pieces, rows = len(dense_workloads) + len(model_workloads), []
-    with WorkReport("layer_cost", pieces, options.quiet) as report:
-        for workload in dense_workloads:
-            report(workload.label)
-            rows += measure_dense(workload, options.compilers, options.seconds)
-        for workload in model_workloads:
-            report(workload.label)
-            rows += measure_model(workload, options.seconds)
+    record = options.record("layer_cost")
+    folder = options.open_folder(record, options.part)
+    dense_layers = {f"dense: {each.label}": each for each in options.dense_workloads()}
+    models = {f"models: {each.label}": each for each in options.model_workloads()}
+
+    def make(name: str) -> PieceResult:
+        if name in models:
+            rows = measure_model(models[name], options.seconds)
+        else:
+            rows = measure_dense(dense_layers[name], options.compilers, options.seconds)
+        return PieceResult(list(rows))
+
+    pieces = {name: name for name in (*dense_layers, *models)}
+    kept = KeptPieces(folder, record, seconds_between_checkpoints=0.0)
+    with WorkReport("layer_cost", len(pieces), options.quiet) as report:
+        made = run_pieces(kept, pieces, make, options, title="layer_cost", begin=report)
+    rows = [row for result in made.values() for row in result.content]
     results = pd.DataFrame(rows)
     folder.write_table("results.csv", results)
     return folder

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks.step_cost.contestants import CONTESTANTS, RATES, Contestant, Setting
-from experiments.benchmarks.step_cost.status import BLEW_UP, MEASURED, Status
+from experiments.benchmarks.step_cost.status import BLEW_UP, MEASURED, State, Status
 from experiments.benchmarks.step_cost.worker_process import Launcher, Worker, WorkerError
 from overparam_tf.datasets import Problem
 
@@ -116,12 +116,42 @@ class Contest:
         """Return the number of pieces of work that `run` reports."""
         return len(self._names) + (1 + rounds) * len(self.measurements)
 
-    def run(self, rounds: int, report: Callable[[str], None]) -> None:
+    def state(self) -> dict[str, Any]:
+        """Return what is known so far, JSON-ready."""
+        return {
+            "rounds": self.rounds,
+            "workers": self.workers,
+            "measurements": {
+                each.name: {
+                    "status": [each.status.state.value, each.status.reason],
+                    "preparation": each.preparation,
+                }
+                for each in self.measurements
+            },
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Set what is known to what `state` returned."""
+        self.rounds, self.workers = list(state["rounds"]), dict(state["workers"])
+        for each in self.measurements:
+            known = state["measurements"][each.name]
+            kind, reason = known["status"]
+            each.status, each.preparation = Status(State(kind), reason), known["preparation"]
+
+    def run(
+        self,
+        rounds: int,
+        report: Callable[[str], None],
+        keep: Callable[[], None] = lambda: None,
+        first: int = 0,
+    ) -> None:
         """Start the workers, prepare, and measure.
 
         Args:
             rounds: Bursts of each contestant.
             report: Called with a description of each piece of work before it begins.
+            keep: Called after each round.
+            first: Number of rounds that were measured before; default 0.
         """
         with tempfile.TemporaryDirectory() as folder:
             data = str(write_data(Path(folder, "data.npz"), self._problem))
@@ -132,12 +162,13 @@ class Contest:
                 for measurement in self.measurements:
                     report(f"preparing {measurement.name}")
                     self._attempt(self._prepare, measurement, data)
-                for number in range(rounds):
+                for number in range(first, rounds):
                     for measurement in self.measurements:
                         report(f"round {number + 1}, {measurement.name}")
                         self._attempt(self._measure, measurement, number)
-                for name, worker in self._alive.items():
-                    self.workers[name] |= _memory(worker)
+                    for name, worker in self._alive.items():
+                        self.workers[name] |= _memory(worker)
+                    keep()
             finally:
                 for worker in self._alive.values():
                     worker.close()

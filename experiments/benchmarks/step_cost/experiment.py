@@ -34,12 +34,15 @@ from experiments.benchmarks.step_cost.worker_process import Launcher
 from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import RunOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from overparam_tf.datasets import Problem, load
 from overparam_tf.errors import DataError
 from overparam_tf.runlog import RunFolder
 
 WORKERS = "workers.json"
+# The contest in progress, among the pieces that are kept.
+ROUNDS_SO_FAR = "contest, rounds so far"
 SETTING_COLUMNS = ["contestant", "worker", "optimizer", "depth", "p", "runs"]
 ROUND_COLUMNS = [*SETTING_COLUMNS, "round", "ms", "processor_ms", *IDLE_COLUMNS]
 SCALING_COLUMNS = ["axis", "size", *BASE, "status", "ms", "peak_bytes", "growth_bytes"]
@@ -88,43 +91,80 @@ def run(options: Config, launcher: Launcher | None = None) -> RunFolder:
     """
     launcher = launcher or Launcher(options.timeout)
     problem = load("synthetic")
-    folder = options.open_folder(options.record("step_cost", problem), options.part)
+    record = options.record("step_cost", problem)
+    folder = options.open_folder(record, options.part)
+    kept = KeptPieces(folder, record, seconds_between_checkpoints=0.0)
     scaling = None
     if options.part != "scaling":
-        _run_contest(options, problem, launcher, folder)
+        _run_contest(options, problem, launcher, kept)
     if options.part != "contest":
-        scaling = _run_scaling(options, launcher, folder)
+        scaling = _run_scaling(options, launcher, kept)
     board_of(scaling).write(folder)
     return folder
 
 
 def _run_contest(
-    options: Config, problem: Problem, launcher: Launcher, folder: RunFolder
+    options: Config, problem: Problem, launcher: Launcher, kept: KeptPieces
 ) -> pd.DataFrame:
     """Measure the contest; write results.csv, rounds.csv and workers.json; return the results."""
     contest = Contest(measurements_of(options.settings()), problem, options.seconds, launcher)
     pieces = 1 + contest.pieces(options.rounds)
     with WorkReport("step_cost", pieces, options.quiet) as report:
-        report("start-up of optimizer_compare")
-        start_ups = measure_start_up(problem, options.start_ups, launcher)
-        contest.run(options.rounds, report)
-    results = results_of(contest.measurements, contest.rounds)
+
+        def start_up() -> PieceResult:
+            report("start-up of optimizer_compare")
+            return PieceResult(measure_start_up(problem, options.start_ups, launcher))
+
+        made = run_pieces(
+            kept,
+            {"start-up": start_up, "contest": lambda: _contest(contest, options, kept, report)},
+            lambda piece: piece(),
+            options,
+            title="step_cost",
+            begin=lambda name: None,
+        )
+    contest.restore(made["contest"].content)
+    results, folder = results_of(contest.measurements, contest.rounds), kept.folder
     folder.write_table("results.csv", results)
     folder.write_table("rounds.csv", pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS))
-    workers = {"start_up_seconds": start_ups, "workers": contest.workers}
+    workers = {"start_up_seconds": made["start-up"].content, "workers": contest.workers}
     folder.write_text(WORKERS, json.dumps(workers, indent=2) + "\n")
     return results
 
 
-def _run_scaling(options: Config, launcher: Launcher, folder: RunFolder) -> pd.DataFrame:
+def _contest(
+    contest: Contest, options: Config, kept: KeptPieces, report: WorkReport
+) -> PieceResult:
+    """Run the contest; the rounds before a crash are not run again, but all is prepared again."""
+    first = 0
+    if ROUNDS_SO_FAR in kept:
+        contest.restore(kept[ROUNDS_SO_FAR].content)
+        first = 1 + max((row["round"] for row in contest.rounds), default=-1)
+    if first < options.rounds:
+        contest.run(
+            options.rounds,
+            report,
+            keep=lambda: kept.add(ROUNDS_SO_FAR, PieceResult(contest.state())),
+            first=first,
+        )
+    return PieceResult(contest.state())
+
+
+def _run_scaling(options: Config, launcher: Launcher, kept: KeptPieces) -> pd.DataFrame:
     """Measure every axis; write and return scaling.csv."""
-    rows = []
-    with WorkReport("step_cost", len(options.axes), options.quiet) as report:
-        for axis in (AXES[name] for name in options.axes):
-            report(f"scaling: {axis.name}")
-            rows += measure(axis, options.seconds, launcher, options.points)
+    axes = {f"scaling: {AXES[name].name}": AXES[name] for name in options.axes}
+    with WorkReport("step_cost", len(axes), options.quiet) as report:
+        made = run_pieces(
+            kept,
+            axes,
+            lambda axis: PieceResult(measure(axis, options.seconds, launcher, options.points)),
+            options,
+            title="step_cost, scaling",
+            begin=report,
+        )
+    rows = [row for result in made.values() for row in result.content]
     scaling = pd.DataFrame(rows, columns=SCALING_COLUMNS)
-    folder.write_table("scaling.csv", scaling)
+    kept.folder.write_table("scaling.csv", scaling)
     return scaling
 
 

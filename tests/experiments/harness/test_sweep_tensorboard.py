@@ -7,9 +7,9 @@ import pytest
 
 from experiments.board.tree import read_dashboard
 from experiments.emulated_update.pairs import place_of as place_of_pair
+from experiments.harness.parts import lp_part
 from experiments.harness.sweep_places import make_panels
 from experiments.harness.sweep_tensorboard import SweepBoard
-from experiments.harness.sweeps import lp_part
 from overparam_tf import Sweep, Variant
 from overparam_tf.runlog import RunFolder
 from tests.cases import small_problem

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from experiments.harness.loss_reference import LossReference, references_of
+from experiments.harness.parts import lp_part
 from experiments.harness.sweeps import (
     best_runs,
     describe_parts,
     finer_variants,
-    lp_part,
     read_run,
 )
 from overparam_tf import History, LpLoss, Variant

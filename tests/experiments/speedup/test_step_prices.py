@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks.timing import Times
-from experiments.harness.sweeps import lp_part
+from experiments.harness.parts import lp_part
 from experiments.speedup.step_prices import (
     RATES,
     STEPS_PER_CALL,

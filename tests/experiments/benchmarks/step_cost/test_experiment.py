@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from experiments.benchmarks.step_cost.contestants import CONTESTANTS
 from experiments.benchmarks.step_cost.experiment import Config
+from experiments.benchmarks.step_cost.result_tables import KEY
 from experiments.benchmarks.step_cost.scaling import COMPRESSED
+from experiments.benchmarks.work_report import WorkReport
 from experiments.report.page import page
 from experiments.report.section import section_of
 from overparam_tf.runlog import RunFolder
 from tests.event_files import events
-from tests.experiments.benchmarks.step_cost.fake_workers import with_workers
+from tests.experiments.benchmarks.step_cost.fake_workers import fake_command, with_workers
 
 
 def test_the_run_folder_explains_itself(finished_run):
@@ -49,6 +53,30 @@ def test_the_run_folder_explains_itself(finished_run):
     assert tags <= set(events(folder / "charts"))
     assert "by size/ms a step" in events(folder / COMPRESSED)
     assert "<h3>How a step of the sweep scales</h3>" in page([section_of(RunFolder(folder))])
+
+
+def test_an_interrupted_contest_keeps_its_rounds(tmp_path, monkeypatch, capsys):
+    arguments = "--part contest --depths 1 --rounds 2 --seconds 0.002 --name run --quiet".split()
+    main = with_workers(fake_command).main
+    begin, begun = WorkReport.__call__, []
+
+    def stop_in_the_second_round(report, work):
+        begun.append(work)
+        if work.startswith("round 2"):
+            signal.raise_signal(signal.SIGTERM)
+        begin(report, work)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as stopped:
+        patch.setattr(WorkReport, "__call__", stop_in_the_second_round)
+        main(["--logdir", str(tmp_path), *arguments])
+    assert stopped.value.code == 143 and "1 of 2 pieces" in capsys.readouterr().err
+    monkeypatch.setattr(WorkReport, "__call__", lambda report, work: begun.append(work))
+    begun.clear()
+    main(["--logdir", str(tmp_path), *arguments])
+    assert not any(work.startswith(("round 1", "start-up")) for work in begun)
+    (folder,) = (tmp_path / "step_cost").iterdir()
+    rounds = pd.read_csv(folder / "rounds.csv")
+    assert set(rounds["round"]) == {0, 1} and not rounds.duplicated([*KEY, "round"]).any()
 
 
 def test_every_worker_dead_is_a_result(tmp_path, capsys):

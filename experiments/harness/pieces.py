@@ -1,0 +1,267 @@
+"""Runs in pieces that do not depend on one another: what is done is kept while others go on."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from experiments.harness.command_line import PartOfRun
+from experiments.harness.options import RunOptions, ShareOptions
+from experiments.harness.shares import Share, ShareFinished, finished_shares
+from overparam_tf.checkpoints import Checkpoints
+from overparam_tf.errors import InputError
+from overparam_tf.messages import print_to_stderr
+from overparam_tf.runlog import RunFolder
+from overparam_tf.runlog.resume import settings
+from overparam_tf.stopping import deferred
+
+P = TypeVar("P")
+CONTENT = "content"
+# The results of a finished share.
+PIECES = "pieces.npz"
+
+
+@dataclass(frozen=True)
+class PieceResult:
+    """The result of one piece of a run.
+
+    Attributes:
+        content: Rows of tables and the like, JSON-ready except for NumPy's numbers.
+        arrays: Arrays by name; default none.
+    """
+
+    content: Any
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class KeptPieces:
+    """The results of the pieces that are done, in the checkpoints of a run folder.
+
+    A result is the same whether this process made it or an earlier one: its content goes through
+    JSON in both cases.
+
+    Args:
+        folder: The run folder, locked.
+        record: Its config.json, which says of which run the results are.
+        seconds_between_checkpoints: Least time between two checkpoints; default 10. A crash
+            destroys that much work, and the piece in progress.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        record: Mapping[str, Any],
+        seconds_between_checkpoints: float = 10.0,
+    ):
+        self.folder, self._pause = folder, seconds_between_checkpoints
+        self._checkpoints = Checkpoints(folder.checkpoints / "pieces", settings(dict(record)))
+        newest = self._checkpoints.newest()
+        self._results = {} if newest is None else unpack(newest.arrays)
+        self._are_saved, self._saved_at = True, time.monotonic()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._results
+
+    def __getitem__(self, name: str) -> PieceResult:
+        return self._results[name]
+
+    def add(self, name: str, result: PieceResult) -> None:
+        """Keep the result of a piece, and save all if the last checkpoint is old enough.
+
+        Raises:
+            KeyboardInterrupt: If a stop signal was noted while the piece was being made. It may be
+                cut short, and is not kept.
+        """
+        with deferred() as stop:
+            if stop.signal:
+                raise KeyboardInterrupt
+            content = json.loads(json.dumps(result.content, default=_plain))
+            self._results[name] = PieceResult(content, result.arrays)
+            self._are_saved = False
+            if time.monotonic() - self._saved_at >= self._pause:
+                self.save()
+        if stop.signal:
+            raise KeyboardInterrupt
+
+    def save(self) -> None:
+        """Save all results, unless they are saved already."""
+        if not self._are_saved:
+            self._checkpoints.save(len(self._results), pack(self._results))
+        self._are_saved, self._saved_at = True, time.monotonic()
+
+    @contextlib.contextmanager
+    def saved_at_the_end(self, pieces: Collection[str]) -> Iterator[None]:
+        """Open a block in which pieces are made; whatever ends it, those that are done are saved.
+
+        Args:
+            pieces: The names of all pieces.
+
+        Raises:
+            PartOfRun: If a stop signal ends it.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            done = sum(name in self for name in pieces)
+            raise PartOfRun(self.folder, f"{done} of {len(pieces)} pieces are done") from None
+        finally:
+            with deferred():
+                self.save()
+
+
+def run_pieces(
+    kept: KeptPieces,
+    pieces: Mapping[str, P],
+    make: Callable[[P], PieceResult],
+    options: RunOptions,
+    *,
+    title: str,
+    costs: Sequence[int] | None = None,
+    begin: Callable[[str], object] | None = None,
+) -> dict[str, PieceResult]:
+    """Return the results of all pieces by name; those that are kept already are not made again.
+
+    A stop signal ends the piece in progress and saves the others. Of a share only its own pieces
+    are made; of a run that shares join to, none.
+
+    Args:
+        kept: The results so far.
+        pieces: The pieces by name.
+        make: Returns the result of a piece.
+        options: The options of the run.
+        title: Name of the run for the progress bar.
+        costs: About what each piece costs, whole numbers; default None, all the same.
+        begin: Called with the name of each piece before it is made, in place of the bar; default
+            None.
+
+    Raises:
+        PartOfRun: If a stop signal came.
+        ShareFinished: If all pieces of a share are done.
+    """
+    share, names = None, list(pieces)
+    if isinstance(options, ShareOptions):
+        share = options.chosen_share
+        if options.join is not None:
+            return read_shares(kept.folder, names)
+    if share is not None:
+        places = places_of_share(costs or [1] * len(names), share)
+        names = [names[place] for place in places]
+    left = [name for name in names if name not in kept]
+    done, is_quiet = len(names) - len(left), options.quiet
+    if done and not is_quiet:
+        print_to_stderr(f"{title}: {done} of {len(names)} pieces are done already.")
+    with kept.saved_at_the_end(names):
+        for name in _tracked(left, title, is_quiet or begin is not None, done):
+            if begin is not None:
+                begin(name)
+            kept.add(name, make(pieces[name]))
+    results = {name: kept[name] for name in names}
+    if share is not None:
+        kept.folder.write_arrays(PIECES, pack(results))
+        raise ShareFinished(kept.folder, share)
+    return results
+
+
+def read_shares(run: RunFolder, names: Collection[str]) -> dict[str, PieceResult]:
+    """Return the results of all pieces from the finished shares of a run.
+
+    Raises:
+        InputError: If a share is missing or unfinished, or a piece is in none of them.
+    """
+    results: dict[str, PieceResult] = {}
+    for folder in finished_shares(run):
+        results |= unpack(folder.read_arrays(PIECES))
+    missing = [name for name in names if name not in results]
+    if missing:
+        raise InputError(
+            f"Expected {len(names)} pieces in the shares of {run.path}. "
+            f"Received: all but {len(missing)}, the first of them {missing[0]!r}"
+        )
+    return {name: results[name] for name in names}
+
+
+def places_of_share(costs: Sequence[int], share: Share) -> list[int]:
+    """Return the places of the pieces of a share.
+
+    The dearest piece goes first, each to the share that has the least to do so far.
+
+    Args:
+        costs: The cost of each piece.
+        share: The share.
+
+    Raises:
+        InputError: If there are more shares than pieces.
+
+    Example:
+        >>> [places_of_share([5, 1, 1, 3], Share(number, 2)) for number in (1, 2)]
+        [[0], [1, 2, 3]]
+    """
+    if share.of > len(costs):
+        raise InputError(
+            f"Expected at most {len(costs)} shares, one for each piece of the run. "
+            f"Received: --share {share.number}/{share.of}"
+        )
+    loads = [(0, number) for number in range(1, share.of + 1)]
+    own = []
+    for place in sorted(range(len(costs)), key=lambda place: -costs[place]):
+        load, number = heapq.heappop(loads)
+        if number == share.number:
+            own.append(place)
+        heapq.heappush(loads, (load + costs[place], number))
+    return sorted(own)
+
+
+def _tracked(names: Sequence[str], title: str, quiet: bool, done: int) -> Iterator[str]:
+    """Yield names under a progress bar that begins at `done`."""
+    total = done + len(names)
+    console = Console(stderr=True)
+    yield from track(names, title, total=total, completed=done, console=console, disable=quiet)
+
+
+def pack(results: Mapping[str, PieceResult]) -> dict[str, np.ndarray]:
+    """Return results by name as arrays: one of all contents as JSON, and those of each piece.
+
+    Example:
+        >>> results = {"p = 2": PieceResult([{"steps": 7, "rate": None}], {"x": np.arange(2)})}
+        >>> result = unpack(pack(results))["p = 2"]
+        >>> result.content, result.arrays["x"]
+        ([{'steps': 7, 'rate': None}], array([0, 1]))
+    """
+    contents = {name: result.content for name, result in results.items()}
+    text = json.dumps(contents, default=_plain).encode()
+    arrays = {
+        f"{index}/{name}": np.asarray(array)
+        for index, result in enumerate(results.values())
+        for name, array in result.arrays.items()
+    }
+    return {CONTENT: np.frombuffer(text, np.uint8), **arrays}
+
+
+def unpack(arrays: Mapping[str, np.ndarray]) -> dict[str, PieceResult]:
+    """Return what `pack` was given."""
+    contents = json.loads(arrays[CONTENT].tobytes())
+    parts: list[dict[str, np.ndarray]] = [{} for _ in contents]
+    for key, array in arrays.items():
+        index, _, name = key.partition("/")
+        if key != CONTENT:
+            parts[int(index)][name] = array
+    return {
+        name: PieceResult(content, own)
+        for (name, content), own in zip(contents.items(), parts, strict=True)
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy number as Python has it, for JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"Expected what JSON can hold. Received: {value!r}")

@@ -1,0 +1,126 @@
+"""The options of the experiment, and the searches for the best rates that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from experiments.harness.command_line import option
+from experiments.harness.limits import SEEDS, STEPS
+from experiments.harness.options import DataOptions
+from experiments.harness.parts import Part
+from experiments.harness.sweep_shares import Search
+from experiments.speedup.grids import COARSE, fine_tenths, rate_of
+from experiments.speedup.optimizers import OPTIMIZERS, OptimizerName
+from experiments.speedup.tensorboard_log import run_of
+from overparam_tf.sweep import History, Variant
+
+# Targets: shares of the zero kernel's excess loss over the floor.
+SHARES = {"50%": 0.5, "10%": 0.1, "3%": 0.03, "1%": 0.01}
+TARGETS = list(SHARES)
+# About how many rates a fine grid has; shares are balanced by it.
+FINE_RATES = 17
+
+
+@dataclass(frozen=True)
+class Config(DataOptions):
+    """Measure the speed-up by depth for every optimizer, with intervals over seeds."""
+
+    powers: tuple[int, ...] = option(
+        (2, 4, 6), "p of the l_p losses, with 1/p, even", quick=(2, 4), within=(2, 8)
+    )
+    optimizers: tuple[OptimizerName, ...] = option(tuple(OPTIMIZERS), "optimizers to compare")
+    depths: tuple[int, ...] = option(
+        (1, 2, 3, 4), "numbers of factors, 1 among them", within=(1, 16)
+    )
+    rule_depths: tuple[float, ...] = option(
+        (1.5, 2.5), "depths of the end-to-end rule, trained with SGD", within=(1.01, 16)
+    )
+    init: Literal["near_zero", "balanced"] = option(
+        "balanced", "how the factors start: see Variant"
+    )
+    steps: int = option(30_000, "full-batch steps", quick=1_500, within=STEPS)
+    seeds: tuple[int, ...] = option(
+        (0, 1, 2, 3, 4), "seeds of the initial factors", quick=(0, 1), within=SEEDS
+    )
+    price_seconds: float = option(
+        0.8,
+        "seconds to time the steps of an optimizer, compiling not included",
+        quick=0.2,
+        within=(0, 3600),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        depths = self.depths
+        self.require(1 in depths, "depth 1 among the depths, to compare with", depths=depths)
+        valid = all(p % 2 == 0 for p in self.powers)
+        self.require(valid, "even powers", powers=self.powers)
+
+    def variants(
+        self, optimizer: OptimizerName, seeds: Sequence[int], tenths: Mapping[str, Sequence[int]]
+    ) -> list[Variant]:
+        """Return one optimizer at every depth, and with SGD the end-to-end rule at its depths.
+
+        Args:
+            optimizer: The optimizer.
+            seeds: Seeds of the initial factors.
+            tenths: Grid of rates by the variant's name, in tenths of a decade; the others have the
+                coarse grid.
+        """
+        cases: list[tuple[str, float, str]] = [
+            (f"{optimizer}, depth {depth}", depth, "factors") for depth in sorted(self.depths)
+        ]
+        if optimizer == "SGD":
+            rule_depths = sorted(self.rule_depths)
+            cases += [(f"rule, depth {depth:g}", depth, "end_to_end") for depth in rule_depths]
+        return [
+            Variant(
+                name,
+                depth=depth,
+                optimizer=OPTIMIZERS[optimizer](),
+                learning_rates=[rate_of(tenth) for tenth in tenths.get(name, COARSE)],
+                seeds=seeds,
+                initial_factors=self.init,
+                update=update,
+            )
+            for name, depth, update in cases
+        ]
+
+    def search(self, part: Part, optimizer: OptimizerName) -> Search:
+        """Return the search of one optimizer: coarse grids and, around the best rates, fine ones.
+
+        Args:
+            part: The part of the loss.
+            optimizer: The optimizer.
+        """
+        title = f"{part.name} {optimizer}"
+
+        def finer(variants: Sequence[Variant], coarse: History) -> list[Variant]:
+            tenths = {
+                variant.name: fine_tenths(
+                    coarse.runs[coarse.runs["variant"] == variant.name], TARGETS
+                )
+                for variant in variants
+            }
+            names = [variant.name for variant in variants]
+            return [
+                variant
+                for variant in self.variants(optimizer, self.seeds, tenths)
+                if variant.name in names
+            ]
+
+        coarse = replace(
+            part, name=f"{title} coarse", variants=self.variants(optimizer, self.seeds[:1], {})
+        )
+        return Search(coarse, f"{title} fine", FINE_RATES * len(self.seeds), finer)
+
+    def tensorboard_runs(self) -> list[str]:
+        """Return the names of TensorBoard's runs: the depths, and those of the rule."""
+        names = [
+            (variant.name, name)
+            for name in self.optimizers
+            for variant in self.variants(name, self.seeds[:1], {})
+        ]
+        return list(dict.fromkeys(run_of(*pair) for pair in names))

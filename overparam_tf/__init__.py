@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         FactorizedMultiHeadAttention,
     )
     from overparam_tf.losses import L4Loss, LpLoss, l4_loss, lp_loss
-    from overparam_tf.optimizers import EndToEndSGD, kernel_axes, legacy_2019
+    from overparam_tf.optimizers import EndToEnd, EndToEndSGD, kernel_axes, legacy_2019
     from overparam_tf.regularizers import penalty_on
     from overparam_tf.surgery import collapse, load_collapsed, overparameterize, verify_equivalent
     from overparam_tf.sweep import History, RecordedRun, Sweep, TrainingStatus, Variant
@@ -49,7 +49,7 @@ _HOMES = {
     "overparam_tf.initializers": ("NearZero", "balanced_factors", "identity_factors"),
     "overparam_tf.regularizers": ("penalty_on",),
     "overparam_tf.losses": ("lp_loss", "LpLoss", "l4_loss", "L4Loss"),
-    "overparam_tf.optimizers": ("EndToEndSGD", "kernel_axes", "legacy_2019"),
+    "overparam_tf.optimizers": ("EndToEnd", "EndToEndSGD", "kernel_axes", "legacy_2019"),
     "overparam_tf.callbacks": ("EndToEndMonitor",),
     # any Keras model to factorised form and back
     "overparam_tf.surgery": ("overparameterize", "collapse", "verify_equivalent", "load_collapsed"),

@@ -11,6 +11,7 @@ import tensorflow as tf
 from overparam_tf._arrays import real_array
 from overparam_tf.checks import boolean, one_of, positive_int, real_number
 from overparam_tf.dynamics import kernel_steps
+from overparam_tf.dynamics.products import has_products
 from overparam_tf.dynamics.singular_basis import singular_basis
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.losses import check_exponent, even_power
@@ -125,8 +126,9 @@ def emulate(
             f"Received: x {x.shape}, y {y.shape}, w_init {kernel.shape}"
         )
     step, state = _step_and_state(kernel, depth, imbalance, order)
-    # XLA's SVD is slow, so that kernels with several inputs and outputs run as a plain graph.
-    loop = _compiled_loop if 1 in kernel.shape else _graph_loop
+    # XLA's SVD is slow: where several inputs and outputs need one, they run as a plain graph.
+    needs_svd = 1 not in kernel.shape and not has_products(depth)
+    loop = _graph_loop if needs_svd and order == "flow" else _compiled_loop
     rates = (tf.constant([[value]], x.dtype) for value in (learning_rate, weight_decay))
     losses, (kernel, *more) = loop(
         tf.constant(x), tf.constant(y), state, step, iterations, *rates, p, scale

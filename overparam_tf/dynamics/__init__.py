@@ -8,6 +8,8 @@ Its condition:
     `balance_defect`.
 Without that condition, for one output and width 1, where gradient flow conserves N - 1 numbers:
     `unbalanced_update`, with `conserved_imbalance` of the factors.
+For two wide Gaussian factors, between depth 2 and gradient descent:
+    `mixed_update`.
 Without the limit of small learning rates, for width 1 or for two factors:
     `width_one_step`, `depth_two_step`.
 Its stable learning rates, by the Hessian of the loss in the factors:
@@ -29,6 +31,7 @@ from overparam_tf.dynamics.finite_step import (
     width_one_step,
 )
 from overparam_tf.dynamics.line_integrals import line_integral
+from overparam_tf.dynamics.mixed import mixed_update
 from overparam_tf.dynamics.preconditioning import Preconditioner, preconditioner
 from overparam_tf.dynamics.single_output import effective_learning_rate, momentum_direction
 from overparam_tf.dynamics.spectrum import pair_eigenvalues
@@ -47,6 +50,7 @@ __all__ = [  # noqa: RUF022 - grouped as in the docstring
     "BalanceDefect",
     "unbalanced_update",
     "conserved_imbalance",
+    "mixed_update",
     "width_one_step",
     "WidthOneStep",
     "depth_two_step",

@@ -92,6 +92,19 @@ def single_output(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> np.
     return norm ** (2 - 2 / depth) * (gradient + (depth - 1) * projection)
 
 
+def mixed_rule(kernel: np.ndarray, gradient: np.ndarray, spread: float) -> np.ndarray:
+    """Return the rule of wide Gaussian factors: `(K K^T + t^2)^(1/2) G + G (K^T K + t^2)^(1/2)`.
+
+    Example:
+        >>> mixed_rule(np.array([[3.0]]), np.array([[1.0]]), 4.0).round(9).tolist()
+        [[10.0]]
+    """
+    left, left_values, right, right_values = _full_svd(kernel)
+    before = (left * np.hypot(left_values, spread)) @ left.T
+    after = (right * np.hypot(right_values, spread)) @ right.T
+    return before @ gradient + gradient @ after
+
+
 def fractional_rule(kernel: np.ndarray, gradient: np.ndarray, depth: float) -> np.ndarray:
     r"""Return the rule for any real depth, pair by pair of a full SVD.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numbers import Real
 
+from overparam_tf.checks import one_of
 from overparam_tf.dynamics.checks import (
     Tensor,
     check_depth,
@@ -12,10 +13,19 @@ from overparam_tf.dynamics.checks import (
     is_single_output,
 )
 from overparam_tf.dynamics.preconditioning import Preconditioner
+from overparam_tf.dynamics.products import (
+    METHODS,
+    has_products,
+    rule_by_products,
+    takes_products,
+)
 from overparam_tf.dynamics.single_output import single_output_rule
+from overparam_tf.errors import input_error
 
 
-def end_to_end_update(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor:
+def end_to_end_update(
+    kernel: Tensor, gradient: Tensor, depth: Tensor, *, method: str = "auto"
+) -> Tensor:
     r"""Return the gradient in a kernel as a product of `depth` balanced factors turns it.
 
     $$P_K(G) = \sum_{j=1}^{N} [K K^\top]^{\frac{j-1}{N}} \, G \, [K^\top K]^{\frac{N-j}{N}}, \qquad
@@ -31,9 +41,12 @@ def end_to_end_update(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor
     row or column (at 0 the derivative is taken as 0), otherwise where the singular values are
     distinct and positive.
 
-    On TensorFlow compile it with XLA for one row or column, and for small kernels. XLA's SVD is
-    slow for large ones, as its time grows with the third to fourth power of min(in, out): from
-    about 16 on leave XLA off. On JAX always compile it.
+    Kernels with several inputs and outputs take one of two routes. One is an SVD. For depth 2, 4
+    and 8 the other needs matrix products alone: with the polar factor `Q` of `K`, which
+    Newton-Schulz iterations give, depth 2 is `K (Q^T G) + G (Q^T K)`. Both are as accurate. By
+    default they are taken wherever they are faster. XLA's SVD is slow to compile, and its time
+    grows with the third to fourth power of min(in, out): at other depths leave XLA off from about
+    16 on. On JAX always compile the function.
 
     Args:
         kernel: float32 or float64 tensor `K` of shape (..., in, out); leading axes stack
@@ -41,14 +54,16 @@ def end_to_end_update(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor
         gradient: Tensor of the same shape, `G = dL/dK`.
         depth: Number `N >= 1`, may be fractional, or a tensor (..., 1, 1) of one depth for each
             kernel.
+        method: `"svd"`, `"products"` (for depth 2, 4 and 8), or `"auto"` (default), products where
+            they are known to be faster: at depth 2, and at 4 and 8 from min(in, out) = 16 on.
 
     Returns:
         Tensor of the kernel's shape and dtype.
 
     Raises:
-        InputError: If the kernel is no finite float matrix, the shapes differ, or the depth is
-            below 1. Values are looked at in eager code only: inside a compiled function a diverged
-            kernel gives NaN.
+        InputError: If the kernel is no finite float matrix, the shapes differ, the depth is below
+            1, or the method is not known or not there for the depth. Values are looked at in eager
+            code only: inside a compiled function a diverged kernel gives NaN.
 
     Source: Arora, Cohen & Hazan 2018, Theorem 1, Claims 1 and 2.
 
@@ -68,10 +83,13 @@ def end_to_end_update(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor
     kernel = check_kernel(kernel)
     gradient = check_gradient(gradient, kernel)
     check_depth(depth, kernel)
-    return precondition(kernel, gradient, depth)
+    one_of("method", method, METHODS)
+    if method == "products" and not has_products(depth):
+        raise input_error(f"depth 2, 4 or 8 for method={method!r}", depth=depth)
+    return precondition(kernel, gradient, depth, method)
 
 
-def precondition(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor:
+def precondition(kernel: Tensor, gradient: Tensor, depth: Tensor, method: str = "auto") -> Tensor:
     """Return the same as `end_to_end_update`, without its checks.
 
     A loop that must go on when a run has diverged needs this: NaN gives NaN, in eager code too.
@@ -80,4 +98,6 @@ def precondition(kernel: Tensor, gradient: Tensor, depth: Tensor) -> Tensor:
         return gradient
     if is_single_output(kernel):
         return single_output_rule(kernel, gradient, depth)
+    if has_products(depth) and takes_products(kernel, int(depth), method):
+        return rule_by_products(kernel, gradient, int(depth))
     return Preconditioner.of(kernel, depth).apply(gradient)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from overparam_tf.dynamics.checks import Tensor
 from overparam_tf.dynamics.end_to_end import precondition
 from overparam_tf.dynamics.finite_step import exact_depth_two, exact_width_one
+from overparam_tf.dynamics.products import has_products
 from overparam_tf.dynamics.unbalanced import unbalanced_rule
 
 State = tuple[Tensor, ...]
@@ -20,15 +21,16 @@ Step = Callable[[State, Tensor, Tensor, Tensor], State]
 
 @functools.cache  # one function for each depth, so that what is compiled with it is found again
 def balanced_flow(depth: float) -> Step:
-    """Return the step of Theorem 1, of the state (kernel,)."""
-    return functools.partial(_balanced_flow, depth)
+    """Return the step of Theorem 1, of the state (kernel,), fit for XLA at depth 2, 4 and 8."""
+    method = "products" if has_products(depth) else "svd"
+    return functools.partial(_balanced_flow, depth, method)
 
 
 def _balanced_flow(
-    depth: float, state: State, gradient: Tensor, rate: Tensor, decay: Tensor
+    depth: float, method: str, state: State, gradient: Tensor, rate: Tensor, decay: Tensor
 ) -> State:
     (kernel,) = state
-    direction = precondition(kernel, gradient, depth)
+    direction = precondition(kernel, gradient, depth, method)
     return ((1 - rate * decay * depth) * kernel - rate * direction,)
 
 

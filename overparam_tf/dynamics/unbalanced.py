@@ -17,8 +17,8 @@ from overparam_tf.dynamics.single_output import hypotenuse, norm, projection
 from overparam_tf.dynamics.singular_basis import or_one
 from overparam_tf.errors import InputError
 
-# Newton's steps beyond the N - 1 in which the root's piecewise linear bound is met.
-NEWTON_STEPS = 6
+# Newton's steps to rounding: the most that 20,000 draws of gaps over 32 decades took, at any depth.
+NEWTON_STEPS = 7
 
 
 def conserved_imbalance(factors: Sequence[Tensor]) -> Tensor:
@@ -167,7 +167,7 @@ def _root(size: Tensor, gaps: Sequence[Tensor]) -> Tensor:
     scale = ops.power(or_one(size), 2 / depth)
     relative = ops.stack([gap / scale for gap in gaps], axis=0)
     exponent = ops.zeros_like(scale)
-    for _ in range(depth + NEWTON_STEPS):
+    for _ in range(NEWTON_STEPS):
         terms = ops.exp(exponent) + relative
         slope = ops.sum(ops.exp(exponent) / terms, axis=0)
         exponent = exponent - ops.sum(ops.log(terms), axis=0) / slope

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
-from keras import backend, ops
+from keras import ops
 
 from overparam_tf.checks import boolean, real_number
-from overparam_tf.dynamics.end_to_end import precondition
-from overparam_tf.optimizers.kernel_roles import path_of
+from overparam_tf.optimizers.kernel_rule import KernelRule, check_spread, computing_dtype
 from overparam_tf.optimizers.kernel_selection import (
     Kernels,
     check_kernels,
     deserialize_kernels,
-    select_kernels,
     serialize_kernels,
 )
-from overparam_tf.products import MatrixAxes
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -48,9 +42,10 @@ class EndToEndSGD(keras.optimizers.Optimizer):
     such as LoRA's second matrix or a head with `kernel_initializer="zeros"`, would stand still for
     `N > 1`, as a product of zero factors does. It gets plain SGD, and a warning names it.
 
-    Each step of a kernel with several inputs and outputs takes an SVD. XLA's SVD is slow for large
-    kernels: on TensorFlow use `model.compile(..., jit_compile=False)` when some kernel has
-    min(in, out) above about 16. The rule is computed in float32 for kernels in float16 or bfloat16.
+    Kernels with several inputs and outputs take matrix products at depth 2, and at depths 4 and 8
+    large ones do. Otherwise each step takes an SVD, which is slow under XLA: at other depths use
+    `model.compile(..., jit_compile=False)` on TensorFlow when some kernel has min(in, out) above
+    about 16. The rule is computed in float32 for kernels in float16 or bfloat16.
 
     Args:
         learning_rate: A number >= 0, a `keras.optimizers.schedules.LearningRateSchedule` or a
@@ -74,6 +69,11 @@ class EndToEndSGD(keras.optimizers.Optimizer):
             are treated by default. A bias never follows the rule.
         nesterov: Whether momentum is Nesterov's, `K <- (1 - eta lambda N) K + momentum v
             - eta P_K(G)`; default False.
+        spread: `t >= 0`, with depth 2: two wide Gaussian factors of width w and variance t / w in
+            place of balanced ones, `P_K(G) = (K K^T + t^2 I)^(1/2) G + G (K^T K + t^2 I)^(1/2)`, a
+            knob between depth 2 (default 0) and gradient descent at the rate `2 eta t` (t far above
+            the kernel), see `overparam_tf.dynamics.mixed_update`. With `t > 0` a kernel of 0 trains
+            too. `t` is constant: weight decay shrinks the kernel alone.
         **kwargs: Those of `keras.optimizers.Optimizer`, such as `clipnorm`, `use_ema`, `name`.
             Clipping acts on the gradient `G`, before the rule.
 
@@ -99,6 +99,7 @@ class EndToEndSGD(keras.optimizers.Optimizer):
     momentum: float
     nesterov: bool
     kernels: Kernels
+    spread: float
 
     def __init__(
         self,
@@ -108,6 +109,7 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         momentum: float = 0.0,
         kernels: Kernels = None,
         nesterov: bool = False,
+        spread: float = 0.0,
         **kwargs: Any,
     ) -> None:
         decay = 0.0 if weight_decay is None else weight_decay
@@ -120,46 +122,25 @@ class EndToEndSGD(keras.optimizers.Optimizer):
         self.momentum = real_number("momentum", momentum, least=0, below=1)
         self.nesterov = boolean("nesterov", nesterov)
         self.kernels = check_kernels(kernels)
+        self.spread = check_spread(spread, self.depth)
 
     def build(self, variables: list[keras.Variable]) -> None:
         """Decide which variables follow the rule; create the velocities if there is momentum."""
         if self.built:
             return
         super().build(variables)
-        self._axes = select_kernels(self.kernels, variables)
-        if self.depth > 1:
-            self._leave_out_zeros(variables)
+        self._rule = KernelRule(
+            self.kernels, self.depth, self.spread, variables, "EndToEndSGD", "SGD"
+        )
         self.velocities = (
             self.add_optimizer_variables(variables, "velocity") if self.momentum else []
         )
 
-    def _leave_out_zeros(self, variables: list[keras.Variable]) -> None:
-        """Give kernels that are exactly 0 to plain SGD, with a warning."""
-        kernels = [
-            variable if axes else None for variable, axes in zip(variables, self._axes, strict=True)
-        ]
-        zeros = []
-        for index, is_zero in enumerate(_are_zero(kernels)):
-            if is_zero:
-                self._axes[index] = None
-                zeros.append(path_of(variables[index]))
-        if zeros:
-            warnings.warn(
-                "EndToEndSGD trains kernels that are exactly 0 by plain SGD, since the rule would "
-                f"never move them: {', '.join(zeros)}",
-                UserWarning,
-                stacklevel=3,
-            )
-
     def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """Move one variable by the rule of the class."""
-        dtype = _computing_dtype(variable)
-        learning_rate, gradient = ops.cast(learning_rate, dtype), ops.cast(gradient, dtype)
-        index = self._get_variable_index(variable)
-        axes, depth = self._axes[index], 1.0
-        if axes is not None and self.depth > 1:
-            depth = self.depth
-            gradient = _preconditioned(ops.cast(variable, dtype), gradient, axes, depth)
+        dtype = computing_dtype(variable)
+        learning_rate, index = ops.cast(learning_rate, dtype), self._get_variable_index(variable)
+        gradient, depth = self._rule.turned(index, variable, gradient), self._rule.depth_of(index)
         # `ops.multiply`, not `*`: the gradient of an embedding may be sparse.
         step = ops.multiply(gradient, -learning_rate)
         if self.momentum:
@@ -182,6 +163,7 @@ class EndToEndSGD(keras.optimizers.Optimizer):
             "momentum": self.momentum,
             "kernels": serialize_kernels(self.kernels),
             "nesterov": self.nesterov,
+            "spread": self.spread,
         }
 
     @classmethod
@@ -197,33 +179,6 @@ def _check_rate(learning_rate: Any) -> Any:
     if callable(learning_rate):  # a schedule too
         return learning_rate
     return real_number("learning_rate", learning_rate, least=0)
-
-
-def _preconditioned(kernel: Any, gradient: Any, axes: MatrixAxes, depth: float) -> Any:
-    """Return the gradient as the rule turns it, dense and with the kernel's axes."""
-    shape = tuple(kernel.shape)
-    # A gradient may be sparse, and in a graph its shape is not always known.
-    gradient = ops.reshape(gradient, shape)
-    turned = precondition(axes.matrices(kernel), axes.matrices(gradient), depth)
-    return axes.restored(turned, shape)
-
-
-def _computing_dtype(variable: Any) -> str:
-    """Return the dtype of a step: no backend decomposes matrices in 16 bits."""
-    dtype = backend.standardize_dtype(variable.dtype)
-    return "float32" if dtype in ("float16", "bfloat16") else dtype
-
-
-def _are_zero(variables: Sequence[Any]) -> list[bool]:
-    """Return, for every variable, whether it is there and exactly 0."""
-
-    def are_zero() -> list[bool]:
-        return [one is not None and bool(ops.all(ops.equal(one, 0))) for one in variables]
-
-    # In a thread of its own values can be read even while this one traces a TensorFlow function, as
-    # where a training step in a `tf.function` builds its optimizer.
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(are_zero).result()
 
 
 # The name by which `compile` and `keras.optimizers.get` find it, beside the registered one,

@@ -85,7 +85,9 @@ def _on_one_device(
 ) -> Engine:
     vectors = sum(len(variant.runs) for variant in variants) * problem.outputs
     products = vectors * (batch_size or problem.rows) * problem.features
-    is_small = len(variants) == 1 and products <= SMALL_STEP
+    # A rule of several inputs and outputs is a long program by itself.
+    is_simple = problem.outputs == 1 or all(variant.update == "factors" for variant in variants)
+    is_small = len(variants) == 1 and products <= SMALL_STEP and is_simple
     stacks = _stacks(problem, variants, dtype)
     data_pass: DataPass
     if batch_size is None:

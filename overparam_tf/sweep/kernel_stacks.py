@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from overparam_tf.dynamics import precondition
+from overparam_tf.dynamics.products import has_products
 from overparam_tf.sweep.kernel_rules import rule_of
 from overparam_tf.sweep.stacks import (
     FactorStack,
@@ -97,6 +98,7 @@ class PreconditionedStack(Stack):
             [stacked_bias([layer.bias for layer in layers], dtype)],
         )
         self._depth = variant.depth
+        self._method = "products" if has_products(variant.depth) else "svd"
         self.optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
         self.optimizer.build(self.variables)
 
@@ -110,7 +112,8 @@ class PreconditionedStack(Stack):
         kernel, bias = affine_product(self.factors, self.biases)
 
         def update(kernel_gradient: tf.Tensor, bias_gradient: tf.Tensor | None) -> None:
-            turned = precondition(tf.convert_to_tensor(kernel), kernel_gradient, self._depth)
+            values = tf.convert_to_tensor(kernel)
+            turned = precondition(values, kernel_gradient, self._depth, self._method)
             gradients = [turned]
             if bias is not None:
                 gradients.append(bias_gradient)

@@ -17,6 +17,7 @@ from overparam_tf.dynamics import (
     hessian,
     kernel_hessian,
     line_integral,
+    mixed_update,
     momentum_direction,
     pair_eigenvalues,
     preconditioner,
@@ -28,6 +29,7 @@ from overparam_tf.dynamics import (
 from tests.arguments import bad_values
 from tests.arguments.bad_values import (
     INFINITE,
+    NAME,
     NAN,
     NOT_NEGATIVE,
     POSITIVE,
@@ -76,6 +78,7 @@ ARGUMENTS = {
         kernel=KERNEL,
         gradient=GRADIENT,
         depth=DEPTH,
+        method=NAME,
     ),
     **arguments_of(preconditioner, {"kernel": MATRIX, "depth": 2}, kernel=KERNEL, depth=DEPTH),
     "Preconditioner.apply gradient": Argument(preconditioner(MATRIX, 2).apply, *GRADIENT),
@@ -107,6 +110,14 @@ ARGUMENTS = {
         kernel=ROW_OR_COLUMN,
         gradient=GRADIENT,
         imbalance=IMBALANCE,
+    ),
+    **arguments_of(
+        mixed_update,
+        {"kernel": MATRIX, "gradient": MATRIX, "spread": 0.5},
+        kernel=KERNEL,
+        gradient=GRADIENT,
+        spread=RATE,
+        method=NAME,
     ),
     **arguments_of(
         width_one_step,
@@ -185,6 +196,7 @@ TRACED = {
     "momentum_direction": lambda a, depth: momentum_direction(a[..., :1], a[..., :1], depth),
     "pair_eigenvalues": lambda a, depth: pair_eigenvalues(abs(a[0]), abs(a[1]), depth[0, 0]),
     "balance_defect": lambda a, depth: balance_defect([a, a]).absolute,
+    "mixed_update": lambda a, depth: mixed_update(a, a, depth),
     "conserved_imbalance": lambda a, depth: conserved_imbalance([a[:, :1], a[:1, :1]]),
     "unbalanced_update": lambda a, depth: unbalanced_update(a[:, :1], a[:, :1], a[0]),
     "width_one_step": lambda a, depth: width_one_step(a[:, :1], a[:, :1], a[0], depth).kernel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import pytest
 
-from overparam_tf.optimizers import EndToEndSGD, kernel_axes, legacy_2019
+from overparam_tf.optimizers import EndToEnd, EndToEndSGD, kernel_axes, legacy_2019
 from tests.arguments import bad_values
 from tests.arguments.bad_values import FLAG, MODEL, NAME, NOT_NEGATIVE, Kind, arguments_of
 
@@ -30,6 +30,15 @@ ARGUMENTS = {
             ),
         ),
         nesterov=FLAG,
+        spread=NOT_NEGATIVE,
+    ),
+    **arguments_of(
+        EndToEnd,
+        {},
+        optimizer=Kind(more=(*NOT_NEGATIVE.more, ["sgd"], {})),
+        depth=Kind(more=(*NOT_NEGATIVE.more, 0, 0.5)),
+        kernels=Kind(("None",), ([None], ["("])),
+        spread=NOT_NEGATIVE,
     ),
     **arguments_of(
         kernel_axes,

@@ -100,6 +100,13 @@ def test_tracks_balanced_factors_with_a_gap_proportional_to_the_rate(depth):
     np.testing.assert_allclose(np.divide(gaps[:-1], gaps[1:]), 2, rtol=0.1)
 
 
+def test_spread_is_the_rule_of_wide_gaussian_factors_and_moves_zeros():
+    kernel = np.arange(6.0).reshape(3, 2)
+    moved, zero = apply_once(EndToEndSGD(RATE, spread=0.5), kernel=kernel, zero=np.zeros((3, 2)))
+    for step, start in ((moved, kernel), (zero, np.zeros((3, 2)))):
+        assert_close([step], [-RATE * reference.mixed_rule(start, np.ones((3, 2)), 0.5)])
+
+
 def test_depth_one_is_keras_sgd():
     ours = dense_model(EndToEndSGD(RATE, depth=1, momentum=0.5), jit_compile=False)
     theirs = dense_model(keras.optimizers.SGD(RATE, momentum=0.5), jit_compile=False)
@@ -193,6 +200,7 @@ def test_config_round_trip(kernels):
         "weight_decay": 0.25,
         "momentum": 0.5,
         "nesterov": True,
+        "spread": 0.0,
         "kernels": kernels,
         "clipnorm": 1.0,
     }
@@ -231,6 +239,7 @@ def test_divergence_gives_nan_rather_than_an_error(mode):
         ({"depth": np.full((2, 1, 1), 2.0)}, "finite number >= 1 for depth"),
         ({"weight_decay": -1.0}, "weight_decay=-1"),
         ({"momentum": 1.0}, "momentum=1"),
+        ({"spread": 0.5, "depth": 3}, "depth 2 for spread above 0. Received: spread=0.5, depth=3"),
         ({"kernels": "kernel"}, "kernels='kernel'"),
         ({"kernels": ["nowhere"]}, r"kernels=\['nowhere'\], 2-D variables: \['kernel'\]"),
         ({"kernels": {"nowhere": None}}, r"a key of kernels in the path.*\['kernel', 'bias'\]"),

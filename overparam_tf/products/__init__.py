@@ -1,5 +1,6 @@
 """Kernels as matrices, and weights that are products of variables in the place of one."""
 
+from overparam_tf.products.adapter_start import zero_start
 from overparam_tf.products.composing_once import composed_once
 from overparam_tf.products.contraction import (
     break_even,
@@ -13,7 +14,6 @@ from overparam_tf.products.matrix_axes import MATRIX, MatrixAxes, check_axes
 from overparam_tf.products.matrix_product import cost_from_left, product
 from overparam_tf.products.product_variable import Product
 from overparam_tf.products.splitting import is_concrete, split_matrix
-from overparam_tf.products.zero_start import zero_start
 
 __all__ = [
     "MATRIX",

@@ -12,6 +12,9 @@ import keras
 
 from overparam_tf.errors import InputError
 
+# Functions that a model compiles once and keeps: those of Keras, and that of KerasHub's tasks.
+TRACED = ("train_function", "test_function", "predict_function", "generate_function")
+
 
 def compile_like(new: keras.Model, model: keras.Model) -> None:
     """Compile `new` as `model` is: optimizer with a fresh state, loss, metrics and other options.
@@ -71,6 +74,7 @@ def fresh_optimizers(model: keras.Model) -> Iterator[dict[int, Sequence[Any]]]:
     excluded = [_excluded(layer.optimizer, model.variables) for layer in compiled]
     replaced: dict[int, Sequence[Any]] = {}
     yield replaced
+    _forget_traces(model)
     for layer, optimizer, variables in zip(compiled, optimizers, excluded, strict=True):
         now = [new for old in variables for new in replaced.get(id(old), [old])]
         _exclude(optimizer, now, layer.optimizer)
@@ -90,14 +94,21 @@ def _fresh(optimizer: Any, model: keras.Model) -> Any:
 
 
 def _install(model: keras.Model, optimizer: Any) -> None:
-    """Give a compiled model another optimizer and let it trace its functions again."""
+    """Give a compiled model another optimizer."""
     config = model._compile_config.config  # what `compile` was given
     was_wrapped = config.get("optimizer") is not model.optimizer
     model.optimizer = optimizer
     config["optimizer"] = (
         getattr(optimizer, "inner_optimizer", optimizer) if was_wrapped else optimizer
     )
-    model.train_function = model.test_function = model.predict_function = None
+
+
+def _forget_traces(model: keras.Model) -> None:
+    """Let a model and those inside it trace their functions again, for the variables of now."""
+    for layer in model._flatten_layers():
+        for name in TRACED:
+            if getattr(layer, name, None) is not None:
+                setattr(layer, name, None)
 
 
 def _innermost(optimizer: Any) -> Any:

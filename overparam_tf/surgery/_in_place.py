@@ -94,9 +94,13 @@ def in_place_class(plain_class: Any) -> Any:
         "__doc__": plain_class.__doc__,
     }
     attributes |= calls(plain_class)
+    if hasattr(plain_class, "save_to_preset"):
+        attributes["save_to_preset"] = _refuse_a_preset
     made = type(plain_class)(plain_class.__name__, (InPlace, plain_class), attributes)
     # All of them under one name: `from_config` finds the plain class in the config.
-    keras.saving.register_keras_serializable(package="overparam_tf", name="InPlace")(made)
+    register = keras.saving.register_keras_serializable(package="overparam_tf", name="InPlace")
+    register(made)
+    register(InPlace)  # KerasHub looks for subclasses of its own among what the names stand for
     return made
 
 
@@ -142,6 +146,11 @@ def _refuse_to_quantize(layer: Layer, refuse: bool) -> None:
         raise _collapse_first(layer, "quantize")
 
     vars(layer)["quantize"] = quantize
+
+
+def _refuse_a_preset(model: Any, *args: Any, **kwargs: Any) -> None:
+    """Refuse: KerasHub finds the class of a preset by its name, and ours is none of its own."""
+    raise _collapse_first(model, "save_to_preset")
 
 
 def restore(layer: Layer, saved: Sequence[Entry]) -> None:

@@ -207,3 +207,16 @@ def test_pytorch_finds_the_factors_among_the_parameters():
         found = {id(parameter) for parameter in model.parameters()}
         assert found == {id(variable.value) for variable in model.variables}
         assert len(found) == count
+
+
+def test_functions_compiled_before_follow_the_new_variables():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, use_bias=False)])
+    x = np.ones((2, 4), "float32")
+    before = model.predict(x, verbose=0)
+    for change in (overparameterize, collapse):
+        change(model)
+        weight = model.trainable_variables[0]
+        weight.assign(2 * weight)
+        after = model.predict(x, verbose=0)
+        np.testing.assert_allclose(after, 2 * before, rtol=1e-5)
+        before = after

@@ -1,6 +1,7 @@
 """The paper's experiments and those beyond it: `python -m experiments.NAME`."""
 
 import os
+import signal
 import sys
 import tempfile
 
@@ -66,8 +67,19 @@ def _import_tensorflow_quietly() -> None:
             os.close(standard_error)
 
 
+def _end_at_once_if_interrupted() -> None:
+    """Let Ctrl-C end a program that is still importing, without a traceback from within imports.
+
+    `exit_codes` handles it from the beginning of the program on.
+    """
+    is_program = sys.argv[:1] == ["-m"]
+    if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+
+
 def _prepare() -> None:
     """Prepare the process; where a program starts, what is wrong with it is one line."""
+    _end_at_once_if_interrupted()
     try:
         _open_standard_streams()
         _choose_backend()

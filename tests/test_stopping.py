@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import os
+import pty
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from overparam_tf.stopping import StopSignals, deferred
 
-HANDLERS = [signal.SIGINT, signal.SIGTERM]
+HANDLERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +72,45 @@ def test_another_thread_is_left_alone():
     thread.start()
     thread.join()
     assert seen == [None]
+
+
+def test_nohup_is_left_alone():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignals() as program:
+            signal.raise_signal(signal.SIGHUP)
+        assert program.signal is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+PROGRAM = """
+import pathlib, sys, time
+from overparam_tf.stopping import StopSignals, deferred
+with StopSignals() as program, deferred() as stop:
+    print("ready", flush=True)
+    while not stop.signal:
+        time.sleep(0.01)
+    print("saving", flush=True)
+    print("saved", file=sys.stderr, flush=True)
+    pathlib.Path(sys.argv[1]).write_text(str(int(program.signal)))
+"""
+
+
+def test_a_closed_terminal_lets_the_program_save(tmp_path):
+    saved = tmp_path / "saved"
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable,
+        "-c",
+        # The terminal becomes that of the session, which is told when it is closed.
+        f"import fcntl, termios; fcntl.ioctl(1, termios.TIOCSCTTY, 0)\n{PROGRAM}",
+        str(saved),
+    ]
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with subprocess.Popen(command, **streams, start_new_session=True) as program:
+        os.close(theirs)
+        assert b"ready" in os.read(ours, 100)
+        os.close(ours)
+        assert program.wait(60) == 0
+    assert saved.read_text() == str(int(signal.SIGHUP))

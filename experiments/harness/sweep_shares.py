@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -146,17 +146,22 @@ class ShareFolder:
         try:
             return History.load(path)
         except DataError:  # not there yet
-            began = time.monotonic()
+            began, worked = time.monotonic(), time.process_time()
         history = self._train(part, f"{title}, {name}" if alone else title)
         if (history.runs["status"] == "interrupted").any():
             return None
         history.save(path)
-        row = {"title": title, "runs": len(history.runs), "variants": len(part.variants)}
-        self._add_seconds({**row, "steps": part.steps, "seconds": time.monotonic() - began})
+        self._add_seconds(part, title, time.monotonic() - began, time.process_time() - worked)
         return history
 
-    def _add_seconds(self, row: Mapping[str, object]) -> None:
-        table = pd.DataFrame([row])
+    def _add_seconds(self, part: Part, title: str, seconds: float, worked: float) -> None:
+        """Add what a sweep took, by the clock and of the processor, to the table."""
+        runs = [len(variant.runs) for variant in part.variants]
+        costs = [run_cost(variant, part.problem) for variant in part.variants]
+        work = sum(count * cost for count, cost in zip(runs, costs, strict=True))
+        row = {"title": title, "variants": len(runs), "runs": sum(runs), "steps": part.steps}
+        row |= {"multiply_adds": work * part.steps, "seconds": seconds}
+        table = pd.DataFrame([{**row, "processor_seconds": worked}])
         if (self._folder.path / SECONDS).exists():
             table = pd.concat([self._folder.read_table(SECONDS), table], ignore_index=True)
         self._folder.write_table(SECONDS, table)

@@ -16,9 +16,11 @@ import signal
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from overparam_tf import InputError, WorkerLostError, get_strategy
+from overparam_tf import InputError, WorkerLostError, get_strategy, train
 from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.distributed.workers import ChiefEnded, Workers
 from overparam_tf.stopping import StopSignals
@@ -53,6 +55,30 @@ def decided_together(strategy, worker: int) -> dict[str, np.ndarray]:
         "stopped": np.array([workers.stopped(StopSignals()), workers.stopped(stop)]),
         "signal": np.array(stop.signal),
     }
+
+
+def train_on_different_data(strategy, worker: int) -> None:
+    """Print how `train` refuses other values, other numbers of rows, and other batches."""
+    x, y = np.full((8, 2), float(worker), "float32"), np.ones((8, 1), "float32")
+    same = np.ones_like(x)
+
+    def batches(rows):
+        return tf.data.Dataset.from_tensor_slices((same[:rows], y[:rows])).batch(4)
+
+    cases = {
+        "values": {"x": x, "y": y, "batch_size": 4},
+        "rows": {"x": same[: 8 - worker], "y": y[: 8 - worker], "batch_size": 4},
+        "batches": {"x": batches(4 if worker else 8)},
+        "hidden": {"x": batches(8 - worker).filter(lambda *_: True)},  # of unknown length
+    }
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", jit_compile=False)
+    for name, data in cases.items():
+        try:
+            train(model, **data, strategy=strategy)
+        except InputError as error:
+            print(f"{name}: {error}", file=sys.stderr)
 
 
 def main(folder: Path, fate: str) -> int:
@@ -100,6 +126,7 @@ def main(folder: Path, fate: str) -> int:
                 gd_sweep(seed=worker).run(STEPS, strategy=strategy)
             except InputError as error:
                 print(f"InputError: {error}", file=sys.stderr)
+            train_on_different_data(strategy, worker)
             save("full-batch", swept(FULL_BATCH, strategy))
         if fate == "die":
             save("sweep", swept(SWEEP, strategy))

@@ -117,6 +117,21 @@ def test_workers_with_different_data_say_so_on_each(continued):
         assert log.count("InputError: Expected the same sweep") == 1 and "sha256" in log
 
 
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("values", "data for x and y"),
+        ("rows", "data for x and y"),
+        ("batches", "number of steps of an epoch for x and y"),
+        ("hidden", "data for x and y"),
+    ],
+)
+def test_train_refuses_different_data_on_each_worker(case, expected, continued):
+    for log in continued[1]:
+        (line,) = (line for line in log.splitlines() if line.startswith(f"{case}: "))
+        assert f"Expected the same {expected} on every worker" in line
+
+
 def test_workers_decide_together(continued, folder):
     for worker in range(3):
         decided = load(folder / f"live-{worker}-decided.npz")

@@ -45,7 +45,7 @@ def test_a_new_name_is_a_new_folder_with_its_record(open_here, tmp_path):
     assert folder.path == tmp_path / "plateau" / "mine"
     stored = folder.read_config()
     assert stored["status"] == RunStatus.RUNNING and stored["options"]["rates"] == [0.1, 0.2]
-    with pytest.raises(InputError, match="Another process is running"):
+    with pytest.raises(InputError, match=rf"Another process is running .*process {os.getpid()} on"):
         RunFolder(folder.path).lock()
 
 

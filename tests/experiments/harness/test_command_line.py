@@ -113,7 +113,9 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):
     assert capsys.readouterr().err == "program: error: Expected more. Received: less\n"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_stop_signal_is_one_line_and_the_exit_code_of_shells(number, code, capsys):
     with pytest.raises(SystemExit) as caught, exit_codes("program"):
         signal.raise_signal(number)

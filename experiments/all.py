@@ -10,13 +10,15 @@ table and leaves no run folder.)
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments.harness.child_processes import bound_to_this_process
 from experiments.harness.command_line import exit_codes, option, parse
@@ -81,25 +83,40 @@ class Config:
 
     def finished_run(self, entry: Entry) -> RunFolder | None:
         """Return the finished run of these options, or None."""
-        for run in RunFolder.all(self.logdir, entry.name):
-            try:
-                if self._is_finished(run, entry):
-                    return run
-            except DataError:
-                continue
-        return None
+        data = self.data_of(entry)
+        return next((run for run in self._runs(entry) if _option(run, "data") == data), None)
 
-    def _is_finished(self, run: RunFolder, entry: Entry) -> bool:
+    def latest_run(self, entry: Entry) -> RunFolder | None:
+        """Return the finished run whose results are the newest, whatever named its data, or None.
+
+        Data of two names may be the same: an experiment then draws the run of the first name again.
+        """
+        runs = self._runs(entry)
+        return max(runs, key=lambda run: (run.path / RESULTS).stat().st_mtime, default=None)
+
+    def _runs(self, entry: Entry) -> list[RunFolder]:
+        """Return the finished runs of this name and length."""
+        runs = []
+        for run in RunFolder.all(self.logdir, entry.name):
+            with contextlib.suppress(DataError):
+                if self._is_finished(run):
+                    runs.append(run)
+        return runs
+
+    def _is_finished(self, run: RunFolder) -> bool:
         record = run.read_config()
-        options = record.get("options", {})
         # If the data are a stand-in, the run's name ends in the stand-in's.
         return (
             (run.name == self.name or run.name.startswith(f"{self.name}-"))
-            and options.get("quick") == self.quick
-            and options.get("data") == self.data_of(entry)
+            and record.get("options", {}).get("quick") == self.quick
             and record.get("status") == RunStatus.FINISHED
             and (run.path / RESULTS).is_file()
         )
+
+
+def _option(run: RunFolder, name: str) -> Any:
+    """Return an option of a run, as its config.json has it."""
+    return run.read_config().get("options", {}).get(name)
 
 
 Command = Callable[[Config, Entry], Sequence[str]]
@@ -120,6 +137,7 @@ def run_all(
     """
     chosen = [entry for entry in entries if options.only is None or entry.name in options.only]
     failures: list[tuple[str, str]] = []
+    shown: dict[str, RunFolder | None] = {}
     page = Path(options.logdir) / REPORT
     page.parent.mkdir(parents=True, exist_ok=True)
     with deferred() as stop:
@@ -127,16 +145,19 @@ def run_all(
             done = options.finished_run(entry)
             if done is not None:
                 _print(options, f"{entry.name}: finished already, {done.path}")
+                shown[entry.name] = done
                 continue
             reason = _run(options, entry, command(options, entry), stop)
             if stop.signal:
                 reason = "interrupted; the same command goes on where it stood"
             if reason:
                 failures.append((entry.name, reason))
+            else:
+                shown[entry.name] = options.latest_run(entry)
             if stop.signal:
                 break
-            write_page(_finished_runs(options, chosen), page, failures)
-    return write_page(_finished_runs(options, chosen), page, failures)
+            write_page(_finished_runs(options, chosen, shown), page, failures)
+    return write_page(_finished_runs(options, chosen, shown), page, failures)
 
 
 def _run(options: Config, entry: Entry, command: Sequence[str], stop: StopSignals) -> str | None:
@@ -169,9 +190,11 @@ def _exit_code(command: Sequence[str], stop: StopSignals) -> int:
     return child.returncode
 
 
-def _finished_runs(options: Config, entries: Sequence[Entry]) -> list[RunFolder]:
-    """Return the finished runs, for the page."""
-    runs = [options.finished_run(entry) for entry in entries]
+def _finished_runs(
+    options: Config, entries: Sequence[Entry], shown: Mapping[str, RunFolder | None]
+) -> list[RunFolder]:
+    """Return the finished runs, for the page: those that ended now, and those of before."""
+    runs = [shown.get(entry.name) or options.finished_run(entry) for entry in entries]
     return [run for run in runs if run is not None]
 
 

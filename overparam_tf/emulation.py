@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf._arrays import real_array
-from overparam_tf.checks import boolean, one_of, positive_int, real_number
+from overparam_tf.checks import boolean, one_of, real_number, whole_number
 from overparam_tf.dynamics import kernel_steps
 from overparam_tf.dynamics.products import has_products
 from overparam_tf.dynamics.singular_basis import singular_basis
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.losses import check_exponent, even_power
+from overparam_tf.memory import require_memory
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def emulate(
         >>> bool(np.isclose(run.kernel[0, 0], 1.025 * 0.55))
         True
     """
-    iterations = positive_int("iterations", iterations)
+    iterations = whole_number("iterations", iterations, least=1, most=10**9)
+    require_memory("a loss for each iteration", 16.0 * iterations, iterations=iterations)
     learning_rate = real_number("learning_rate", learning_rate, above=0)
     real_number("depth", depth, least=1)
     p = check_exponent(p)

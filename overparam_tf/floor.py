@@ -96,11 +96,17 @@ def convex_floor(
     constant = 1 / p if boolean("scale", scale) else 1.0
     use_bias = boolean("use_bias", use_bias)
     columns = np.hstack([x, np.ones((len(x), 1))]) if use_bias else x
-    basis, to_kernel = _orthonormal_range(columns)
-    minima = [_minimise(basis, target, p, constant, tolerance) for target in y.T]
+    try:
+        with np.errstate(all="ignore"):  # numbers too large or small show in the gap
+            basis, to_kernel = _orthonormal_range(columns)
+            minima = [_minimise(basis, target, p, constant, tolerance) for target in y.T]
+            negligible = _NEGLIGIBLE * constant * np.mean(y**p)
+    except np.linalg.LinAlgError as error:
+        raise InputError(
+            f"Expected data whose floor float64 can hold; scale the columns. Received: {error}"
+        ) from None
     loss = float(np.mean([minimum.loss for minimum in minima]))
     gap = float(np.mean([minimum.gap for minimum in minima]))
-    negligible = _NEGLIGIBLE * constant * np.mean(y**p)
     if not gap <= max(tolerance * loss, negligible):
         raise InputError(
             f"Expected a duality gap of at most {tolerance:.0e} of the floor. "

@@ -11,6 +11,8 @@ from experiments.emulated_update.pairs import Pair
 from experiments.harness.results import Claim
 from overparam_tf.sweep import History
 
+DIVERGED = "every run diverged"
+
 
 def claims_of(slopes: pd.DataFrame, history: History, pairs: Sequence[Pair]) -> list[Claim]:
     """Return the claims: the gap vanishes in proportion to the rate, the width does not matter.
@@ -30,12 +32,12 @@ def claims_of(slopes: pd.DataFrame, history: History, pairs: Sequence[Pair]) -> 
         if group["width"].nunique() > 1:
             compared = [pair for pair in pairs if (pair.p, pair.depth) == (p, depth)]
             spread = _spread_over_widths(compared, history)
+            widths = group["width"].unique().tolist()
             claims.append(
                 Claim(
                     f"the width does not matter (L{p}, N={depth}, balanced)",
-                    bool(spread <= group["gap"].max()),
-                    f"curves of widths {group['width'].unique().tolist()} "
-                    f"differ by at most {spread:.1e}",
+                    None if np.isnan(spread) else bool(spread <= group["gap"].max()),
+                    f"curves of widths {widths} differ by at most {spread:.1e}",
                 )
             )
     return claims
@@ -44,6 +46,8 @@ def claims_of(slopes: pd.DataFrame, history: History, pairs: Sequence[Pair]) -> 
 def _proportional(group: pd.DataFrame, setting: str) -> Claim:
     known, gap = group["slope"].dropna(), group["gap"].max()
     is_open = known.empty or np.isnan(gap)
+    if group["gap"].isna().all():
+        return Claim(f"the gap is proportional to the rate ({setting})", None, DIVERGED)
     return Claim(
         f"the gap is proportional to the rate ({setting})",
         None if is_open else bool(known.between(0.9, 1.1).all()),
@@ -53,9 +57,11 @@ def _proportional(group: pd.DataFrame, setting: str) -> Claim:
 
 
 def _small(group: pd.DataFrame, setting: str) -> Claim:
-    gap = group["gap"].max()
+    text, gap = f"near zero is balanced enough: gap below 10 % ({setting})", group["gap"].max()
+    if np.isnan(gap):
+        return Claim(text, None, DIVERGED)
     return Claim(
-        f"near zero is balanced enough: gap below 10 % ({setting})",
+        text,
         bool(gap < 0.1),
         f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
     )
@@ -64,7 +70,8 @@ def _small(group: pd.DataFrame, setting: str) -> Claim:
 def _spread_over_widths(pairs: Sequence[Pair], history: History) -> float:
     """Return the largest relative difference between the curves of different widths.
 
-    They are those of balanced factors at the largest rate.
+    They are those of balanced factors at the largest rate, as far as all of them go; NaN where one
+    diverged at once.
     """
     balanced = [pair for pair in pairs if pair.start == "balanced" and not pair.decay]
     spread = 0.0
@@ -73,6 +80,9 @@ def _spread_over_widths(pairs: Sequence[Pair], history: History) -> float:
         for pair in balanced:
             _, losses = history.curve(pair.factors, pair.largest_rate, seed)
             curves.append(losses)
-        difference = np.ptp(curves, axis=0) / np.min(curves, axis=0)
-        spread = max(spread, float(np.max(difference)))
+        length = min(map(len, curves))
+        if not length:
+            return float("nan")
+        common = np.array([losses[:length] for losses in curves])
+        spread = max(spread, float(np.max(np.ptp(common, axis=0) / common.min(axis=0))))
     return spread

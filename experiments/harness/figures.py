@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -27,6 +28,8 @@ COLOURS = (
 LINES, MARKERS = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (9, 2))), "os^DvPX*"
 # Reference lines: floors, targets, a ratio of 1.
 GREY = "#888888"
+# What axes say of which no curve has a point.
+NOTHING = "no finite number to show"
 NOTE_COLOUR, SYNTHETIC_COLOUR = "#555555", "#c00000"
 
 
@@ -112,33 +115,39 @@ def save_figure(
         The path of the file.
     """
     synthetic = bool((record.get("data") or {}).get("synthetic"))
-    lines = textwrap.fill(one_line(note, most=2000), width=int(16 * figure.get_figwidth()))
+    note = one_line(note, most=2000)
+    lines = textwrap.fill(note, width=int(16 * figure.get_figwidth()))
     lines = lines.replace("$", r"\$")  # labels of data and machine are no formulas
     figure.supxlabel(lines, fontsize=7.5, color=SYNTHETIC_COLOUR if synthetic else NOTE_COLOUR)
     path = folder.figures / f"{name}.png"
-    title = figure.get_suptitle()
-    for text in figure.findobj(Text):
-        _write_formulas(text)
+    title = one_line(figure.get_suptitle())
     for ax in figure.axes:
         _make_drawable(ax)
+    for text in figure.findobj(Text):
+        _write_formulas(text)
     figure.savefig(path, dpi=130, metadata={"Title": title, "Description": note})
     return path
 
 
 def _write_formulas(text: Text) -> None:
     """Write the paper's letters; a text that only looks like a formula is drawn as it is."""
-    written = as_the_paper_writes(text.get_text())
+    lines = as_the_paper_writes(text.get_text()).split("\n")
+    written = "\n".join(one_line(line) for line in lines)
     if written != text.get_text():
         text.set_text(written)
-    if is_math_text(written):
-        try:
-            MathTextParser("path").parse(written)
-        except ValueError:
-            text.set_parse_math(False)
+    try:
+        for line in written.splitlines():
+            if is_math_text(line):
+                MathTextParser("path").parse(line)
+    except ValueError:
+        text.set_parse_math(False)
 
 
 def _make_drawable(ax: Axes) -> None:
     """Say so on axes without a number to show, and give their logarithms a range of their own."""
+    curves = [line for line in ax.lines if line.get_transform() == ax.transData]
+    if curves and not any(_has_points(ax, line) for line in curves):
+        ax.text(0.5, 0.5, NOTHING, transform=ax.transAxes, ha="center", color=GREY)
     for axis, limits, set_limits in (
         (ax.xaxis, ax.get_xlim, ax.set_xlim),
         (ax.yaxis, ax.get_ylim, ax.set_ylim),
@@ -146,3 +155,12 @@ def _make_drawable(ax: Axes) -> None:
         low, high = limits()
         if axis.get_scale() == "log" and not 0 < low < high < np.inf:
             set_limits(0.1, 10)
+
+
+def _has_points(ax: Axes, line: Line2D) -> bool:
+    """Return whether a line has a point that can be seen on the scales of its axes."""
+    visible = np.ones(len(line.get_xdata()), bool)
+    for values, scale in ((line.get_xdata(), ax.get_xscale()), (line.get_ydata(), ax.get_yscale())):
+        numbers = np.asarray(values, float)
+        visible &= np.isfinite(numbers) & ((numbers > 0) | (scale != "log"))
+    return bool(visible.any())

@@ -15,6 +15,7 @@ from experiments.harness.shares import (
 )
 from overparam_tf.datasets import Digits, Problem, check_variation, load
 from overparam_tf.errors import InputError
+from overparam_tf.messages import print_to_stderr
 from overparam_tf.runlog import AlreadyFinished, RunFolder, environment, open_run
 from overparam_tf.runlog.folder import SHARES
 from overparam_tf.runlog.resume import NO_SETTINGS
@@ -210,6 +211,11 @@ class DataOptions(ShareOptions):
         Raises:
             DataError: If there is none, or nothing to learn from in it.
         """
-        problem = load(self.data, gas=self.gas, preprocessing=self.preprocessing)
+        notes: list[str] = []  # shown once the data are accepted: a refusal is one line
+        problem = load(
+            self.data, gas=self.gas, preprocessing=self.preprocessing, announce=notes.append
+        )
         check_variation(problem)
+        for note in notes:
+            print_to_stderr(note)
         return problem

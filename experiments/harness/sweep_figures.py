@@ -19,6 +19,8 @@ from overparam_tf.sweep import History
 
 # A run that ends above this multiple of the zero kernel's loss has learned nothing.
 NOTHING_LEARNED = 1.01
+# Losses are drawn down to this share of the zero kernel's, if the floor is lower.
+NEGLIGIBLE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ class SweepFigures:
             self._draw_floor(ax)
             figures.log_loss_axis(ax)
             # The top third is for the crosses.
-            ax.set(xscale="log", ylim=(floor * 0.9, start * (start / floor) ** 0.4))
+            low = max(floor, NEGLIGIBLE * start)  # data that can be fitted exactly have floor 0
+            ax.set(xscale="log", ylim=(low * 0.9, start * (start / low) ** 0.4))
             ax.set(title=group, xlabel="learning rate", ylabel=self.reference.label)
             figures.place_legend(ax, title="× diverged, or no better than zero")
         return self._save(figure, name)

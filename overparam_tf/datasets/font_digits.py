@@ -9,6 +9,7 @@ import numpy as np
 
 from overparam_tf.checks import positive_int, whole_number
 from overparam_tf.errors import DataError
+from overparam_tf.memory import require_memory
 
 # Fonts that every matplotlib ships. Left out: symbols, and cmmi10 with its old-style digits.
 FONTS = (
@@ -81,6 +82,8 @@ def synthetic_digits(
         ((100, 28, 28), 'uint8', [10, 10, 10, 10, 10, 10, 10, 10, 10, 10])
     """
     sizes = positive_int("train", train), positive_int("test", test)
+    # A grey value of each pixel, and its sum in eight bytes.
+    require_memory("images", 9.0 * SIDE**2 * sum(sizes), train=train, test=test)
     streams = np.random.SeedSequence(whole_number("seed", seed)).spawn(2)
     (train_x, train_y), (test_x, test_y) = (
         _images(size, np.random.default_rng(stream))

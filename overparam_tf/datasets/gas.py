@@ -11,6 +11,7 @@ from overparam_tf.datasets.gas_stand_in import synthetic_gas
 from overparam_tf.datasets.preprocessing import PREPROCESSINGS, preprocess
 from overparam_tf.datasets.problem import Problem
 from overparam_tf.datasets.search import Announce, DataSet, find_files, origin
+from overparam_tf.errors import DataError, InputError
 from overparam_tf.messages import print_to_stderr
 
 GAS = DataSet(
@@ -89,15 +90,22 @@ def load(
 
 
 def _measured(files: list[Path], gas: str, preprocessing: str, announce: Announce) -> Problem:
+    x, y = preprocess(*read_gas(files, gas), preprocessing)
+    provenance = f"{origin(files)}: {CITATION}"
+    try:
+        problem = Problem(f"gas-{gas}", x, y, provenance, preprocessing, synthetic=False)
+    except InputError as error:
+        raise DataError(
+            f"Expected numbers in {origin(files)} that {preprocessing} can scale. "
+            f"Received: too large or too small ones; {error}"
+        ) from None
     names = batch_names(files)
     missing = [name for name in GAS.published if name not in names]
     if missing:
         announce(
             f"Note: the published data set has also {', '.join(missing)}; not in {files[0].parent}."
         )
-    x, y = preprocess(*read_gas(files, gas), preprocessing)
-    provenance = f"{origin(files)}: {CITATION}"
-    return Problem(f"gas-{gas}", x, y, provenance, preprocessing, synthetic=False)
+    return problem
 
 
 def _synthetic(seed: int, preprocessing: str) -> Problem:

@@ -119,7 +119,7 @@ def measure_regression(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Return the four numbers that set the difficulty in `synthetic_regression`, of any problem.
 
     Args:
-        x: Features of mean 0, shape (n, d), of full rank.
+        x: Features of mean 0, shape (n, d). Directions in which they do not vary are left out.
         y: Target of mean 0, shape (n, 1).
 
     Returns:
@@ -127,7 +127,8 @@ def measure_regression(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
         those of x^T x.
 
     Raises:
-        InputError: If x or y is no matrix of finite numbers, or y has not one entry for each row.
+        InputError: If x or y is no matrix of finite numbers or all zeros, or y has not one entry
+            for each row.
 
     Example:
         >>> numbers = {"condition": 1e3, "kurtosis": 5.0, "alignment": 0.8, "explained": 0.7}
@@ -138,13 +139,19 @@ def measure_regression(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     x, y = real_matrix("x", x), real_matrix("y", y)
     if y.shape != (len(x), 1):
         raise input_error("y of shape (n, 1)", **{"x.shape": x.shape, "y.shape": y.shape})
+    if not (x.any() and y.any()):
+        raise input_error("x and y other than zeros", x=x, y=y)
+    # Their sizes change none of the numbers; their squares may leave float64.
+    x, y = x / np.abs(x).max(), y / np.abs(y).max()
     left, singular, _ = np.linalg.svd(x, full_matrices=False)
+    kept = singular > singular[0] * max(x.shape) * np.finfo(np.float64).eps
+    left, singular = left[:, kept], singular[kept]
     share = (left.T @ y[:, 0]) ** 2 / np.sum(y**2)
-    explained = share.sum()
+    explained, leading = share.sum(), share[: leading_directions(x.shape[1])]
     return {
         "condition": float((singular[0] / singular[-1]) ** 2),
         "kurtosis": float(np.mean(y**4) / np.mean(y**2) ** 2),
-        "alignment": float(share[: leading_directions(x.shape[1])].sum() / explained),
+        "alignment": float(leading.sum() / explained) if explained else 0.0,
         "explained": float(explained),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def load_collapsed(
         if model is not None:
             raise input_error("no model with a .keras file, which holds its own", path=str(path))
         with _damage_as_errors(path), skip_initialization():
+            if not zipfile.is_zipfile(path):  # Keras would say that there is no such file
+                raise ValueError("no zip archive, or the beginning of one")
             deep = keras.saving.load_model(path, compile=compile)
         return collapse(deep, compile=compile)
     if not path.name.endswith(".weights.h5"):

@@ -254,7 +254,10 @@ def _check_start(start: Any) -> None:
 
 
 def _numbers(values: Any) -> np.ndarray:
-    array = np.asarray(values, "float64")
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise ValueError("complex")
+    array = array.astype("float64")
     if not np.isfinite(array).all():
         raise ValueError("not finite")
     return array

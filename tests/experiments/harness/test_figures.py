@@ -44,3 +44,31 @@ def test_colours_repeat_after_the_palette():
 def test_losses_are_written_as_in_the_paper_and_other_words_stay():
     written = figures.as_the_paper_writes("L4, mean(e^4)/4 of L2 and HTML5 at 3L4")
     assert written == r"$\ell_{4}$, mean($e^{4}$)/4 of $\ell_{2}$ and HTML5 at 3L4"
+
+
+@pytest.mark.parametrize("scales", [{}, {"yscale": "log"}, {"xscale": "log", "yscale": "log"}])
+def test_curves_without_a_finite_number_are_drawn_as_that(scales, tmp_path):
+    figure, (ax,) = figures.new_figure()
+    ax.plot([], [], label="every rate diverged")
+    ax.plot([1, 2], [np.nan, np.nan])
+    ax.axhline(0.05)
+    ax.set(**scales)
+    assert figures.save_figure(figure, RunFolder(tmp_path), "loss", "", {}).is_file()
+    assert [text.get_text() for text in ax.texts] == [figures.NOTHING]
+
+
+def test_a_curve_with_a_number_has_no_such_text(tmp_path):
+    figure, (ax,) = figures.new_figure()
+    ax.plot([1, 2], [np.nan, 3.0])
+    figures.save_figure(figure, RunFolder(tmp_path), "loss", "", {})
+    assert not ax.texts
+
+
+@pytest.mark.parametrize("label", ["$x_{$", "[/x]", r"L4 \$", "50 $ and $", "a\nb\x00", "\ud800"])
+def test_labels_of_any_letters_are_drawn(label, tmp_path):
+    figure, (ax,) = figures.new_figure(title=f"L4: {label.splitlines()[0]}")
+    ax.plot([1, 2], [1, 2], label=label.encode("utf-8", "replace").decode())
+    ax.legend()
+    path = figures.save_figure(figure, RunFolder(tmp_path), "loss", f"{label}, L4", {})
+    with Image.open(path) as image:
+        assert "L4" in image.info["Description"]

@@ -9,9 +9,10 @@ import pytest
 
 from experiments.harness.command_line import option
 from experiments.harness.options import DataOptions, RunOptions
-from overparam_tf import InputError
+from overparam_tf import DataError, InputError
 from overparam_tf.runlog import release_locks
 from tests.cases import small_problem
+from tests.datasets.lines import line, write_batch
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,25 @@ def test_refusals_name_the_option(values, message):
 
 def test_an_option_without_values_is_distinct():
     assert Options(depths=None).depths is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([line(1, "5.0")], "at least two rows"),
+        ([line(1, "5.0"), line(1, "5.0", range(128))], "labels that differ"),
+        ([line(1, "5.0"), line(1, "6.0")], "a feature that differs"),
+        ([line(1, "1e300"), line(1, "2e300", range(128))], "that zscore can scale"),
+    ],
+)
+def test_data_without_anything_to_learn_are_one_line(lines, message, tmp_path, capsys):
+    write_batch(tmp_path, 1, lines)
+    with pytest.raises(DataError, match=message) as caught:
+        DataOptions(data=str(tmp_path)).load_problem()
+    assert "\n" not in str(caught.value) and capsys.readouterr().err == ""
+
+
+def test_notes_about_data_are_shown_once_they_are_accepted(tmp_path, capsys):
+    write_batch(tmp_path, 1, [line(1, "5.0"), line(1, "6.0", range(128))])
+    assert DataOptions(data=str(tmp_path)).load_problem().rows == 2
+    assert "batch2.dat" in capsys.readouterr().err

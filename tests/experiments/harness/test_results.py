@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from experiments.harness.results import (
     RESULTS,
@@ -14,6 +16,8 @@ from experiments.harness.results import (
     ResultTable,
     cell,
     ordering,
+    print_claims,
+    print_table,
     read_results,
     settings_table,
     write_results,
@@ -114,3 +118,35 @@ def test_a_bar_in_a_cell_does_not_end_it():
 def test_settings_have_dotted_names():
     rows = settings_table({"a": {"b": {"c": 1}, "d": "text"}, "e": [1, None]}).values.tolist()
     assert rows == [["a.b.c", "1"], ["a.d", "text"], ["e", "[1, null]"]]
+
+
+@pytest.mark.parametrize("label", ["[/x]", "[bold]", ":smile:", "a\\", "$x_{$"])
+def test_labels_are_printed_letter_by_letter(label):
+    output = io.StringIO()
+    console = Console(file=output, width=120)
+    print_table(pd.DataFrame({label: [label]}), f"title {label}", console)
+    print_claims([Claim(f"text {label}", True, f"numbers {label}")], console)
+    assert output.getvalue().count(label) == 5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"tables": None},
+        {"tables": [{"title": "t", "columns": ["a", "b"], "rows": [["1"]]}]},
+        {"tables": [{"title": "t", "columns": [], "rows": [[]]}]},
+        {"tables": [{"title": "t", "columns": "ab", "rows": ["xy"]}]},
+        {"tables": [{"title": "t", "columns": ["a"], "rows": [[["1"]]]}]},
+        {"claims": [{}]},
+        {"claims": [{"text": "t", "held": [], "numbers": ""}]},
+        {"claims": [{"text": 3, "held": None, "numbers": ""}]},
+        {"figures": [3]},
+    ],
+    ids=str,
+)
+def test_a_report_of_other_types_is_one_line(content, folder):
+    report = {"tables": [], "claims": [], "figures": [], **content}
+    folder.write_text(RESULTS, json.dumps(report))
+    with pytest.raises(DataError, match=r"readable report\.json .* Write it again") as caught:
+        read_results(folder)
+    assert "\n" not in str(caught.value)

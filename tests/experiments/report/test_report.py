@@ -131,3 +131,22 @@ def test_a_damaged_run_is_listed_and_the_others_are_shown(tmp_path, capsys):
 @pytest.mark.parametrize("options", [[], ["--experiments", "nothing"]])
 def test_without_runs_one_line(options, tmp_path, capsys):
     assert_refused("report", main, options, tmp_path / "logs", capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", '{"options": null}'),
+        ("config.json", '{"data": [], "command": 3}'),
+        ("report.json", '{"tables": [{"title": "t", "columns": ["a"], "rows": [[]]}]}'),
+    ],
+)
+def test_a_foreign_folder_is_listed_and_the_others_are_shown(name, content, tmp_path, capsys):
+    make_run(tmp_path)
+    (make_run(tmp_path, "depth_compare").path / name).write_text(content)
+    with pytest.raises(SystemExit) as caught:
+        page_of(tmp_path)
+    error = capsys.readouterr().err
+    assert caught.value.code == 2 and error.count("\n") == 1 and name in error
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Did not finish" in page.text and "optimizer_compare" in page.all("section", "id")

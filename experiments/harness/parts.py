@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from experiments.harness.loss_reference import LossReference
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
-from overparam_tf.sweep import Variant
+from overparam_tf.sweep import Sweep, Variant
+from overparam_tf.sweep.memory import check_memory
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,14 @@ def lp_part(problem: Problem, p: int, variants: Sequence[Variant], steps: int) -
     data = problem.compressed() if p == 2 else problem
     reference = LossReference.measure(problem, LpLoss(p), use_bias=False)
     return Part(f"L{p}", data, variants, LpLoss(p), reference, steps)
+
+
+def check_parts(parts: Sequence[Part], dtype: str) -> None:
+    """Check that the sweeps of all parts can be made and fit into memory, before a folder is made.
+
+    Raises:
+        InputError: If one cannot, or does not.
+    """
+    for part in parts:
+        Sweep(part.problem, part.variants, part.loss, dtype)
+        check_memory(part.problem, part.variants, dtype)

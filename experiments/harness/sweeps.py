@@ -13,7 +13,7 @@ import pandas as pd
 
 from experiments.harness.loss_reference import LossReference
 from experiments.harness.options import DataOptions
-from experiments.harness.parts import Part
+from experiments.harness.parts import Part, check_parts
 from experiments.harness.results import cell
 from experiments.harness.sweep_places import PlaceOf, make_panels, place_of
 from experiments.harness.sweep_shares import (
@@ -103,6 +103,7 @@ def run_parts(
     searches = [search_of(part, fine) for part in parts]
     share = options.chosen_share
     portions = [] if share is None else portions_of_share(searches, share)
+    check_parts(parts, options.dtype)
     record = options.record(experiment, problem, **describe_parts(parts), **more)
     folder = options.open_folder(record, default_name, problem)
     run_sweep = functools.partial(_train, options, folder, experiment, pace)

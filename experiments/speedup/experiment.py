@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from experiments.harness.command_line import Experiment, PartOfRun
-from experiments.harness.parts import Part, lp_part
+from experiments.harness.parts import Part, check_parts, lp_part
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.shares import ShareFinished
 from experiments.harness.sweep_shares import (
@@ -66,6 +66,7 @@ def run(options: Config) -> RunFolder:
     parts = {p: lp_part(problem, p, (), options.steps) for p in options.powers}
     pairs = list(itertools.product(options.powers, options.optimizers))
     searches = [options.search(parts[p], optimizer) for p, optimizer in pairs]
+    check_parts([search.part for search in searches], options.dtype)
     share = options.chosen_share
     portions = [] if share is None else portions_of_share(searches, share)
     losses = [part.reference.record() for part in parts.values()]

@@ -18,14 +18,16 @@ COPIES = 6
 ARRAYS_OF_A_STEP = 3
 
 
-def check_memory(problem: Problem, variants: Sequence[Variant], dtype: str, points: int) -> None:
+def check_memory(
+    problem: Problem, variants: Sequence[Variant], dtype: str, points: int = 1000
+) -> None:
     """Check that a sweep fits into memory.
 
     Args:
         problem: The data.
         variants: The variants.
         dtype: `"float32"` or `"float64"`.
-        points: The most points of a curve.
+        points: The most points of a curve; default 1000.
 
     Raises:
         InputError: If it does not; the message names the largest variant.

@@ -53,7 +53,7 @@ OBJECT_OR_NONE = Kind(("None",), (["no such name"],))
 # Numbers in an array, which may be NaN; a model or layer; a path.
 ARRAY = Kind(("NaN", "infinity", "a bool", "a negative number"), (["text"], {}))
 MODEL = Kind(more=([1],))
-PATH = Kind(("a text",), ("a\0b", [__file__]))
+PATH = Kind(("a text",), ("a\0b", [__file__], ""))
 
 
 class Argument(NamedTuple):

@@ -34,7 +34,7 @@ UNSIGNED_BYTES = Kind(more=(*MATRIX.more, np.ones((3, 28, 28)), np.ones((3, 2), 
 TEXT, TITLE = Kind(("a text",), (["text"],)), Kind(("a text",), (["text"], ""))
 PLACE = Kind(("a text",), (["data"],))
 FUNCTION = Kind(more=("print", [print]))
-ROWS = Kind(more=(*POSITIVE.more, 3))  # too few for 2 features
+ROWS = Kind(more=(*POSITIVE.more, 3, 10**14))  # too few for 2 features, too many for memory
 SHARE = Kind(more=(*NOT_NEGATIVE.more, 1.5))
 SEARCH = {
     "name_or_path": PLACE,
@@ -94,7 +94,11 @@ ARGUMENTS = {
         seed=WHOLE,
     ),
     **arguments_of(
-        synthetic_digits, {"train": 1, "test": 1}, train=POSITIVE, test=POSITIVE, seed=WHOLE
+        synthetic_digits,
+        {"train": 1, "test": 1},
+        train=Kind(more=(*POSITIVE.more, 10**14)),
+        test=POSITIVE,
+        seed=WHOLE,
     ),
     **arguments_of(
         synthetic_regression,

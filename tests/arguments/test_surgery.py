@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import pytest
 
+from overparam_tf import DataError
 from overparam_tf.surgery import collapse, load_collapsed, overparameterize, verify_equivalent
 from tests.arguments import bad_values
 from tests.arguments.bad_values import (
@@ -32,7 +33,7 @@ ARGUMENTS = {
         model=MODEL,
         depth=POSITIVE,
         width=WIDTH,
-        layers=Kind(("None",), ("no such layer", [None])),
+        layers=Kind(("None",), ("no such layer", [None], [], ())),
         initializer=NAME,
         noise=NOT_NEGATIVE,
         seed=INTEGER_OR_NONE,
@@ -69,3 +70,13 @@ def test_a_weights_file_without_its_model_is_refused(model, tmp_path):
     path.touch()
     arguments = arguments_of(load_collapsed, {"path": path}, model=Kind(more=(model,)))
     bad_values.assert_refused(arguments, "load_collapsed.model", repr(model))
+
+
+@pytest.mark.parametrize("name", ["a.keras", "a.weights.h5"])
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\3\4 and no more", bytes(500)])
+def test_a_damaged_file_is_one_line(name, content, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="a checkpoint that Keras can read") as caught:
+        load_collapsed(path, None if name == "a.keras" else PLAIN)
+    assert "\n" not in str(caught.value)

@@ -24,7 +24,7 @@ X, KERNEL = PROBLEM.x, np.ones((6, 1))
 
 @functools.cache
 def history() -> History:
-    return SWEEP.run(1)
+    return SWEEP.run(np.int64(1), points=np.int64(10), targets={"a": np.float32(0.1)})
 
 
 def variant(**changes):
@@ -49,14 +49,28 @@ def emulated(**changes):
 
 ARGUMENTS = {
     "Variant.name": Argument(lambda v: variant(name=v), ("a text",)),
-    "Variant.depth": Argument(lambda v: variant(depth=v)),
+    "Variant.depth": Argument(lambda v: variant(depth=v), more=(1e30,)),
     "Variant.width": Argument(lambda v: variant(depth=2, width=v), ("None",)),
     "Variant.optimizer": Argument(lambda v: variant(optimizer=v)),
-    "Variant.learning_rates": Argument(lambda v: variant(learning_rates=v), ("None",)),
-    "Variant.seeds": Argument(lambda v: variant(seeds=v)),
+    "Variant.learning_rates": Argument(
+        lambda v: variant(learning_rates=v),
+        ("None",),
+        ([0.3, 0.30000000000000004], [], [0.1, 0.1]),
+    ),
+    "Sweep learning_rates": Argument(
+        lambda v: Sweep(PROBLEM, [variant(learning_rates=v)]),
+        ("None",),
+        (1e-320, 1e308, [0.3, 0.300000004]),
+    ),
+    "Sweep.run width": Argument(
+        lambda v: Sweep(PROBLEM, [variant(depth=2, width=v)]).run(1), ("None",), (10**10,)
+    ),
+    "Variant.seeds": Argument(lambda v: variant(seeds=v), more=(2**32, 2**63)),
     "Variant.use_bias": Argument(lambda v: variant(use_bias=v), ("a bool",)),
     "Variant.use_factor_biases": Argument(lambda v: variant(use_factor_biases=v), ("a bool",)),
-    "Variant.initial_factors": Argument(lambda v: variant(initial_factors=v)),
+    "Variant.initial_factors": Argument(
+        lambda v: variant(initial_factors=v), more=([np.full((6, 1), 1j)],)
+    ),
     "Variant.update": Argument(lambda v: variant(update=v)),
     "Variant.layer features": Argument(lambda v: GD.layer(v, 1)),
     "Variant.layer outputs": Argument(lambda v: GD.layer(6, v)),
@@ -66,7 +80,7 @@ ARGUMENTS = {
     "Sweep.variants": Argument(lambda v: Sweep(PROBLEM, v)),
     "Sweep.loss": Argument(lambda v: Sweep(PROBLEM, [GD], v)),
     "Sweep.dtype": Argument(lambda v: Sweep(PROBLEM, [GD], dtype=v)),
-    "Sweep.run steps": Argument(SWEEP.run),
+    "Sweep.run steps": Argument(SWEEP.run, more=(2**31, 2**63, 1.0)),
     "Sweep.run targets": Argument(lambda v: SWEEP.run(1, targets=v), ("None",)),
     "Sweep.run one of targets": Argument(
         lambda v: SWEEP.run(1, targets={"a": v}), ("a negative number",)
@@ -74,7 +88,9 @@ ARGUMENTS = {
     "Sweep.run points": Argument(lambda v: SWEEP.run(1, points=v)),
     "Sweep.run progress": Argument(lambda v: SWEEP.run(1, progress=v), ("None",)),
     "Sweep.run follow": Argument(lambda v: SWEEP.run(1, follow=v), ("None",)),
-    "Sweep.run checkpoints": Argument(lambda v: SWEEP.run(1, checkpoints=v), ("None", "a text")),
+    "Sweep.run checkpoints": Argument(
+        lambda v: SWEEP.run(1, checkpoints=v), ("None", "a text"), ("",)
+    ),
     "Sweep.run seconds_between_checkpoints": Argument(
         lambda v: SWEEP.run(1, seconds_between_checkpoints=v)
     ),
@@ -89,7 +105,7 @@ ARGUMENTS = {
     "History.run seed": Argument(lambda v: history().run("GD", 1e-3, v), ("None",)),
     "History.curve learning_rate": Argument(lambda v: history().curve("GD", v)),
     "History.model learning_rate": Argument(lambda v: history().model("GD", v)),
-    "History.join other": Argument(lambda v: history().join(v)),
+    "History.join others": Argument(lambda v: history().join(v)),
     "History.save folder": Argument(lambda v: history().save(v), ("a text",)),
     "History.load folder": Argument(History.load, ("a text",)),
     "RecordedRun.problem": Argument(lambda v: recorded(problem=v)),
@@ -102,7 +118,7 @@ ARGUMENTS = {
     "emulate x": Argument(lambda v: emulated(x=v)),
     "emulate y": Argument(lambda v: emulated(y=v)),
     "emulate w_init": Argument(lambda v: emulated(w_init=v)),
-    "emulate iterations": Argument(lambda v: emulated(iterations=v)),
+    "emulate iterations": Argument(lambda v: emulated(iterations=v), more=(2**40,)),
     "emulate learning_rate": Argument(lambda v: emulated(learning_rate=v)),
     "emulate depth": Argument(lambda v: emulated(depth=v)),
     "emulate p": Argument(lambda v: emulated(p=v)),

@@ -65,22 +65,29 @@ def portions_of_share(searches: Sequence[Search], share: Share) -> list[list[Por
     Raises:
         InputError: If there are more shares than runs.
     """
-    units = [search.units() for search in searches]
-    everything = [unit for of_search in units for unit in of_search]
-    most = sum(unit.items for unit in everything)
+    most = sum(unit.items for search in searches for unit in search.units())
     if share.of > most:
         raise InputError(
             f"Expected at most {most} shares of this run. Received: --share "
             f"{share.number}/{share.of}"
         )
-    portions: list[list[Portion]] = [[] for _ in searches]
+    return portions_of_all(searches, share.of)[share.number - 1]
+
+
+def portions_of_all(searches: Sequence[Search], shares: int) -> list[list[list[Portion]]]:
+    """Return, for each of several shares and for each search, the portions of its variants."""
+    units = [search.units() for search in searches]
     places = [
         (search, place) for search, of_search in enumerate(units) for place in range(len(of_search))
     ]
-    for unit, first, end in divide(everything, share.of)[share.number - 1]:
-        search, place = places[unit]
-        portions[search].append(Portion(place, first, end))
-    return portions
+    divided = []
+    for portions in divide([unit for of_search in units for unit in of_search], shares):
+        by_search: list[list[Portion]] = [[] for _ in searches]
+        for unit, first, end in portions:
+            search, place = places[unit]
+            by_search[search].append(Portion(place, first, end))
+        divided.append(by_search)
+    return divided
 
 
 class ShareFolder:

@@ -19,8 +19,17 @@ from overparam_tf.sweep import History, Variant
 # Targets: shares of the zero kernel's excess loss over the floor.
 SHARES = {"50%": 0.5, "10%": 0.1, "3%": 0.03, "1%": 0.01}
 TARGETS = list(SHARES)
-# About how many rates a fine grid has; shares are balanced by it.
-FINE_RATES = 17
+# About how many rates a fine grid has, in the default run; shares are balanced by it.
+FINE_RATES: dict[OptimizerName, int] = {
+    "SGD": 10,
+    "momentum": 9,
+    "Nesterov": 10,
+    "AdaGrad": 13,
+    "RMSprop": 25,
+    "AdaDelta": 27,
+    "Adam": 20,
+    "AdamW": 21,
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ class Config(DataOptions):
         coarse = replace(
             part, name=f"{title} coarse", variants=self.variants(optimizer, self.seeds[:1], {})
         )
-        return Search(coarse, f"{title} fine", FINE_RATES * len(self.seeds), finer)
+        return Search(coarse, f"{title} fine", FINE_RATES[optimizer] * len(self.seeds), finer)
 
     def tensorboard_runs(self) -> list[str]:
         """Return the names of TensorBoard's runs: the depths, and those of the rule."""

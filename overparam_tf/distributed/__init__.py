@@ -105,6 +105,12 @@ command:
     \"task\": {\"type\": \"worker\", \"index\": $JOB_COMPLETION_INDEX}}" python train.py
 ```
 
+`TF_CONFIG` is checked before TensorFlow sees it. The workers meet first: after ten seconds each
+says which worker it waits for, and after `get_strategy(timeout=...)` seconds, 600 by default, it
+gives up with a `WorkerLostError`. `train` and `Sweep.run` compare the data of all workers, and end
+on each of them with an `InputError` if they differ: arrays as a whole before the first step,
+batches of a dataset or generator as they come.
+
 If a worker ends or cannot be reached, the others end within half a minute with a
 `WorkerLostError`. Start all of them again: the training or the sweep continues from the newest
 checkpoint, on another number of workers if you like. A stop signal to one worker ends a sweep on

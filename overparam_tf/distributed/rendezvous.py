@@ -8,6 +8,7 @@ first has heard from each.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import socket
@@ -207,19 +208,30 @@ def _bound(cluster: Cluster) -> Iterator[socket.socket]:
         InputError: If the port is taken.
     """
     _, _, port = cluster.own_address.rpartition(":")
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("", int(port)))
-            listener.listen(128)
-        except OSError as error:
-            raise InputError(
-                f"Expected a free port for {cluster.own_address}, the address of this worker "
-                f"(number {cluster.number}) in TF_CONFIG. Received: {error.strerror}; does another "
-                "worker have the same index?"
-            ) from None
+    try:
+        listener = _listener(int(port))
+    except OSError as error:
+        raise InputError(
+            f"Expected a free port for {cluster.own_address}, the address of this worker (number "
+            f"{cluster.number}) in TF_CONFIG. Received: {error.strerror}; does another worker have "
+            "the same index?"
+        ) from None
+    with listener:
         listener.settimeout(SECONDS_BETWEEN_TRIES)
         yield listener
+
+
+def _listener(port: int) -> socket.socket:
+    """Return a socket that listens at a port, by IPv6 too where there is that."""
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(
+                ("", port), family=socket.AF_INET6, backlog=128, dualstack_ipv6=True
+            )
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise
+    return socket.create_server(("", port), backlog=128)
 
 
 def _digest(cluster: Cluster) -> str:

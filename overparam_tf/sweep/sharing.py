@@ -115,6 +115,8 @@ def runs_between(variant: Variant, first: int, end: int) -> Variant:
     """
     if (first, end) == (0, len(variant.runs)):
         return variant
+    if isinstance(variant, VariantShare):  # its runs are themselves some of a variant's
+        first, end = first + variant.first, end + variant.first
     fields = {field.name: getattr(variant, field.name) for field in dataclasses.fields(Variant)}
     return VariantShare(**fields, first=first, end=end)
 

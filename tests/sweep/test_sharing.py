@@ -71,6 +71,15 @@ def test_a_share_out_of_range_is_refused(number, of):
         Sweep(small_problem(), VARIANTS).share(number, of)
 
 
+def test_a_share_is_divided_like_any_sweep():
+    whole = Sweep(small_problem(), VARIANTS)
+    last = whole.share(2, of=3)
+    halves = [last.share(number, of=2) for number in (1, 2)]
+    runs = [run for half in halves for variant in half.variants for run in variant.runs]
+    assert runs == [run for variant in last.variants for run in variant.runs]
+    assert runs == list(VARIANTS[0].runs[3:])
+
+
 def test_a_share_knows_its_own_checkpoints(tmp_path):
     sweep = Sweep(small_problem(), VARIANTS[:1])
     sweep.share(1, of=2).run(4, checkpoints=tmp_path)

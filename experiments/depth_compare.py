@@ -42,25 +42,68 @@ from overparam_tf.sweep import History, Variant
 
 
 @dataclass(frozen=True)
+class Preset:
+    """The settings that an option leaves open."""
+
+    losses: tuple[str, ...]
+    depths: tuple[int, ...]
+    init: str
+    steps: int
+    preprocessing: str
+
+
+PRESETS = {
+    "grid": Preset(("l2", "l4"), (1, 2, 3, 4, 5, 6, 7, 8), "balanced", 400_000, "zscore"),
+    # The code of the 2019 course team: every factor N(0, 0.01^2), width 1. Its rate at depth 1 is
+    # 0.05: gradient descent is stable up to 2 / 39.8 = 0.0502 on data scaled to [0, 1], and up to
+    # 0.027 on z-scored data.
+    "uva": Preset(("l2",), (1, 2, 3), "near_zero", 700_000, "minmax"),
+}
+QUICK_STEPS = 5_000
+# The rates by depth in that code.
+UVA_RATES = {1: 0.05, 2: 0.05, 3: 0.5}
+
+
+@dataclass(frozen=True)
 class Config(DataOptions):
     """Compare gradient descent at several depths under l_2 and l_4."""
 
-    losses: tuple[Literal["l2", "l4"], ...] = option(("l2", "l4"), "the l_p losses, with 1/p")
-    depths: tuple[int, ...] = option(
-        (1, 2, 3, 4, 5, 6, 7, 8), "numbers of factors, 1 among them", within=DEPTHS
+    preset: Literal["grid", "uva"] = option(
+        "grid",
+        "grid: depths 1 to 8 from a balanced start; uva: the 2019 course team's code, depths 1 to "
+        "3 from N(0, 0.01^2) under l_2, its rates beside the grid",
+    )
+    losses: tuple[Literal["l2", "l4"], ...] | None = option(
+        None, "the l_p losses, with 1/p (default: the preset's)"
+    )
+    depths: tuple[int, ...] | None = option(
+        None, "numbers of factors, 1 among them (default: the preset's)", within=DEPTHS
+    )
+    preprocessing: Literal["zscore", "minmax", "none"] | None = option(
+        None, "of inputs and labels (default: zscore, with --preset uva minmax)"
     )
     width: int = option(
         1, "inner width; with one output, 1 expresses every linear function", within=WIDTHS
     )
-    init: Literal["near_zero", "balanced", "identity"] = option(
-        "balanced", "how the factors start: see Variant"
+    init: Literal["near_zero", "balanced", "identity"] | None = option(
+        None, "how the factors start: see Variant (default: the preset's)"
     )
     learning_rates: tuple[float, ...] = option(RATES_2019, "rates to search", within=RATES)
-    steps: int = option(400_000, "full-batch steps", quick=5_000, within=STEPS)
+    steps: int | None = option(
+        None,
+        f"full-batch steps (default: the preset's, with --quick {QUICK_STEPS})",
+        within=STEPS,
+    )
     seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=SEEDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        published = PRESETS[self.preset]
+        for name in ("losses", "depths", "init", "steps", "preprocessing"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(published, name))
+                if name == "steps" and self.quick:
+                    object.__setattr__(self, name, QUICK_STEPS)
         self.require(
             1 in self.depths, "depth 1 among the depths, to compare with", depths=self.depths
         )
@@ -86,7 +129,8 @@ def run(options: Config) -> RunFolder:
     variants = {p: options.variants(p) for p in powers}
     problem = options.load_problem()
     parts = [lp_part(problem, p, variants[p], options.steps) for p in powers]
-    return run_parts("depth_compare", options.init, options, problem, parts)[0]
+    name = "uva" if options.preset == "uva" else options.init
+    return run_parts("depth_compare", name, options, problem, parts)[0]
 
 
 def fewest_steps(history: History, variant: str) -> float | None:
@@ -154,6 +198,10 @@ def draw(folder: RunFolder, console: Console) -> None:
             sweep.loss_against_rate({loss: variants}, f"{name}_loss_against_rate"),
         ]
     table, claims = best_runs(history), claims_of(ratios)
+    if record["options"].get("preset") == "uva":
+        courses = course_runs(history, groups)
+        drawn.append(_draw_course(folder, record, history, courses))
+        claims += course_claims(courses)
     table["to target"] = ratios["steps"].astype("Int64")
     unknown = Bound.UNKNOWN
     table["speed-up"] = [
@@ -163,6 +211,61 @@ def draw(folder: RunFolder, console: Console) -> None:
     print_table(table, title, console)
     print_claims(claims, console)
     write_results(folder, table, claims, drawn)
+
+
+def course_runs(history: History, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Return the runs at the rates of the 2019 course's code, with the column depth.
+
+    Args:
+        history: The runs; those that were not trained are left out.
+        groups: By loss, the names of its variants.
+    """
+    names = [name for variants in groups.values() for name in variants]
+    runs = history.runs[history.runs["variant"].isin(names)]
+    rates = runs["depth"].map(UVA_RATES)
+    return runs[(runs["learning_rate"] / rates - 1).abs() < 1e-9]
+
+
+def course_claims(runs: pd.DataFrame) -> list[Claim]:
+    """Return, for each loss, whether deeper products are later at the target at these rates."""
+    claims = []
+    for loss, group in runs.groupby("part", sort=False):
+        steps = group.sort_values("depth").groupby("depth")["steps_to_target"].min().astype(float)
+        numbers = [
+            f"depth {depth} {'not' if pd.isna(count) else f'after {count:,.0f} steps'}"
+            for depth, count in steps.items()
+        ]
+        is_open = len(steps) < 2 or pd.isna(steps.iloc[0])
+        later = steps.fillna(float("inf")).is_monotonic_increasing
+        text = f"{loss}: at the course's rates deeper products reach the target later"
+        claims.append(Claim(text, None if is_open else bool(later), "; ".join(numbers)))
+    return claims
+
+
+def _draw_course(
+    folder: RunFolder, record: dict[str, Any], history: History, runs: pd.DataFrame
+) -> Path:
+    """Draw the curves at the course's rates (solid) beside the best of the grid (dashed)."""
+    references = references_of(record)
+    figure, axes = figures.new_figure(len(references), "The course's rates and the grid", height=5)
+    for ax, reference in zip(axes, references, strict=True):
+        chosen = runs[runs["loss"] == reference.label].drop_duplicates("variant")
+        for index, row in enumerate(chosen.itertuples()):
+            top, colour = 2 * reference.at_zero, figures.colour(index)
+            label = f"depth {row.depth}, rate {row.learning_rate:g} ({row.status})"
+            curve = history.curve(row.variant, row.learning_rate, row.seed)
+            figures.plot_losses(ax, curve, top, color=colour, label=label)
+            best = history.best(row.variant)
+            if best is not None:
+                label = f"depth {row.depth}, best of the grid, {best['learning_rate']:g}"
+                curve = history.best_curve(row.variant)
+                figures.plot_losses(ax, curve, top, color=colour, linestyle="--", label=label)
+        ax.set(xscale="symlog", xlabel="step (full batch)", ylabel=reference.label)
+        figures.log_loss_axis(ax)
+        ax.legend(fontsize=7)
+    first, *_ = references
+    note = describe_run(record, first)
+    return figures.save_figure(figure, folder, "course_rates", note, record)
 
 
 def _draw_speed_up(folder: RunFolder, record: dict[str, Any], table: pd.DataFrame) -> Path:

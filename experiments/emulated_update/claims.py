@@ -23,33 +23,58 @@ def claims_of(slopes: pd.DataFrame, history: History, pairs: Sequence[Pair]) -> 
         pairs: The pairs.
     """
     claims = []
-    for (p, start, decay), group in slopes.groupby(["p", "start", "decay"], sort=False):
+    has_more_rules = set(slopes["rule"]) != {"end_to_end"}
+    groups = slopes.groupby(["p", "start", "decay", "rule"], sort=False)
+    for (p, start, decay, rule), group in groups:
         setting = f"L{p}, {start.replace('_', ' ')}" + (f", decay {decay:g}" if decay else "")
-        claim = _proportional if start == "balanced" else _small
-        claims.append(claim(group, setting))
-    balanced = slopes[slopes["start"] == "balanced"]
-    for (p, depth), group in balanced.groupby(["p", "N"], sort=False):
+        if rule == "exact":
+            claims.append(_exact(group, setting))
+        elif rule == "unbalanced":
+            claims.append(_proportional(group, setting, "with the conserved differences "))
+        elif start == "balanced":
+            claims.append(_proportional(group, setting))
+        else:
+            claims.append((_needs_balance if has_more_rules else _small)(group, setting))
+    # The second part is new with the other rules.
+    starts = ("balanced", "near_zero") if has_more_rules else ("balanced",)
+    for start in starts:
+        claims += _width_claims(slopes[slopes["start"] == start], history, pairs, start)
+    return claims
+
+
+def _width_claims(
+    slopes: pd.DataFrame, history: History, pairs: Sequence[Pair], start: str
+) -> list[Claim]:
+    """Return for each loss and depth of one start whether the real curves depend on the width."""
+    claims = []
+    for (p, depth), group in slopes.groupby(["p", "N"], sort=False):
         if group["width"].nunique() > 1:
             compared = [pair for pair in pairs if (pair.p, pair.depth) == (p, depth)]
-            spread = _spread_over_widths(compared, history)
-            widths = group["width"].unique().tolist()
+            spread = _spread_over_widths(compared, history, start)
             claims.append(
                 Claim(
-                    f"the width does not matter (L{p}, N={depth}, balanced)",
-                    None if np.isnan(spread) else bool(spread <= group["gap"].max()),
-                    f"curves of widths {widths} differ by at most {spread:.1e}",
+                    f"the width does not matter (L{p}, N={depth}, {start.replace('_', ' ')})",
+                    None if np.isnan(spread) else bool(spread <= _allowed(group, start)),
+                    f"curves of widths {group['width'].unique().tolist()} "
+                    f"differ by at most {spread:.1e}",
                 )
             )
     return claims
 
 
-def _proportional(group: pd.DataFrame, setting: str) -> Claim:
+def _allowed(group: pd.DataFrame, start: str) -> float:
+    """Return the spread that counts as none: balanced, the gap to the rule; else ten percent."""
+    return group["gap"].max() if start == "balanced" else 0.1
+
+
+def _proportional(group: pd.DataFrame, setting: str, rule: str = "") -> Claim:
     known, gap = group["slope"].dropna(), group["gap"].max()
     is_open = known.empty or np.isnan(gap)
+    text = f"the gap {rule}is proportional to the rate ({setting})"
     if group["gap"].isna().all():
-        return Claim(f"the gap is proportional to the rate ({setting})", None, DIVERGED)
+        return Claim(text, None, DIVERGED)
     return Claim(
-        f"the gap is proportional to the rate ({setting})",
+        text,
         None if is_open else bool(known.between(0.9, 1.1).all()),
         f"slopes {known.min():.3f} to {known.max():.3f}, "
         f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
@@ -67,17 +92,41 @@ def _small(group: pd.DataFrame, setting: str) -> Claim:
     )
 
 
-def _spread_over_widths(pairs: Sequence[Pair], history: History) -> float:
+def _needs_balance(group: pd.DataFrame, setting: str) -> Claim:
+    known, gap = group["slope"].dropna(), group["gap"].max()
+    text = f"balance is needed: Theorem 1's gap does not vanish with the rate ({setting})"
+    if np.isnan(gap):
+        return Claim(text, None, DIVERGED)
+    return Claim(
+        text,
+        None if known.empty else bool(known.max() < 0.5 and gap > 0.01),
+        f"slopes {known.min():.3f} to {known.max():.3f}, "
+        f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
+    )
+
+
+def _exact(group: pd.DataFrame, setting: str) -> Claim:
+    text, gap = f"the exact step is real training: gap below 1e-6 ({setting})", group["gap"].max()
+    if np.isnan(gap):
+        return Claim(text, None, DIVERGED)
+    return Claim(
+        text,
+        bool(gap < 1e-6),
+        f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
+    )
+
+
+def _spread_over_widths(pairs: Sequence[Pair], history: History, start: str) -> float:
     """Return the largest relative difference between the curves of different widths.
 
-    They are those of balanced factors at the largest rate, as far as all of them go; NaN where one
-    diverged at once.
+    They are those of real factors at the largest rate, without weight decay, as far as all of them
+    go; NaN where one diverged at once.
     """
-    balanced = [pair for pair in pairs if pair.start == "balanced" and not pair.decay]
+    compared = [pair for pair in pairs if pair.start == start and not pair.decay]
     spread = 0.0
     for seed in history.runs["seed"].unique():
         curves = []
-        for pair in balanced:
+        for pair in compared:
             _, losses = history.curve(pair.factors, pair.largest_rate, seed)
             curves.append(losses)
         length = min(map(len, curves))

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from experiments.emulated_update.claims import claims_of
 from experiments.emulated_update.figures import EmulationFigures
-from experiments.emulated_update.gaps import COLUMNS, gaps_of, slopes_of
-from experiments.emulated_update.pairs import Pair, pairs_under, place_of
+from experiments.emulated_update.gaps import COLUMNS, gaps_of, slopes_of, with_rule
+from experiments.emulated_update.pairs import UVA_SETTINGS, Pair, pairs_under, place_of
 from experiments.harness import limits
 from experiments.harness.command_line import Experiment, option
 from experiments.harness.options import DataOptions
@@ -25,8 +25,11 @@ from overparam_tf.sweep import History, Variant
 
 # Stable at depths 2 and 3 for 200,000 steps: l_4 diverges late above.
 RATES = {2: (1e-4, 3e-4, 1e-3), 4: (1e-5, 3e-5, 1e-4)}
+# The course's rate, and two below.
+UVA_RATES = (2.5e-4, 5e-4, 1e-3)
 # l_2 has an exact short cut, l_4 must pass over all rows, in float64.
 STEPS = {2: 200_000, 4: 50_000}
+UVA_STEPS = 200_000
 QUICK_STEPS = 2_000
 GAPS = "gaps.csv"
 
@@ -35,6 +38,12 @@ GAPS = "gaps.csv"
 class Config(DataOptions):
     """Compare training of real factors with the end-to-end rule of Theorem 1."""
 
+    preset: Literal["paper", "uva"] = option(
+        "paper",
+        "paper: Theorem 1 from balanced and near-zero starts; uva: the 2019 course team's setting "
+        "(near zero), real factors beside Theorem 1, the rule with the conserved differences, and "
+        "the exact step",
+    )
     dtype: Literal["float32", "float64"] = option(
         "float64", "precision; float32's round-off hides the smaller gaps"
     )
@@ -46,7 +55,7 @@ class Config(DataOptions):
     )
     steps: int | None = option(
         None,
-        f"full-batch steps (default: {STEPS[2]} for l2, {STEPS[4]} for l4, "
+        f"full-batch steps (default: {STEPS[2]} for l2, {STEPS[4]} for l4, uva {UVA_STEPS}, "
         f"with --quick {QUICK_STEPS})",
         within=limits.STEPS,
     )
@@ -64,10 +73,16 @@ class Config(DataOptions):
 
     def steps_under(self, p: int) -> int:
         """Return the number of steps under l_p."""
-        return self.steps or (QUICK_STEPS if self.quick else STEPS[p])
+        full = UVA_STEPS if self.preset == "uva" else STEPS[p]
+        return self.steps or (QUICK_STEPS if self.quick else full)
 
     def pairs(self, p: int) -> list[Pair]:
         """Return what is compared under l_p."""
+        if self.preset == "uva":
+            rates = self.learning_rates or UVA_RATES
+            return pairs_under(
+                p, self.depths, self.widths, rates, settings=UVA_SETTINGS, every_rule=True
+            )
         return pairs_under(p, self.depths, self.widths, self.learning_rates or RATES[p])
 
     def variants(self, p: int) -> list[Variant]:
@@ -90,7 +105,7 @@ def run(options: Config) -> RunFolder:
     steps = {p: options.steps_under(p) for p in options.powers}
     folder, history = run_parts(
         "emulated_update",
-        "gap",
+        "uva" if options.preset == "uva" else "gap",
         options,
         problem,
         [lp_part(problem, p, variants[p], steps[p]) for p in options.powers],
@@ -109,7 +124,7 @@ def trained_pairs(pairs: list[Pair], history: History) -> list[Pair]:
 def draw(folder: RunFolder, console: Console) -> None:
     """Draw figures and print table and verdicts, from a run folder alone."""
     record, history = read_run(folder)
-    gaps = folder.read_table(GAPS, COLUMNS)
+    gaps = with_rule(folder.read_table(GAPS, COLUMNS))
     pairs = trained_pairs([Pair.from_record(entry) for entry in record["pairs"]], history)
     slopes = slopes_of(gaps)
     claims = claims_of(slopes, history, pairs)

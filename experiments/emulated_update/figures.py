@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.emulated_update.pairs import Pair
+from experiments.emulated_update.pairs import WORDS, Pair
 from experiments.harness import figures
 from experiments.harness.loss_reference import LossReference, references_of
 from experiments.harness.sweeps import describe_run
@@ -39,8 +39,12 @@ class EmulationFigures:
     gaps: pd.DataFrame
 
     def draw(self) -> list[Path]:
-        """Draw both figures."""
-        return [self._draw_curves(), self._draw_gap_against_rate()]
+        """Draw the figures; that of all rules only if there are several."""
+        drawn = [self._draw_curves(), self._draw_gap_against_rate()]
+        return [*drawn, self._draw_rules()] if self._has_more_rules() else drawn
+
+    def _has_more_rules(self) -> bool:
+        return any(pair.update != "end_to_end" for pair in self.pairs)
 
     def _references(self) -> list[LossReference]:
         return references_of(self.record)
@@ -51,7 +55,11 @@ class EmulationFigures:
         title = "Real factors (broad) and the end-to-end rule (dashed)"
         figure, axes = figures.new_figure(len(references), title, height=5)
         for ax, reference in zip(axes, references, strict=True):
-            pairs = [pair for pair in self.pairs if pair.p == reference.p and not pair.decay]
+            pairs = [
+                pair
+                for pair in self.pairs
+                if (pair.p, pair.decay, pair.update) == (reference.p, 0, "end_to_end")
+            ]
             for index, pair in enumerate(pairs):
                 self._draw_pair(ax, pair, 2 * reference.at_zero, figures.colour(index))
             rate = max(pair.largest_rate for pair in pairs)
@@ -71,6 +79,37 @@ class EmulationFigures:
         figures.plot_losses(ax, real, top, color=colour, **broad)
         figures.plot_losses(ax, rule, top, color=colour, linewidth=1, linestyle="--")
 
+    def _draw_rules(self) -> Path:
+        """Draw real factors of the first width from near zero (broad) under every rule."""
+        settings = {
+            (pair.p, pair.depth): [
+                other
+                for other in self.pairs
+                if (other.p, other.depth, other.width, other.start)
+                == (pair.p, pair.depth, pair.width, "near_zero")
+            ]
+            for pair in reversed(self.pairs)
+            if pair.update == "unbalanced"
+        }
+        title = "Real factors from near zero (broad) and three rules"
+        figure, axes = figures.new_figure(len(settings), title, height=5)
+        at_zero = {reference.p: reference.at_zero for reference in self._references()}
+        first_seed, *_ = self.record["options"]["seeds"]
+        for ax, ((p, depth), pairs) in zip(axes, sorted(settings.items()), strict=True):
+            first, *_ = pairs
+            key, top = (first.largest_rate, first_seed), 2 * at_zero[p]
+            broad = {"linewidth": 4, "alpha": 0.35, "color": figures.GREY, "label": "real factors"}
+            figures.plot_losses(ax, self.history.curve(first.factors, *key), top, **broad)
+            for index, pair in enumerate(pairs):
+                curve = self.history.curve(pair.rule, *key)
+                style = figures.line_style(index)
+                figures.plot_losses(ax, curve, top, **style, label=WORDS[pair.update])
+            ax.set(xscale="symlog", xlabel="step (full batch)", ylabel="loss")
+            ax.set_title(f"L{p}, N={depth}, width {first.width}, rate {first.largest_rate:g}")
+            figures.log_loss_axis(ax)
+            ax.legend(fontsize=7)
+        return self._save(figure, "four_curves")
+
     def _draw_gap_against_rate(self) -> Path:
         """Draw the largest relative gap against the rate; dotted, proportional to the rate."""
         references = self._references()
@@ -78,9 +117,10 @@ class EmulationFigures:
         figure, axes = figures.new_figure(len(references), title, height=5)
         for ax, reference in zip(axes, references, strict=True):
             gaps = self.gaps[self.gaps["p"] == reference.p]
-            settings = gaps.groupby(["N", "start", "decay"], sort=False)
-            for index, ((depth, start, decay), group) in enumerate(settings):
-                label = f"N={depth}, {start.replace('_', ' ')}, decay {decay:g}"
+            settings = gaps.groupby(["N", "start", "decay", "rule"], sort=False)
+            for index, ((depth, start, decay, rule), group) in enumerate(settings):
+                kind = f", {WORDS[rule]}" if self._has_more_rules() else f", decay {decay:g}"
+                label = f"N={depth}, {start.replace('_', ' ')}{kind}"
                 _draw_gaps(ax, group, figures.colour(index), label)
             ax.set(xscale="log", yscale="log", xlabel="learning rate")
             ax.set_ylabel("relative gap over the same time")

@@ -12,8 +12,9 @@ from experiments.emulated_update.pairs import Pair
 from overparam_tf.sweep import History
 
 # A setting that is compared, in the columns of gaps.csv.
-SETTING = ["p", "N", "width", "start", "decay"]
-COLUMNS = [*SETTING, "rate", "seed", "gap", "gap_same_time"]
+SETTING = ["p", "N", "width", "start", "decay", "rule"]
+# Runs of the first versions have Theorem 1 alone, and no column for the rule.
+COLUMNS = ["p", "N", "width", "start", "decay", "rate", "seed", "gap", "gap_same_time"]
 
 
 def gaps_of(pairs: Sequence[Pair], history: History) -> pd.DataFrame:
@@ -27,8 +28,8 @@ def gaps_of(pairs: Sequence[Pair], history: History) -> pd.DataFrame:
         history: Their runs.
 
     Returns:
-        A row for each pair, rate and seed, with the columns `COLUMNS`: `gap` over the whole run,
-        and `gap_same_time`; NaN where one of the two diverged.
+        A row for each pair, rate and seed, with the columns `COLUMNS` and rule: `gap` over the
+        whole run, and `gap_same_time`; NaN where one of the two diverged.
     """
     rows = []
     for pair in pairs:
@@ -42,7 +43,7 @@ def gaps_of(pairs: Sequence[Pair], history: History) -> pd.DataFrame:
 
 def _row(pair: Pair, history: History, rate: float, seed: int, time: float) -> dict[str, Any]:
     """Return the row of one rate and seed."""
-    setting = (pair.p, pair.depth, pair.width, pair.start, pair.decay)
+    setting = (pair.p, pair.depth, pair.width, pair.start, pair.decay, pair.update)
     row = {**dict(zip(SETTING, setting, strict=True)), "rate": rate, "seed": seed}
     names = pair.factors, pair.rule
     if any(history.run(name, rate, seed)["status"] == "diverged" for name in names):
@@ -64,7 +65,7 @@ def slopes_of(gaps: pd.DataFrame) -> pd.DataFrame:
         `gap_same_time` against log rate, NaN where there is a single rate or no gap.
     """
     rows = []
-    for setting, group in gaps.groupby(SETTING, sort=False):
+    for setting, group in with_rule(gaps).groupby(SETTING, sort=False):
         worst = group.groupby("rate")[["gap", "gap_same_time"]].max()
         slope = np.nan
         if len(worst) > 1 and (worst["gap_same_time"] > 0).all():
@@ -72,3 +73,8 @@ def slopes_of(gaps: pd.DataFrame) -> pd.DataFrame:
         largest_rate = worst.index.max()
         rows.append((*setting, f"{largest_rate:g}", worst.loc[largest_rate, "gap"], slope))
     return pd.DataFrame(rows, columns=[*SETTING, "rate", "gap", "slope"])
+
+
+def with_rule(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Return the gaps with the column rule, which runs of the first versions lack."""
+    return gaps if "rule" in gaps else gaps.assign(rule="end_to_end")

@@ -13,8 +13,16 @@ import keras
 from experiments.harness.sweep_places import Place
 from overparam_tf.sweep import Variant
 
-# (how the factors start, weight decay of every factor).
+# (how the factors start, weight decay of every factor), for Theorem 1 and for the course's setting.
 SETTINGS = (("balanced", 0.0), ("near_zero", 0.0), ("balanced", 1e-3))
+UVA_SETTINGS = (("balanced", 0.0), ("near_zero", 0.0))
+# The rules by the update of their variant: as their variants begin, and in figures.
+KINDS = {"end_to_end": "rule", "unbalanced": "unbalanced", "exact": "exact"}
+WORDS = {
+    "end_to_end": "Theorem 1",
+    "unbalanced": "with the conserved differences",
+    "exact": "exact step",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Pair:
         rates: Learning rates.
         factors: The name of the variant of real factors.
         rule: The name of the variant of the rule.
+        update: Its update, see `Variant`.
     """
 
     p: int
@@ -40,6 +49,7 @@ class Pair:
     rates: tuple[float, ...]
     factors: str
     rule: str
+    update: str = "end_to_end"
 
     @classmethod
     def from_record(cls, entry: dict[str, Any]) -> Pair:
@@ -73,28 +83,43 @@ class Pair:
                 initial_factors=self.start,
                 update=update,
             )
-            for name, update in ((self.factors, "factors"), (self.rule, "end_to_end"))
+            for name, update in ((self.factors, "factors"), (self.rule, self.update))
         ]
 
 
 def pairs_under(
-    p: int, depths: Sequence[int], widths: Sequence[int], rates: Sequence[float]
+    p: int,
+    depths: Sequence[int],
+    widths: Sequence[int],
+    rates: Sequence[float],
+    settings: Sequence[tuple[str, float]] = SETTINGS,
+    every_rule: bool = False,
 ) -> list[Pair]:
     """Return what is compared under l_p.
 
     The first width has every setting and rate. The others have the largest rate and no decay, and
     where the factors start as a balanced split of one and the same kernel they share the first
     width's rule.
+
+    Args:
+        p: Exponent of the loss.
+        depths: Numbers of factors.
+        widths: Inner widths.
+        rates: Learning rates.
+        settings: How the factors start, and their weight decay.
+        every_rule: Compare factors that start near zero with every rule that their shapes allow,
+            not with Theorem 1 alone; default False.
     """
     first, *_ = widths
     pairs = []
-    for depth, width, (start, decay) in itertools.product(depths, widths, SETTINGS):
+    for depth, width, (start, decay) in itertools.product(depths, widths, settings):
         is_first = width == first
         if decay and not is_first:
             continue
         setting = f"L{p}, N={depth}, width {{}}, {start}" + (f", decay {decay:g}" if decay else "")
         width_of_rule = first if start == "balanced" else width
-        pairs.append(
+        has_more = every_rule and start == "near_zero"
+        pairs += [
             Pair(
                 p,
                 depth,
@@ -103,10 +128,19 @@ def pairs_under(
                 decay,
                 rates=tuple(rates) if is_first else (max(rates),),
                 factors=f"factors, {setting.format(width)}",
-                rule=f"rule, {setting.format(width_of_rule)}",
+                rule=f"{KINDS[update]}, {setting.format(width_of_rule)}",
+                update=update,
             )
-        )
+            for update in (_updates(depth, width) if has_more else ("end_to_end",))
+        ]
     return pairs
+
+
+def _updates(depth: int, width: int) -> tuple[str, ...]:
+    """Return the rules of one output at a depth and an inner width, see `Variant`."""
+    if width == 1:
+        return "end_to_end", "unbalanced", "exact"
+    return ("end_to_end", "exact") if depth == 2 else ("end_to_end",)
 
 
 def place_of(part: str, variant: str) -> Place:

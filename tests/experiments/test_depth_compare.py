@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.depth_compare import claims_of, speed_up_table
+from experiments.depth_compare import Config, claims_of, course_claims, course_runs, speed_up_table
 from overparam_tf import History
 
 
@@ -54,3 +54,39 @@ def test_speed_ups_are_at_each_depths_best_rate(case):
     assert gain.ratio == pytest.approx(ratio, nan_ok=True) and gain.bound.mark == bound
     (claim,) = claims_of(table)
     assert claim.held is verdict
+
+
+def test_a_preset_fills_the_options_that_are_left_open():
+    grid, uva = Config(), Config(preset="uva")
+    assert (grid.depths, grid.init, grid.steps, grid.preprocessing) == (
+        tuple(range(1, 9)),
+        "balanced",
+        400_000,
+        "zscore",
+    )
+    assert (uva.losses, uva.depths, uva.init) == (("l2",), (1, 2, 3), "near_zero")
+    assert (uva.steps, uva.preprocessing) == (700_000, "minmax")
+    chosen = Config(preset="uva", quick=True, depths=(1, 2), preprocessing="zscore")
+    assert (chosen.depths, chosen.steps, chosen.preprocessing) == ((1, 2), 5_000, "zscore")
+
+
+@pytest.mark.parametrize(
+    ("steps", "held"),
+    [((10, 20, 30), True), ((10, 20, None), True), ((10, 5, 30), False), ((None, 5, 9), None)],
+)
+def test_the_courses_runs_are_those_at_its_rates(steps, held):
+    rows = [
+        {"part": "L2", "variant": f"L2, depth {depth}", "depth": depth, "learning_rate": rate}
+        for depth in (1, 2, 3)
+        for rate in (0.05, 0.5)
+    ]
+    runs = pd.DataFrame(rows)
+    runs["steps_to_target"] = pd.array([4, None, None, None, None, None], dtype="Int64")
+    course = [0, 2, 5]
+    runs.loc[course, "steps_to_target"] = pd.array(steps, dtype="Int64")
+    chosen = course_runs(
+        History(runs, np.arange(1), np.zeros((1, 6)), [], {}), {"L2": list(runs["variant"])}
+    )
+    assert chosen.index.tolist() == course
+    (claim,) = course_claims(chosen)
+    assert claim.held is held

@@ -78,3 +78,25 @@ def test_a_diverged_run_has_no_gap(tmp_path):
     assert gaps.loc[gaps["rate"] == 100, "gap"].isna().all()
     assert gaps.loc[gaps["rate"] == 0.0001, "gap"].notna().all()
     assert gaps_of([], History.load(folder)).empty
+
+
+def test_the_courses_setting_shows_which_rule_needs_balance(tmp_path):
+    options = "--preset uva --data synthetic --losses l2 --depths 2 --widths 1 --quiet"
+    rates = "--learning-rates 0.0025 0.005 --steps 3000"
+    EXPERIMENT.main(["--logdir", str(tmp_path), *options.split(), *rates.split()])
+    folder = next((tmp_path / "emulated_update").iterdir())
+    assert (folder / "figures" / "four_curves.png").exists()
+    claims = json.loads((folder / "report.json").read_text())["claims"]
+    verdicts = {claim["text"].partition(":")[0].partition(" (")[0]: claim for claim in claims}
+    assert set(verdicts) == {
+        "the gap is proportional to the rate",
+        "balance is needed",
+        "the gap with the conserved differences is proportional to the rate",
+        "the exact step is real training",
+    }
+    assert all(claim["held"] for claim in claims), claims
+
+
+def test_runs_without_a_column_for_the_rule_are_those_of_theorem_one(finished):
+    gaps = pd.read_csv(finished / "gaps.csv").drop(columns="rule")
+    assert set(slopes_of(gaps)["rule"]) == {"end_to_end"}

@@ -52,8 +52,8 @@ def _import_tensorflow_quietly() -> None:
         try:
             import keras  # noqa: F401
             import tensorflow  # noqa: F401
-        except AssertionError as error:
-            # Keras asserts what its configuration file says.
+        except (AssertionError, ValueError) as error:
+            # Keras checks what its configuration file says.
             raise InputError(
                 "Expected a keras.json that Keras can read; correct or remove it. "
                 f"Received: {one_line(str(error)) or 'an unknown value in it'}"

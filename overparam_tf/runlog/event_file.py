@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.image.metadata import create_summary_metadata as image_metadata
@@ -50,7 +51,7 @@ class EventFile:
     def __enter__(self) -> EventFile:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = tf.io.TFRecordWriter(str(self._path))
+            self._writer = tf.io.TFRecordWriter(os.fsencode(self._path))
         except (OSError, tf.errors.OpError) as error:
             raise _cannot_write(error) from None
         self._write(event_pb2.Event(file_version="brain.Event:2"))
@@ -131,11 +132,11 @@ def read_summaries(path: Path) -> Iterator[tuple[int, tf.compat.v1.Summary.Value
     The last record of a process that was killed may be cut off; the file then ends before it.
     """
     try:
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        for record in tf.data.TFRecordDataset(os.fsencode(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
                 yield event.step, value
-    except tf.errors.DataLossError:
+    except (tf.errors.DataLossError, DecodeError):
         return
 
 

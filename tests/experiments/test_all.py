@@ -155,3 +155,15 @@ def test_every_entry_is_an_experiment_that_takes_the_options_of_its_command(entr
 
 def test_an_unknown_experiment_is_one_line(tmp_path, capsys):
     assert_refused("all", every.main, ["--only", "nothing"], tmp_path / "logs", capsys)
+
+
+def test_data_that_are_not_there_are_one_line_before_anything_starts(tmp_path, capsys):
+    assert_refused("all", every.main, ["--data", "no/such/folder"], tmp_path / "logs", capsys)
+
+
+def test_a_run_whose_data_had_another_name_is_on_the_page(scripts, tmp_path):
+    """With `--data synthetic` an experiment draws the run again that `auto` made on a stand-in."""
+    make_run(tmp_path / "logs", "plateau", "all-synthetic-gas", synthetic=True)
+    scripts = {"plateau": [sys.executable, "-c", "pass"]}
+    code, page = run(tmp_path, scripts, "--data", "synthetic")
+    assert code == 0 and '<section id="plateau"' in page

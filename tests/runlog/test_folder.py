@@ -270,3 +270,12 @@ def test_the_newest_of_nothing_is_one_line(tmp_path, experiments, count, message
 def test_a_log_folder_without_runs_says_how_to_make_one(tmp_path):
     with pytest.raises(InputError, match=r"Received: none. Make one: python -m experiments"):
         RunFolder.newest(tmp_path)
+
+
+def test_a_link_in_place_of_the_temporary_file_is_not_written_through(tmp_path):
+    outside, folder = tmp_path / "outside", RunFolder(tmp_path / "run")
+    outside.write_text("mine")
+    folder.path.mkdir()
+    (folder.path / ".config.json.tmp").symlink_to(outside)
+    folder.write_config({"options": {}})
+    assert outside.read_text() == "mine" and folder.read_config() == {"options": {}}

@@ -20,7 +20,7 @@ def product(factors: Sequence[Any]) -> Any:
     Example:
         >>> ops.convert_to_numpy(product([ops.ones((1, 4)), ops.ones((4, 3)), ops.ones((3, 2))]))
         array([[12., 12.]], dtype=float32)
-        >>> product([ops.ones((5, 2, 3)), ops.ones((5, 3, 2))]).shape
+        >>> tuple(product([ops.ones((5, 2, 3)), ops.ones((5, 3, 2))]).shape)
         (5, 2, 2)
     """
     first, last = factors[0], factors[-1]

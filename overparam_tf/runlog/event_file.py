@@ -111,7 +111,7 @@ class EventFile:
 
     def text(self, tag: str, markdown: str) -> None:
         """Write a text in Markdown."""
-        self.summary(text_pb(tag, markdown))
+        self.summary(text_pb(tag, as_utf8(markdown)))
 
     def png(self, tag: str, path: Path) -> None:
         """Write an image, byte for byte."""
@@ -138,6 +138,16 @@ def read_summaries(path: Path) -> Iterator[tuple[int, tf.compat.v1.Summary.Value
                 yield event.step, value
     except (tf.errors.DataLossError, DecodeError):
         return
+
+
+def as_utf8(text: str) -> str:
+    r"""Return a text with its escapes in place of what UTF-8 lacks, such as bytes of a foreign path.
+
+    Example:
+        >>> print(as_utf8("caf\udce9"))
+        caf\udce9
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def png_size(content: bytes) -> tuple[int, int]:

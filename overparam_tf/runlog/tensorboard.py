@@ -15,7 +15,7 @@ from tensorboard.plugins.hparams import summary as hparams_summary
 
 from overparam_tf.checks import file_path
 from overparam_tf.errors import InputError
-from overparam_tf.runlog.event_file import PATTERN, EventFile
+from overparam_tf.runlog.event_file import PATTERN, EventFile, as_utf8
 from overparam_tf.runlog.folder import OLD_TENSORBOARD, SHARES
 
 # The TensorBoard run of the figures and texts, and of curves that belong to no single variant.
@@ -103,9 +103,14 @@ class TensorBoardLog:
             failed: Whether the dashboard shows the run as failed; default False.
         """
         # TensorBoard takes trials of the same identifier for repetitions, and averages them.
-        identifier = f"{run}, {'/'.join(self._folder.absolute().parts[-3:])}"
+        place = "/".join(self._folder.absolute().parts[-3:])
+        identifier = as_utf8(f"{run}, {place}")
+        values = {
+            name: as_utf8(value) if isinstance(value, str) else value
+            for name, value in hparams.items()
+        }
         with self.file(run, HPARAMS) as file:
-            file.summary(hp.hparams_pb(dict(hparams), trial_id=identifier))
+            file.summary(hp.hparams_pb(values, trial_id=identifier))
             for tag, value in outcome.items():
                 file.scalars(tag, [step], [value])
             status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS

@@ -141,7 +141,7 @@ def read_summaries(path: Path) -> Iterator[tuple[int, tf.compat.v1.Summary.Value
 
 
 def as_utf8(text: str) -> str:
-    r"""Return a text with its escapes in place of what UTF-8 lacks, such as bytes of a foreign path.
+    r"""Return a text with escapes for what UTF-8 lacks, such as bytes of a foreign path.
 
     Example:
         >>> print(as_utf8("caf\udce9"))

@@ -71,6 +71,7 @@ ARGUMENTS = {
     "train should_stop": argument("should_stop", "None"),
     "get_strategy kind": Argument(get_strategy),
     "get_strategy report": Argument(lambda v: get_strategy("cpu", v)),
+    "get_strategy timeout": Argument(lambda v: get_strategy("cpu", timeout=v), more=(0,)),
     "is_chief strategy": Argument(is_chief),
     "workers_watched strategy": Argument(watched),
     "Workers.strategy": Argument(Workers, ("None",)),

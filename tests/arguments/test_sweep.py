@@ -80,6 +80,8 @@ ARGUMENTS = {
     "Sweep.variants": Argument(lambda v: Sweep(PROBLEM, v)),
     "Sweep.loss": Argument(lambda v: Sweep(PROBLEM, [GD], v)),
     "Sweep.dtype": Argument(lambda v: Sweep(PROBLEM, [GD], dtype=v)),
+    "Sweep.share number": Argument(lambda v: SWEEP.share(v, 1), more=(0, 2)),
+    "Sweep.share of": Argument(lambda v: SWEEP.share(1, v), more=(10**6,)),
     "Sweep.run steps": Argument(SWEEP.run, more=(2**31, 2**63, 1.0)),
     "Sweep.run targets": Argument(lambda v: SWEEP.run(1, targets=v), ("None",)),
     "Sweep.run one of targets": Argument(
@@ -105,6 +107,7 @@ ARGUMENTS = {
     "History.run seed": Argument(lambda v: history().run("GD", 1e-3, v), ("None",)),
     "History.curve learning_rate": Argument(lambda v: history().curve("GD", v)),
     "History.model learning_rate": Argument(lambda v: history().model("GD", v)),
+    "History.select places": Argument(lambda v: history().select(v), more=([], [99], [-1])),
     "History.join others": Argument(lambda v: history().join(v)),
     "History.save folder": Argument(lambda v: history().save(v), ("a text",)),
     "History.load folder": Argument(History.load, ("a text",)),

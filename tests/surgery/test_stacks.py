@@ -33,15 +33,15 @@ def model_of_experts():
 @pytest.mark.parametrize("base", [None, "frozen"])
 def test_there_and_back(base, tmp_path):
     model = model_of_experts()
-    x, y = data(model)
+    x, _ = data(model)
     before, plain = outputs(model, x), described(model)
-    model.compile(keras.optimizers.SGD(1e-2), "mse")
     model.save_weights(tmp_path / "plain.weights.h5")
     overparameterize(model, depth=3, weights={"experts": ((1,), (2,))}, base=base)
     np.testing.assert_allclose(outputs(model, x), before, atol=1e-5)
     shapes = {v.name: tuple(v.shape) for v in model.trainable_variables if "experts" in v.name}
     assert list(shapes.values()) == [(3, 4, 4), (3, 4, 4), (3, 4, 5)]
-    model.fit(x, y, epochs=2, verbose=0)
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.1)
     trained = outputs(model, x)
     model.save(tmp_path / "deep.keras")
     loaded = keras.saving.load_model(tmp_path / "deep.keras")

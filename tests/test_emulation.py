@@ -8,7 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from overparam_tf import EndToEndSGD, InputError, LpLoss, Sweep, Variant, balanced_factors, emulate
+from overparam_tf import (
+    EndToEnd,
+    EndToEndSGD,
+    InputError,
+    LpLoss,
+    Sweep,
+    Variant,
+    balanced_factors,
+    emulate,
+)
 from overparam_tf.dynamics import conserved_imbalance, dense_reference
 from tests.cases import small_problem
 
@@ -67,6 +76,21 @@ def test_the_sweep_variant_takes_several_outputs_at_depth_two():
         gradient = problem.x.T @ error**3 / error.size
         kernel = kernel - 1e-3 * dense_reference.literal_sum(kernel, gradient, 2)
         bias = bias - 1e-3 * np.sum(error**3, axis=0) / error.size
+
+
+def test_the_preconditioned_variant_is_the_optimizer_behind_the_rule():
+    problem, rate, make = small_problem(), 2.0**-7, keras.optimizers.Adam
+    variant = Variant("Adam", 2.5, learning_rates=rate, optimizer=make(), update="preconditioned")
+    start = keras.initializers.RandomNormal(stddev=0.5)
+    variant = replace(variant, initial_factors=start)
+    history = Sweep(problem, [variant], LpLoss(4), "float64").run(20, points=1000)
+    kernel = keras.Variable(variant.layer(6, 1).kernel.numpy(), dtype="float64")
+    optimizer = EndToEnd(make(rate), 2.5)
+    for loss in history.curve("Adam", rate)[1]:
+        error = problem.x @ kernel.numpy() - problem.y
+        assert loss == pytest.approx(np.mean(error**4) / 4, rel=1e-6)
+        gradient = keras.ops.convert_to_tensor(problem.x.T @ error**3 / error.size)
+        optimizer.apply([gradient], [kernel])
 
 
 @pytest.mark.parametrize("depth", [2, 2.5])

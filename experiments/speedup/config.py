@@ -46,6 +46,9 @@ class Config(DataOptions):
     rule_depths: tuple[float, ...] = option(
         (1.5, 2.5), "depths of the end-to-end rule, trained with SGD", within=(1.01, 16)
     )
+    behind_rule: bool = option(
+        False, "each other optimizer behind the rule too, at its depths: `EndToEnd(optimizer)`"
+    )
     init: Literal["near_zero", "balanced"] = option(
         "balanced", "how the factors start: see Variant"
     )
@@ -70,7 +73,9 @@ class Config(DataOptions):
     def variants(
         self, optimizer: OptimizerName, seeds: Sequence[int], tenths: Mapping[str, Sequence[int]]
     ) -> list[Variant]:
-        """Return one optimizer at every depth, and with SGD the end-to-end rule at its depths.
+        """Return one optimizer at every depth, and the end-to-end rule at its depths.
+
+        SGD has the rule itself, and with `behind_rule` every other one the gradients that it turns.
 
         Args:
             optimizer: The optimizer.
@@ -81,9 +86,12 @@ class Config(DataOptions):
         cases: list[tuple[str, float, str]] = [
             (f"{optimizer}, depth {depth}", depth, "factors") for depth in sorted(self.depths)
         ]
-        if optimizer == "SGD":
-            rule_depths = sorted(self.rule_depths)
-            cases += [(f"rule, depth {depth:g}", depth, "end_to_end") for depth in rule_depths]
+        for depth in sorted(self.rule_depths):
+            if optimizer == "SGD":
+                cases.append((f"rule, depth {depth:g}", depth, "end_to_end"))
+            elif self.behind_rule:
+                name = f"{optimizer}, behind the rule, depth {depth:g}"
+                cases.append((name, depth, "preconditioned"))
         return [
             Variant(
                 name,

@@ -111,7 +111,9 @@ def trials_of(ratios: pd.DataFrame, label: str) -> Iterator[Trial]:
         tag=[f"speed-up, L{row.p}, {row.group}" for row in deeper.itertuples()],
     )
     for run, rows in named.groupby("run", sort=False):
-        update = "end_to_end" if run.startswith("rule") else "factors"
+        kind, _, _ = run.partition(", ")
+        updates = {"rule": "end_to_end", "behind the rule": "preconditioned"}
+        update = updates.get(kind, "factors")
         hparams = {"depth": float(rows["depth"].iloc[0]), "update": update, "data": label}
         outcome = dict(zip(rows["tag"], rows["ratio"], strict=True))
         yield Trial(run, hparams, outcome)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from experiments.board.tree import read_dashboard
+from experiments.speedup.config import Config
 from experiments.speedup.experiment import EXPERIMENT
 from experiments.speedup.optimizers import OPTIMIZERS
 from experiments.speedup.tensorboard_log import run_of
@@ -111,3 +112,18 @@ def test_tensorboard_has_the_best_runs_and_the_ratios(finished, results):
         "best rates",
         "speed-up by % left",
     ]
+
+
+def test_every_optimizer_may_stand_behind_the_rule():
+    options = Config(behind_rule=True, rule_depths=(2, 1.5), depths=(1, 2))
+    updates = {
+        name: {variant.name: variant.update for variant in options.variants(name, (0,), {})}
+        for name in ("SGD", "Adam")
+    }
+    assert updates["SGD"]["rule, depth 2"] == "end_to_end"
+    assert updates["Adam"] == {
+        "Adam, depth 1": "factors",
+        "Adam, depth 2": "factors",
+        "Adam, behind the rule, depth 1.5": "preconditioned",
+        "Adam, behind the rule, depth 2": "preconditioned",
+    }

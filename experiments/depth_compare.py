@@ -236,9 +236,10 @@ def course_claims(runs: pd.DataFrame) -> list[Claim]:
             for depth, count in steps.items()
         ]
         is_open = len(steps) < 2 or pd.isna(steps.iloc[0])
-        later = steps.fillna(float("inf")).is_monotonic_increasing
-        text = f"{loss}: at the course's rates deeper products reach the target later"
-        claims.append(Claim(text, None if is_open else bool(later), "; ".join(numbers)))
+        first, *deeper = steps.fillna(float("inf"))
+        text = f"{loss}: at the course's rates every product is later at the target than depth 1"
+        held = None if is_open else all(count > first for count in deeper)
+        claims.append(Claim(text, held, "; ".join(numbers)))
     return claims
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from experiments.harness.results import Claim
-from experiments.speedup.ratios import MAIN_TARGET, estimate_of
+from experiments.speedup.ratios import MAIN_TARGET, estimate_of, with_labels
 
 
 def claims_of(ratios: pd.DataFrame) -> list[Claim]:
@@ -13,10 +13,10 @@ def claims_of(ratios: pd.DataFrame) -> list[Claim]:
     main = ratios[ratios["target"] == MAIN_TARGET]
     claims = []
     for (p, group), rows in main.groupby(["p", "group"], sort=False):
-        deeper = rows[rows["depth"] > 1]
+        deeper = with_labels(rows[rows["depth"] > 1])
         text = f"L{p}, {group}: some depth is faster to {MAIN_TARGET} of the excess"
         numbers = [
-            f"depth {row['depth']:g} {estimate_of(row).text()}" for _, row in deeper.iterrows()
+            f"depth {row['label']} {estimate_of(row).text()}" for _, row in deeper.iterrows()
         ]
         claims.append(Claim(text, _any_helps(deeper["helps"].tolist()), "; ".join(numbers)))
     return claims

@@ -247,7 +247,10 @@ def draw(folder: RunFolder, console: Console) -> None:
         f"(in brackets: its range); verdict: in steps to {MAIN_TARGET}"
     )
     print_table(table[["loss", "variant", lost, *PRICED]], title, console)
-    title = "+N: depth N helps, -N: it hurts, ?N: cannot tell (fractional: the end-to-end rule)"
+    title = (
+        "+N: depth N helps, -N: it hurts, ?N: cannot tell "
+        "(fractional, or with an r: the end-to-end rule)"
+    )
     print_table(verdicts, title, console)
     print_claims(claims, console)
     write_results(folder, {"ratios": table, "verdicts": verdicts}, claims, drawn)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from experiments.harness import figures
 from experiments.harness.speed_up import Bound
 from experiments.speedup.heat_maps import good_range_map, speed_up_map
-from experiments.speedup.ratios import MAIN_TARGET, in_time
+from experiments.speedup.ratios import MAIN_TARGET, in_time, is_rule, with_labels
 from experiments.speedup.scale import LARGEST, clip_to_scale
 from overparam_tf.runlog import RunFolder
 
@@ -23,7 +23,7 @@ PANELS_IN_A_ROW = 4
 MAP_KEY = (
     f"down to {MAIN_TARGET} of the excess loss; * the 95 % interval over seeds leaves out 1; "
     ">, < bounds: only one of the two depths reached the target; ? neither did; "
-    "fractional depths: the end-to-end rule"
+    "fractional depths, and those with an r: the end-to-end rule"
 )
 
 
@@ -79,13 +79,14 @@ class _Page:
 def _against_target(ratios: pd.DataFrame, title: str) -> Figure:
     """Draw a panel for each optimizer, with a line for each depth over the targets."""
     groups, targets = list(ratios["group"].unique()), list(ratios["target"].unique())
-    depths = sorted(ratios.loc[ratios["depth"] > 1, "depth"].unique())
+    deeper = with_labels(ratios[ratios["depth"] > 1])
+    labels = list(dict.fromkeys(deeper["label"]))
     figure, axes = _grid_of_panels(len(groups), title)
     for ax, group in zip(axes, groups, strict=False):
-        for index, depth in enumerate(depths):
-            rows = ratios[(ratios["group"] == group) & (ratios["depth"] == depth)]
+        for index, label in enumerate(labels):
+            rows = deeper[(deeper["group"] == group) & (deeper["label"] == label)]
             # Side by side, so that the intervals of several depths do not cover each other.
-            shift = 0.1 * (index - (len(depths) - 1) / 2)
+            shift = 0.1 * (index - (len(labels) - 1) / 2)
             if len(rows):
                 _plot_depth(ax, np.arange(len(rows)) + shift, rows, figures.colour(index))
         _speed_up_axis(ax)
@@ -112,11 +113,11 @@ def _grid_of_panels(count: int, title: str) -> tuple[Figure, list[Axes]]:
 def _plot_depth(ax: Axes, places: np.ndarray, rows: pd.DataFrame, colour: str) -> None:
     """Draw the speed-ups of one depth with their intervals; triangles are bounds."""
     depth = rows["depth"].iloc[0]
-    is_rule = depth != int(depth)
-    label = f"{'rule, depth' if is_rule else 'depth'} {depth:g}"
+    has_rule = is_rule(rows["variant"].iloc[0])
+    label = f"{'rule, depth' if has_rule else 'depth'} {depth:g}"
     values, low, high = (clip_to_scale(rows[column]) for column in ("ratio", "low", "high"))
     bars = np.maximum([values - low, high - values], 0)
-    style = {"fmt": "--" if is_rule else "-", "linewidth": 1, "capsize": 2}
+    style = {"fmt": "--" if has_rule else "-", "linewidth": 1, "capsize": 2}
     ax.errorbar(places, values, bars, color=colour, label=label, **style)
     for bound, marker in MARKERS.items():
         selected = (rows["bound"] == bound.value).to_numpy()

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from experiments.speedup.ratios import MAIN_TARGET, estimate_of
+from experiments.speedup.ratios import MAIN_TARGET, estimate_of, with_labels
 from experiments.speedup.scale import LARGEST, clip_to_scale
 
 # Points. One of the maps is shown in README, scaled down to the width of a page.
@@ -34,7 +34,7 @@ def speed_up_map(ratios: pd.DataFrame, title: str) -> Figure:
     decades = int(np.log2(LARGEST))
     scale = TwoSlopeNorm(0, -decades, decades)
     for ax, (_, rows) in zip(axes, main.groupby("p"), strict=True):
-        cells = rows.assign(value=np.log2(clip_to_scale(rows["ratio"])))
+        cells = with_labels(rows.assign(value=np.log2(clip_to_scale(rows["ratio"]))))
         table = _table(cells, main["group"].unique())
         image = ax.imshow(table, cmap="RdBu", norm=scale, aspect="auto")
         for _, row in cells.iterrows():
@@ -68,7 +68,7 @@ def good_range_map(ratios: pd.DataFrame, title: str) -> Figure:
     main = ratios[ratios["target"] == MAIN_TARGET]
     figure, axes = _panels(main, title)
     for ax, (_, rows) in zip(axes, main.groupby("p"), strict=True):
-        cells = rows.assign(value=rows["good_range"])
+        cells = with_labels(rows.assign(value=rows["good_range"]))
         table = _table(cells, main["group"].unique())
         image = ax.imshow(table, cmap="viridis", vmin=0, vmax=1.5, aspect="auto")
         for _, row in cells.iterrows():
@@ -84,7 +84,7 @@ def good_range_map(ratios: pd.DataFrame, title: str) -> Figure:
 def _panels(rows: pd.DataFrame, title: str) -> tuple[Figure, list[Axes]]:
     """Return a figure with a panel for each loss; the optimizers' names stand on the first."""
     powers = sorted(rows["p"].unique())
-    columns = [rows.loc[rows["p"] == p, "depth"].nunique() for p in powers]
+    columns = [with_labels(rows[rows["p"] == p])["label"].nunique() for p in powers]
     width = MARGIN_WIDTH + CELL_WIDTH * sum(columns) + 0.3 * len(powers)
     height = MARGIN_HEIGHT + CELL_HEIGHT * rows["group"].nunique()
     figure = Figure(figsize=(max(width, 6.4), height), layout="constrained")
@@ -104,17 +104,19 @@ def _table(cells: pd.DataFrame, optimizers: Sequence[str]) -> pd.DataFrame:
 
     The panels share their rows: an optimizer that was not trained under this loss has an empty one.
     """
-    table = cells.pivot(index="group", columns="depth", values="value")
-    return table.reindex(optimizers).astype(float)
+    labelled = with_labels(cells)
+    table = labelled.pivot(index="group", columns="label", values="value")
+    labels = list(dict.fromkeys(labelled["label"]))
+    return table.reindex(index=optimizers, columns=labels).astype(float)
 
 
 def _name_cells(ax: Axes, table: pd.DataFrame) -> None:
     """Name rows and columns on the axes."""
-    ax.set_xticks(range(table.shape[1]), [f"{depth:g}" for depth in table.columns])
+    ax.set_xticks(range(table.shape[1]), table.columns)
     ax.set_yticks(range(table.shape[0]), table.index)
 
 
 def _write(ax: Axes, table: pd.DataFrame, row: pd.Series, text: str, colour: str) -> None:
     """Write a text into the cell of a row of the table of speed-ups."""
-    column, line = table.columns.get_loc(row["depth"]), table.index.get_loc(row["group"])
+    column, line = table.columns.get_loc(row["label"]), table.index.get_loc(row["group"])
     ax.text(column, line, text, ha="center", va="center", fontsize=CELL_SIZE, color=colour)

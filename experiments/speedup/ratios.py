@@ -99,6 +99,38 @@ def _comparison(
     }
 
 
+def is_rule(variant: str) -> bool:
+    """Return whether a variant is the end-to-end rule, alone or in front of an optimizer.
+
+    Example:
+        >>> names = "rule, depth 2", "Adam, behind the rule, depth 2", "SGD, depth 2"
+        >>> [is_rule(name) for name in names]
+        [True, True, False]
+    """
+    return "rule, depth" in variant
+
+
+def depth_label(variant: str, depth: float) -> str:
+    """Return a variant's depth as figures and tables show it, that of the rule with a mark.
+
+    A fractional depth needs none: factors have whole ones.
+
+    Example:
+        >>> depth_label("SGD, depth 2", 2), depth_label("rule, depth 2", 2)
+        ('2', '2r')
+        >>> depth_label("rule, depth 1.5", 1.5)
+        '1.5'
+    """
+    return f"{depth:g}r" if is_rule(variant) and depth == int(depth) else f"{depth:g}"
+
+
+def with_labels(ratios: pd.DataFrame) -> pd.DataFrame:
+    """Return the table, sorted by depth, with the column label of `depth_label`."""
+    pairs = zip(ratios["variant"], ratios["depth"], strict=True)
+    labelled = ratios.assign(label=[depth_label(*pair) for pair in pairs])
+    return labelled.sort_values(["depth", "label"], kind="stable")
+
+
 def estimate_of(row: pd.Series) -> Estimate:
     """Return the speed-up and its interval of a row of `ratios_of` or `in_time`."""
     return Estimate(SpeedUp(row["ratio"], Bound(row["bound"])), row["low"], row["high"])

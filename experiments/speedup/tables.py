@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from experiments.speedup.ratios import MAIN_TARGET, estimate_of, in_time
+from experiments.speedup.ratios import MAIN_TARGET, estimate_of, in_time, with_labels
 
 IN_TIME = f"in time to {MAIN_TARGET}"
 # Columns of the table of speed-ups: price of a step, speed-up in time, and the verdict by steps.
@@ -46,8 +46,8 @@ def _cells(rows: pd.DataFrame) -> dict[str, str]:
 def verdict_table(ratios: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each loss and optimizer, with the verdicts on its depths in every cell.
 
-    `+N`: depth N helps; `-N`: it hurts; `?N`: the run cannot tell. Fractional depths are those of
-    the end-to-end rule.
+    `+N`: depth N helps; `-N`: it hurts; `?N`: the run cannot tell. Fractional depths, and those
+    with an r, are those of the end-to-end rule.
 
     Args:
         ratios: What `ratios_of` returned.
@@ -69,5 +69,5 @@ def verdict_table(ratios: pd.DataFrame) -> pd.DataFrame:
 
 def _signs(rows: pd.DataFrame) -> str:
     signs = {True: "+", False: "-", None: "?"}
-    by_depth = rows.sort_values("depth").itertuples()
-    return " ".join(f"{signs[row.helps]}{row.depth:g}" for row in by_depth)
+    by_depth = with_labels(rows).itertuples()
+    return " ".join(f"{signs[row.helps]}{row.label}" for row in by_depth)

@@ -164,7 +164,8 @@ def _root(size: Tensor, gaps: Sequence[Tensor]) -> Tensor:
     """
     depth = len(gaps)
     is_zero = ops.equal(size, 0)
-    scale = ops.power(or_one(size), 2 / depth)
+    # A tensor: on PyTorch the exponent would be one of float32.
+    scale = ops.power(or_one(size), ops.convert_to_tensor(2 / depth, size.dtype))
     relative = ops.stack([gap / scale for gap in gaps], axis=0)
     exponent = ops.zeros_like(scale)
     for _ in range(NEWTON_STEPS):

@@ -18,7 +18,7 @@ SHAPES = [(40, 20), (20, 40)]
 def test_products_are_the_literal_sum(name, depth):
     kernel, gradient = KERNELS[name], gradient_for(KERNELS[name])
     actual = end_to_end_update(kernel, gradient, depth, method="products")
-    assert largest_gap(actual, reference.fractional_rule(kernel, gradient, depth)) < 1e-10
+    assert largest_gap(actual, reference.fractional_rule(kernel, gradient, depth)) < 1e-9
 
 
 # At depths 4 and 8 the roots of the smallest values are those of their rounding errors.
@@ -46,7 +46,7 @@ def test_low_ranks_are_exact(depth, rank):
     kernel = (rng.integers(-2, 3, (40, rank)) @ rng.integers(-2, 3, (rank, 20))).astype(float)
     gradient = gradient_for(kernel)
     exact = reference.fractional_rule(kernel, gradient, depth)
-    for dtype, tolerance in (("float64", 1e-12), ("float32", 2e-5)):
+    for dtype, tolerance in (("float64", 1e-10), ("float32", 2e-5)):
         actual = end_to_end_update(
             kernel.astype(dtype), gradient.astype(dtype), depth, method="products"
         )

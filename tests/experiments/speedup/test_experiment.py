@@ -13,7 +13,9 @@ import pytest
 from experiments.board.tree import read_dashboard
 from experiments.speedup.config import Config
 from experiments.speedup.experiment import EXPERIMENT
+from experiments.speedup.heat_maps import speed_up_map
 from experiments.speedup.optimizers import OPTIMIZERS
+from experiments.speedup.tables import verdict_table
 from experiments.speedup.tensorboard_log import run_of
 from overparam_tf import convex_floor
 from overparam_tf.initializers import NearZero
@@ -127,3 +129,14 @@ def test_every_optimizer_may_stand_behind_the_rule():
         "Adam, behind the rule, depth 1.5": "preconditioned",
         "Adam, behind the rule, depth 2": "preconditioned",
     }
+
+
+def test_the_rule_may_have_a_depth_of_the_factors(finished):
+    ratios = pd.read_csv(finished / "ratios.csv").assign(helps=True)
+    is_fractional = ratios["depth"] == 1.5
+    ratios.loc[is_fractional, "depth"] = 2.0
+    ratios.loc[is_fractional, "variant"] = "rule, depth 2"
+    labels = [label.get_text() for label in speed_up_map(ratios, "").axes[0].get_xticklabels()]
+    assert labels == ["2", "2r"]
+    signs = verdict_table(ratios).set_index(["loss", "optimizer"]).loc[("L2", "SGD"), "to 10%"]
+    assert [sign[1:] for sign in signs.split()] == ["2", "2r"]

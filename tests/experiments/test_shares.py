@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
+from experiments.speedup.grids import COARSE
 from tests.experiments import often
 from tests.experiments.loading import load_experiment, on_problem
 from tests.experiments.speedup.cases import small_regression
@@ -79,22 +79,24 @@ def test_shares_of_sweeps_one_of_them_killed(tmp_path, capsys):
     assert not list((ours / "shares").rglob("events*")) and not (ours / "checkpoints").exists()
 
 
-@pytest.mark.parametrize(("name", "options"), [("speedup", SPEEDUP)])
-def test_shares_of_a_search_train_the_coarse_grid_that_they_divide(name, options, tmp_path):
-    experiment = on_problem(load_experiment(name), small_regression())
-    assert run(experiment, tmp_path / "whole", "--name", "run", *options) == 0
+def test_shares_of_a_search_train_the_coarse_grid_that_they_divide(tmp_path):
+    experiment = on_problem(load_experiment("speedup"), small_regression())
     for number in (1, 2):
         share = ["--share", f"{number}/2"]
-        assert run(experiment, tmp_path / "shared", "--name", "run", *options, *share) == 0
-    ours, theirs = folders(tmp_path, name)
-    runs = [len(pd.read_csv(path)) for path in ours.rglob("sweeps/L4 SGD fine/*/results.csv")]
+        assert run(experiment, tmp_path, "--name", "run", *SPEEDUP, *share) == 0
+    folder = folder_of(tmp_path / "speedup")
+    runs = [len(pd.read_csv(path)) for path in folder.rglob("sweeps/L4 SGD fine/*/results.csv")]
     assert len(runs) == 2 and max(runs) < 1.5 * min(runs)
-    assert run(experiment, tmp_path / "shared", "--join", ours.name, "--quiet") == 0
-    assert_like(*(pd.read_csv(folder / "results.csv") for folder in (ours, theirs)))
-    prices = [pd.read_csv(folder / "prices.csv")["variant"].tolist() for folder in (ours, theirs)]
-    assert prices[0] == prices[1]
-    seconds = pd.concat(map(pd.read_csv, ours.rglob("seconds.csv")))
-    assert seconds["runs"].sum() >= len(pd.read_csv(ours / "results.csv"))
+    assert run(experiment, tmp_path, "--join", folder.name, "--quiet") == 0
+    results = pd.read_csv(folder / "results.csv")
+    fine, coarse = (results[results["grid"] == grid] for grid in ("fine", "coarse"))
+    variants = ["SGD, depth 1", "rule, depth 1.5"]
+    assert len(coarse) == len(COARSE) * 2 and list(coarse["variant"].unique()) == variants
+    assert not coarse.duplicated(["variant", "learning_rate"]).any()
+    assert len(fine) == sum(runs) and set(fine["seed"]) == {0, 1}
+    assert pd.read_csv(folder / "prices.csv")["variant"].tolist() == variants
+    seconds = pd.concat(map(pd.read_csv, folder.rglob("seconds.csv")))
+    assert seconds["runs"].sum() >= len(results) and (seconds["processor_seconds"] > 0).all()
 
 
 def test_more_shares_than_runs_are_one_line_and_no_folder(tmp_path, capsys):

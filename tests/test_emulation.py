@@ -140,8 +140,7 @@ def real_training(problem, factors, steps, rate, p, decay):
 UNBALANCED = [0.5 * np.random.default_rng(2).normal(size=(6, 1)), *np.full((3, 1, 1), 0.3)]
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize("depth", [1, 2, 4])
+@pytest.mark.parametrize(("depth", "decay"), [(2, 0.0), (4, 0.1)])
 def test_exact_order_is_real_training_at_a_large_rate(depth, decay):
     problem, factors = small_problem(), UNBALANCED[:depth]
     losses, kernel = real_training(problem, factors, 300, 0.02, 2, decay)
@@ -161,7 +160,7 @@ def test_exact_order_is_real_training_at_a_large_rate(depth, decay):
     assert run.imbalance.shape == (depth - 1,)
 
 
-@pytest.mark.parametrize(("depth", "outputs"), [(3, 1), (2, 3), (1, 3)])
+@pytest.mark.parametrize(("depth", "outputs"), [(3, 1), (2, 3)])
 def test_exact_order_from_a_balanced_start(depth, outputs):
     problem = small_problem(outputs=outputs)
     kernel = 0.3 * np.random.default_rng(1).normal(size=(6, outputs))
@@ -216,7 +215,7 @@ def test_emulation_and_sweep_take_the_same_rules():
         np.testing.assert_allclose(curves[update][:-1], run.losses, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("width", "outputs"), [(4, 1), (3, 3)])
+@pytest.mark.parametrize(("width", "outputs"), [(3, 3)])
 def test_the_exact_variant_takes_any_two_factors(width, outputs):
     problem = small_problem(outputs=outputs)
     options = {

@@ -61,7 +61,7 @@ def test_tiny_kernels_do_not_underflow():
 
 
 @needs_xla
-@pytest.mark.parametrize("depth", [2, 4])
+@pytest.mark.parametrize("depth", [4])
 def test_a_compiled_stack_is_every_kernel_alone_and_nan_stays_in_its_run(depth):
     kernels, gradients = np.random.default_rng(3).normal(size=(2, 3, 6, 4))
     kernels[1], kernels[2, 0, 0] = 0, np.nan

@@ -1,15 +1,19 @@
 """The backend of Keras, chosen before it is imported, one seed for every test, and real data."""
 
+import gc
 import importlib.abc
 import importlib.machinery
 import os
 import sys
+
+from tests.xla_flags import fast_compilation
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever the user's keras.json says
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 # What is compiled is small, and runs once.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("XLA_FLAGS", fast_compilation())
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
@@ -63,6 +67,13 @@ def pytest_collection_modifyitems(items):
         return places.get(module, len(LONGEST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish():
+    # What was imported stays: the collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def pytest_configure(config):

@@ -87,6 +87,7 @@ def test_one_device_trains_as_fit_does(name):
     kept = weights_of(model)
     model, rule = fresh(build, optimizer)
     model.compile(rule, cross_entropy(reduction), metrics=["accuracy"])
+    rule.build(model.trainable_variables)  # by `fit` it is built in a trace, which is then repeated
     history = model.fit(
         x,
         y,

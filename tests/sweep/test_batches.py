@@ -38,6 +38,8 @@ def test_a_sweep_in_batches_takes_the_steps_of_fit(problem, batch_size, biases):
     history = Sweep(problem, [variant], LpLoss(4)).run(EPOCHS * batches, batch_size=batch_size)
     model = keras.Sequential([keras.Input((4,)), variant.layer(4, 2)])
     model.compile(keras.optimizers.SGD(2e-3, momentum=0.5), LpLoss(4), jit_compile=False)
+    # An optimizer that `fit` builds has its step traced twice.
+    model.optimizer.build(model.trainable_variables)
     model.fit(problem.x, problem.y, batch_size=batch_size, epochs=EPOCHS, shuffle=False, verbose=0)
     trained = history.model("v", 2e-3).get_weights()
     for ours, theirs in zip(trained, model.get_weights(), strict=True):

@@ -44,18 +44,24 @@ if BACKEND != "tensorflow":
 # start with those of most tests.
 LONGEST = (
     "tests/sweep/test_faithful.py",
-    "tests/distributed/test_several_workers.py",
     "tests/experiments/test_contract.py",
+    "tests/experiments/board/test_in_browser.py",
+    "tests/distributed/test_several_workers.py",
     "tests/experiments/test_faults.py",
     "tests/experiments/mnist_cnn/test_workers.py",
     "tests/distributed/test_several_devices.py",
-    "tests/experiments/speedup/test_experiment.py",
+    "tests/surgery/test_targets.py",
     "tests/sweep/test_resume.py",
-    "tests/experiments/mnist_cnn/test_experiment.py",
-    "tests/surgery/test_applications.py",
-    "tests/experiments/late_divergence/test_experiment.py",
     "tests/distributed/test_train.py",
+    "tests/guides/test_text_transformer.py",
+    "tests/experiments/test_optimizer_compare.py",
     "tests/sweep/test_batches.py",
+    "tests/datasets/test_fuzz.py",
+    "tests/distributed/test_like_fit.py",
+    "tests/experiments/late_divergence/test_experiment.py",
+    "tests/experiments/mnist_cnn/test_experiment.py",
+    "tests/experiments/speedup/test_experiment.py",
+    "tests/surgery/test_applications.py",
 )
 
 

@@ -80,7 +80,9 @@ def test_the_options_of_commands_exist(command):
     from experiments.harness.registry import EXPERIMENTS
     from tests.experiments.loading import load_experiment
 
-    module, *options = shlex.split(command)
+    # What a shell or a scheduler fills in is a number; a line may go on, or end a quotation.
+    filled = re.sub(r"\$\w+|\{\}", "1", command).rstrip("\\' ")
+    module, *options = shlex.split(filled)
     name = module.removeprefix("benchmarks.")
     if options and name in {entry.name for entry in EXPERIMENTS}:
         parse(load_experiment(name).options_class, name, options)

@@ -21,7 +21,7 @@ RECORD = {"options": {}, "versions": {}}
 def test_a_capped_method_stopped_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(monitored_run, "CAP_CHECKS", 6)
     plan = Plan(small_problem(), 60, 6, "balanced", 0, "float64", quiet=True)
-    method = Method("capped at 1 / 2", 2, 0.02, capped=True)
+    method = Method("capped at 1 / 2", 2, 0.002, capped=True)
 
     def train(folder):
         return train_monitored(plan, method, None, SavedMethod(RunFolder(folder), RECORD, "a / b"))

@@ -62,6 +62,20 @@ def one_line(text: str, most: int = _LONGEST_LINE) -> str:
     return line if len(line) <= most else f"{line[:half]} ... {line[-half:]}"
 
 
+def words_of(error: object, most: int = _LONGEST_LINE) -> str:
+    """Return the message of an error as one line; the name of its type if it has none.
+
+    Args:
+        error: The error, or what a library gives as its reason.
+        most: The most characters; default 1000.
+
+    Example:
+        >>> words_of(ValueError("two\\n  lines")), words_of(EOFError())
+        ('two lines', 'EOFError')
+    """
+    return one_line(" ".join(str(error).split()) or type(error).__name__, most)
+
+
 def _in_one_line(value: Any) -> str:
     try:
         text = repr(value)

@@ -68,52 +68,39 @@ def _allowed(group: pd.DataFrame, start: str) -> float:
 
 
 def _proportional(group: pd.DataFrame, setting: str, rule: str = "") -> Claim:
-    known, gap = group["slope"].dropna(), group["gap"].max()
-    is_open = known.empty or np.isnan(gap)
+    known = group["slope"].dropna()
+    held = None if known.empty else bool(known.between(0.9, 1.1).all())
     text = f"the gap {rule}is proportional to the rate ({setting})"
-    if group["gap"].isna().all():
-        return Claim(text, None, DIVERGED)
-    return Claim(
-        text,
-        None if is_open else bool(known.between(0.9, 1.1).all()),
-        f"slopes {known.min():.3f} to {known.max():.3f}, "
-        f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
-    )
+    return _about_gap(group, text, held, _slopes_text(known))
 
 
 def _small(group: pd.DataFrame, setting: str) -> Claim:
-    text, gap = f"near zero is balanced enough: gap below 10 % ({setting})", group["gap"].max()
-    if np.isnan(gap):
-        return Claim(text, None, DIVERGED)
-    return Claim(
-        text,
-        bool(gap < 0.1),
-        f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
-    )
+    text = f"near zero is balanced enough: gap below 10 % ({setting})"
+    return _about_gap(group, text, bool(group["gap"].max() < 0.1))
 
 
 def _needs_balance(group: pd.DataFrame, setting: str) -> Claim:
-    known, gap = group["slope"].dropna(), group["gap"].max()
+    known = group["slope"].dropna()
+    held = None if known.empty else bool(known.max() < 0.5 and group["gap"].max() > 0.01)
     text = f"balance is needed: Theorem 1's gap does not vanish with the rate ({setting})"
-    if np.isnan(gap):
-        return Claim(text, None, DIVERGED)
-    return Claim(
-        text,
-        None if known.empty else bool(known.max() < 0.5 and gap > 0.01),
-        f"slopes {known.min():.3f} to {known.max():.3f}, "
-        f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
-    )
+    return _about_gap(group, text, held, _slopes_text(known))
 
 
 def _exact(group: pd.DataFrame, setting: str) -> Claim:
-    text, gap = f"the exact step is real training: gap below 1e-6 ({setting})", group["gap"].max()
+    text = f"the exact step is real training: gap below 1e-6 ({setting})"
+    return _about_gap(group, text, bool(group["gap"].max() < 1e-6))
+
+
+def _about_gap(group: pd.DataFrame, text: str, held: bool | None, slopes: str = "") -> Claim:
+    """Return a claim with the largest gap among its numbers; open where every run diverged."""
+    gap = group["gap"].max()
     if np.isnan(gap):
         return Claim(text, None, DIVERGED)
-    return Claim(
-        text,
-        bool(gap < 1e-6),
-        f"gap at most {gap:.1e} at rate {group['rate'].iloc[0]}",
-    )
+    return Claim(text, held, f"{slopes}gap at most {gap:.1e} at rate {group['rate'].iloc[0]}")
+
+
+def _slopes_text(known: pd.Series) -> str:
+    return f"slopes {known.min():.3f} to {known.max():.3f}, "
 
 
 def _spread_over_widths(pairs: Sequence[Pair], history: History, start: str) -> float:

@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from overparam_tf.atomic_files import write_npz
-from overparam_tf.errors import DataError
+from overparam_tf.errors import DataError, words_of
 
 # The array that holds the step and the identity of the run, as JSON.
 ABOUT = "checkpoint"
@@ -57,7 +57,7 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     # A crafted file may have a right checksum, and readers of zip and npy raise errors of any type.
     except Exception as error:
         raise DataError(
-            f"Expected a checkpoint in {path}. Received a damaged file: {_one_line(error)}."
+            f"Expected a checkpoint in {path}. Received a damaged file: {words_of(error, 200)}."
         ) from None
     return about, arrays
 
@@ -70,10 +70,6 @@ def _sha256(file: BinaryIO, size: int) -> bytes:
         digest.update(block)
         size -= len(block)
     return digest.hexdigest().encode()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _read_arrays(file: BinaryIO, size: int) -> dict[str, np.ndarray]:

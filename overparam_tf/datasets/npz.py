@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from overparam_tf.errors import DataError
+from overparam_tf.errors import DataError, words_of
 
 
 def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
@@ -40,8 +40,9 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
     except OSError as error:
         raise DataError(f"Could not read {path}: {error.strerror or error}.") from None
     except Exception as error:  # of damaged files NumPy, zipfile and zlib raise errors of any kind
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is no npz file or a damaged one: {reason:.100}.") from None
+        raise DataError(
+            f"{path} is no npz file or a damaged one: {words_of(error, 100)}."
+        ) from None
     missing = [name for name in names if name not in arrays]
     if missing:
         raise DataError(

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overparam_tf.errors import DataError
+from overparam_tf.errors import DataError, words_of
 
 if TYPE_CHECKING:
     import requests
@@ -110,7 +110,7 @@ def _reason(error: requests.RequestException) -> str:
     if error.response is not None:
         return f"server error {error.response.status_code} {error.response.reason}"
     cause = error.args[0] if error.args else error
-    return " ".join(str(getattr(cause, "reason", cause)).split())[:200]
+    return words_of(getattr(cause, "reason", cause), 200)
 
 
 def _collect(file: Path, folder: Path, wanted: Collection[str]) -> None:

@@ -21,7 +21,7 @@ from overparam_tf.distributed.array_rows import class_weights, row_count, to_ten
 from overparam_tf.distributed.feed import Feed
 from overparam_tf.distributed.orders import OrderedDataset, order_of
 from overparam_tf.distributed.sources import ArrayBatches, DatasetBatches, Source
-from overparam_tf.errors import InputError, input_error
+from overparam_tf.errors import InputError, input_error, words_of
 
 BATCH_SIZE = 32  # as of `fit`
 
@@ -191,8 +191,9 @@ class Data:
             adapter = get_data_adapter(data, class_weight=self.class_weight)
             return adapter.get_tf_dataset()
         except (TypeError, ValueError) as error:
-            line = " ".join(str(error).split())
-            raise InputError(f"Expected batches that `fit` takes. Received: {line}") from error
+            raise InputError(
+                f"Expected batches that `fit` takes. Received: {words_of(error)}"
+            ) from error
 
     def _weighted(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         return dataset if self.class_weight is None else self._adapted(dataset)

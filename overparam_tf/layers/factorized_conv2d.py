@@ -11,7 +11,7 @@ from keras import ops
 
 from overparam_tf._shapes import Width, check_input_shape
 from overparam_tf.checks import boolean, one_of, positive_int
-from overparam_tf.errors import InputError, input_error
+from overparam_tf.errors import InputError, input_error, words_of
 from overparam_tf.layers._conv_factors import ConvFactors
 from overparam_tf.layers._conv_geometry import (
     Size,
@@ -174,7 +174,7 @@ class FactorizedConv2D(ConvFactors):
             # Not its default initializer, which would take a seed from Python's random numbers.
             plain = keras.layers.Conv2D(**geometry, kernel_initializer="zeros", name=self.name)
         except ValueError as error:  # of arguments that cannot be combined
-            raise InputError(" ".join(str(error).split())) from error
+            raise InputError(words_of(error)) from error
         for name in geometry:
             setattr(self, name, getattr(plain, name))
         sizes = factor_sizes(self.kernel_size, self.depth, factor_kernel_sizes)

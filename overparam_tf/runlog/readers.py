@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from overparam_tf.atomic_files import DAMAGE
-from overparam_tf.errors import DataError, one_line
+from overparam_tf.errors import DataError, words_of
 from overparam_tf.runlog.record import check_record
 
 MOST_JSON_BYTES = 64 << 20
@@ -89,13 +89,11 @@ def one_line_errors(path: Path, remedy: str = "") -> Iterator[None]:
             raise OSError("a pipe or a device, which would be waited for")
         yield
     except DAMAGE as error:
-        received = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, LookupError):  # its text is the key alone
-            received = repr(error)
+        # The text of a lookup error is the key alone.
+        received = words_of(repr(error) if isinstance(error, LookupError) else error, 200)
         end = f". {remedy}" if remedy else ""
         raise DataError(
-            f"Expected a readable {path.name} in {path.parent}. "
-            f"Received: {one_line(received, 200)}{end}"
+            f"Expected a readable {path.name} in {path.parent}. Received: {received}{end}"
         ) from None
 
 

@@ -13,7 +13,7 @@ import keras
 
 import overparam_tf.layers  # noqa: F401  Keras finds the factorised layers of a file once registered.
 from overparam_tf.checks import boolean, file_path
-from overparam_tf.errors import DataError, InputError, input_error, one_line
+from overparam_tf.errors import DataError, InputError, input_error, words_of
 from overparam_tf.layers.skip_init import skip_initialization
 from overparam_tf.surgery._collapse import collapse
 from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly, rebuild
@@ -86,10 +86,8 @@ def _damage_as_errors(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # zip, json, h5 and Keras have errors of a dozen types
-        received = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"Expected a checkpoint that Keras can read in {path}. "
-            f"Received: {one_line(received, 300)}"
+            f"Expected a checkpoint that Keras can read in {path}. Received: {words_of(error, 300)}"
         ) from error
 
 

@@ -24,7 +24,7 @@ from overparam_tf.checks import (
     real_number,
     whole_number,
 )
-from overparam_tf.errors import DataError, InputError, input_error, one_line
+from overparam_tf.errors import DataError, InputError, input_error, words_of
 from overparam_tf.layers import FactorizedDense
 
 # Before version 3, pandas rounds numbers that it reads unless it is told not to.
@@ -225,10 +225,9 @@ class History:
                 raise ValueError(f"{RESULTS} has other runs than {CURVES} or {WEIGHTS}")
             runs = _with_integer_steps(runs)
         except DAMAGE as error:
-            received = " ".join(str(error).split()) or type(error).__name__
             raise DataError(
                 f"Expected {RESULTS}, {CURVES} and {WEIGHTS} of a finished sweep in {path}. "
-                f"Received: {one_line(received, 200)}"
+                f"Received: {words_of(error, 200)}"
             ) from None
         return cls(runs, steps, losses, weights, layers)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from keras import backend, ops
+from keras import ops
 
 from overparam_tf.dynamics.checks import Tensor
-from overparam_tf.dynamics.singular_basis import or_one, transpose
+from overparam_tf.dynamics.singular_basis import or_one, rounding, transpose
 
 # Odd polynomials a s + b s^3 + c s^5 of all singular values at once. The first lifts small ones by
 # 3.44 a step and keeps the others between 0.68 and 1.13 (Jordan et al., Muon, 2024). The second,
@@ -44,7 +43,7 @@ def polar_factor(kernel: Tensor, resolution: float = 1.0) -> Tensor:
     scale = ops.stop_gradient(ops.max(ops.abs(kernel), axis=(-2, -1), keepdims=True))
     factor = kernel / or_one(scale)
     factor = factor / _norm(factor)
-    for first, third, fifth in _schedule(resolution * _eps(kernel)):
+    for first, third, fifth in _schedule(resolution * rounding(kernel)):
         gram = transpose(factor) @ factor
         factor = first * factor + factor @ (third * gram + fifth * (gram @ gram))
     return factor
@@ -72,7 +71,7 @@ def roots_of(square: Tensor, count: int, rows: int) -> list[Tensor]:
     norm = ops.sqrt(_norm(square @ square))
     square, scale = _symmetric(square / norm), scale * norm
     identity = ops.eye(square.shape[-1], dtype=square.dtype)
-    noise = math.sqrt(rows) * _eps(square)
+    noise = math.sqrt(rows) * rounding(square)
     # An eigenvalue beside the noise must get to one side: it is lifted out of its own rounding.
     sign = _symmetric(polar_factor(square - noise * identity, resolution=0.01))
     projector = (identity + sign) / 2
@@ -91,7 +90,7 @@ def _square_root(square: Tensor) -> Tensor:
     values s of `A^(1/2)` along the same path as `s <- s p(s^2)` takes them in `polar_factor`.
     """
     root, inverse = square, ops.eye(square.shape[-1], dtype=square.dtype)
-    for first, third, fifth in _schedule(math.sqrt(_eps(square))):
+    for first, third, fifth in _schedule(math.sqrt(rounding(square))):
         product = inverse @ root
         step = third * product + fifth * (product @ product)
         root, inverse = first * root + root @ step, first * inverse + step @ inverse
@@ -105,10 +104,6 @@ def _norm(matrix: Tensor) -> Tensor:
 
 def _symmetric(matrix: Tensor) -> Tensor:
     return (matrix + transpose(matrix)) / 2
-
-
-def _eps(tensor: Tensor) -> float:
-    return float(np.finfo(backend.standardize_dtype(tensor.dtype)).eps)
 
 
 def _schedule(smallest: float) -> list[tuple[float, float, float]]:

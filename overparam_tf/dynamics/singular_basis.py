@@ -92,7 +92,7 @@ def transpose(matrix: Tensor) -> Tensor:
 
 def _noise(kernel: Tensor) -> float:
     """Return the size of rounding errors in a kernel, relative to its largest singular value."""
-    eps = float(np.finfo(backend.standardize_dtype(kernel.dtype)).eps)
+    eps = rounding(kernel)
     return math.sqrt(max(kernel.shape[-2:])) * eps
 
 
@@ -160,6 +160,11 @@ def _rotate_pairs(columns: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
         return ops.take(ops.concatenate(pairs, axis=-1), np.array(places), axis=-1)
 
     return turned(columns), turned(rotation)
+
+
+def rounding(tensor: Tensor) -> float:
+    """Return the relative rounding error of a tensor's dtype, such as 1.2e-7 for float32."""
+    return float(np.finfo(backend.standardize_dtype(tensor.dtype)).eps)
 
 
 def or_one(value: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from overparam_tf._version import __version__
 if TYPE_CHECKING:
     from overparam_tf.callbacks.end_to_end_monitor import EndToEndMonitor
     from overparam_tf.checkpoints import Checkpoints
-    from overparam_tf.datasets import Digits, Problem, load, load_mnist
+    from overparam_tf.datasets import Digits, Problem, SensingProblem, load, load_mnist
     from overparam_tf.distributed import Training, WorkerLostError, get_strategy, train
     from overparam_tf.dynamics import (
         balance_defect,
@@ -64,7 +64,7 @@ _HOMES = {
     ),
     "overparam_tf.emulation": ("emulate", "Emulation"),
     # experiments at speed
-    "overparam_tf.datasets": ("load", "Problem", "load_mnist", "Digits"),
+    "overparam_tf.datasets": ("load", "Problem", "SensingProblem", "load_mnist", "Digits"),
     "overparam_tf.sweep": ("Variant", "Sweep", "History", "RecordedRun", "TrainingStatus"),
     "overparam_tf.floor": ("convex_floor", "ConvexFloor"),
     # several devices, several machines

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from overparam_tf.checks import boolean, even_exponent, real_matrix, real_number
+from overparam_tf.datasets.observations import observed_labels
 from overparam_tf.errors import InputError, input_error
 
 MAX_ITERATIONS = 200
@@ -51,6 +52,7 @@ def convex_floor(
     scale: bool = True,
     use_bias: bool = False,
     tolerance: float = 1e-8,
+    unobserved: Any = False,
 ) -> ConvexFloor:
     r"""Minimise the l_p loss of a linear predictor over its kernel and bias, in float64.
 
@@ -73,6 +75,11 @@ def convex_floor(
         scale: Whether to divide by p, as the paper does; default True.
         use_bias: Whether to minimise over a bias too; default False.
         tolerance: Largest relative duality gap accepted; default 1e-8.
+        unobserved: True if NaN in y means that a label is not observed, or a mask of y's shape that
+            is True there; the loss is then the mean over the observed ones. Default False. Outputs
+            with no more observed labels than features (matrix completion) are fitted exactly by
+            many kernels: they add 0 to the floor, and what a run makes of the others is not its
+            subject. Of those kernels the smallest is returned.
 
     Returns:
         A `ConvexFloor`.
@@ -89,7 +96,9 @@ def convex_floor(
         >>> round(convex_floor(x, y, p=2).loss, 12)
         1.5
     """
-    x, y, p = real_matrix("x", x), real_matrix("y", y), even_exponent("p", p)
+    x, p = real_matrix("x", x), even_exponent("p", p)
+    y, mask, _ = observed_labels(y, unobserved)
+    observed = ~np.broadcast_to(mask, y.shape)
     tolerance = real_number("tolerance", tolerance, least=0)
     if len(x) != len(y):
         raise input_error("as many rows in x as in y", **{"x.shape": x.shape, "y.shape": y.shape})
@@ -98,25 +107,49 @@ def convex_floor(
     columns = np.hstack([x, np.ones((len(x), 1))]) if use_bias else x
     try:
         with np.errstate(all="ignore"):  # numbers too large or small show in the gap
-            basis, to_kernel = _orthonormal_range(columns)
-            minima = [_minimise(basis, target, p, constant, tolerance) for target in y.T]
-            negligible = _NEGLIGIBLE * constant * np.mean(y**p)
+            minima = _minima(columns, y, observed, p, constant, tolerance)
+            negligible = _NEGLIGIBLE * constant * np.mean(y[observed] ** p)
     except np.linalg.LinAlgError as error:
         raise InputError(
             f"Expected data whose floor float64 can hold; scale the columns. Received: {error}"
         ) from None
-    loss = float(np.mean([minimum.loss for minimum in minima]))
-    gap = float(np.mean([minimum.gap for minimum in minima]))
+    # The mean over all observed labels: outputs count by how many they have.
+    shares = np.mean(observed, axis=0) / np.mean(observed)
+    loss = float(np.mean(shares * [minimum.loss for minimum in minima]))
+    gap = float(np.mean(shares * [minimum.gap for minimum in minima]))
     if not gap <= max(tolerance * loss, negligible):
         raise InputError(
             f"Expected a duality gap of at most {tolerance:.0e} of the floor. "
             f"Received: {gap:.1e} at loss {loss:.6g}; the data are too ill-conditioned for "
             "float64: raise `tolerance`, or scale the columns alike"
         )
-    kernel = to_kernel @ np.stack([minimum.point for minimum in minima], axis=1)
+    kernel = np.stack([minimum.point for minimum in minima], axis=1)
     if use_bias:
         return ConvexFloor(loss, gap, kernel[:-1], kernel[-1])
     return ConvexFloor(loss, gap, kernel, np.zeros(y.shape[1]))
+
+
+def _minima(
+    columns: np.ndarray,
+    y: np.ndarray,
+    observed: np.ndarray,
+    p: int,
+    constant: float,
+    tolerance: float,
+) -> list[_Minimum]:
+    """Return the minimum of each output over its observed rows, in coefficients of the columns."""
+    minima: list[_Minimum] = []
+    basis, to_kernel, rows = columns, columns, None
+    for target, of_output in zip(y.T, observed.T, strict=True):
+        if not of_output.any():
+            minima.append(_Minimum(np.zeros(columns.shape[1]), 0.0, 0.0))
+            continue
+        if rows is None or (rows != of_output).any():
+            basis, to_kernel = _orthonormal_range(columns[of_output])
+            rows = of_output
+        minimum = _minimise(basis, target[of_output], p, constant, tolerance)
+        minima.append(minimum._replace(point=to_kernel @ minimum.point))
+    return minima
 
 
 def _orthonormal_range(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -65,7 +65,9 @@ def even_power(e: Any, p: int) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
-def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
+def lp_loss(
+    y_true: Any, y_pred: Any, p: int = 4, scale: bool = True, unobserved: bool = False
+) -> Any:
     r"""Return the l_p loss of every example.
 
     $$\ell_p = \frac{1}{k} \sum_{i=1}^{k} \frac{1}{p} (\hat y_i - y_i)^p$$
@@ -78,13 +80,18 @@ def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
         scale: True (default) divides by `p`, as the paper's l_p does. False leaves the plain mean
             of `e^p`, which the Keras code of 2019 minimised (`mean(e^4)`): the same minimiser, `p`
             times the gradient.
+        unobserved: Whether labels that are NaN are unobserved: they count for nothing, and the mean
+            over all examples is the mean over the observed labels. Default False, by which one NaN
+            makes the loss NaN.
 
     Returns:
-        Tensor of shape (...): the mean over the last axis.
+        Tensor of shape (...): the mean over the last axis. With `unobserved`, the sum over the
+        observed labels of an example, times the number of examples, divided by the number of
+        observed labels of all; 0 if there are none.
 
     Raises:
-        InputError: If `p` is not an even whole number >= 2, `scale` is no bool, labels or
-            predictions are not numbers, or their shapes differ.
+        InputError: If `p` is not an even whole number >= 2, `scale` or `unobserved` is no bool,
+            labels or predictions are not numbers, or their shapes differ.
 
     Source:
         Arora, Cohen & Hazan (ICML 2018), section 3.
@@ -94,11 +101,19 @@ def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
         2.125
         >>> print(float(lp_loss([0.0, 0.0], [1.0, -2.0], p=4, scale=False)))
         8.5
+        >>> nan = float("nan")
+        >>> losses = lp_loss([[0.0, nan], [1.0, 3.0]], [[1.0, 7.0], [1.0, 1.0]], 2, unobserved=True)
+        >>> print(round(float(ops.sum(losses) / 2), 6))  # (1/2 + 0 + 4/2) / 3
+        0.833333
     """
     p, scale = check_exponent(p), boolean("scale", scale)
+    unobserved = boolean("unobserved", unobserved)
     y_pred = _tensor("y_pred", y_pred)
     y_true = _tensor("y_true", y_true, y_pred.dtype)
     y_true, y_pred = _same_rank(y_true, y_pred)
+    if unobserved:
+        loss = _mean_over_observed(y_true, y_pred, p)
+        return loss / p if scale else loss
     powers = even_power(y_pred - y_true, p)
     # Not `ops.mean`, which on JAX and PyTorch turns float64 into float32.
     loss = ops.divide(ops.sum(powers, axis=-1), ops.shape(powers)[-1])
@@ -106,13 +121,14 @@ def lp_loss(y_true: Any, y_pred: Any, p: int = 4, scale: bool = True) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
-def l4_loss(y_true: Any, y_pred: Any, scale: bool = True) -> Any:
+def l4_loss(y_true: Any, y_pred: Any, scale: bool = True, unobserved: bool = False) -> Any:
     """Return `lp_loss` with `p = 4`, the loss for which the paper shows the acceleration.
 
     Args:
         y_true: Labels, shape (..., k).
         y_pred: Predictions, shape (..., k).
         scale: Whether to divide by 4; default True.
+        unobserved: Whether labels that are NaN are unobserved; default False.
 
     Raises:
         InputError: As `lp_loss`.
@@ -121,7 +137,7 @@ def l4_loss(y_true: Any, y_pred: Any, scale: bool = True) -> Any:
         >>> print(float(l4_loss([0.0], [2.0])), float(l4_loss([0.0], [2.0], scale=False)))
         4.0 16.0
     """
-    return lp_loss(y_true, y_pred, p=4, scale=scale)
+    return lp_loss(y_true, y_pred, p=4, scale=scale, unobserved=unobserved)
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -135,9 +151,12 @@ class LpLoss(keras.losses.Loss):
         reduction: As in every Keras loss; default the mean over the batch.
         name: Name of the loss; default None, for the one that Keras gives.
         dtype: Dtype of the computation; default None, for `keras.config.floatx()`.
+        unobserved: Whether labels that are NaN are unobserved; the loss is then the mean over the
+            observed labels of the batch, also in `overparam_tf.train` on several devices. Default
+            False.
 
     Raises:
-        InputError: If `p` is not an even whole number >= 2, or `scale` is no bool.
+        InputError: If `p` is not an even whole number >= 2, or `scale` or `unobserved` is no bool.
 
     Example:
         >>> half_mse = LpLoss(p=2)([[1.0], [3.0]], [[0.0], [0.0]])
@@ -152,18 +171,21 @@ class LpLoss(keras.losses.Loss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
+        unobserved: bool = False,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.p = check_exponent(p)
         self.scale = boolean("scale", scale)
+        self.unobserved = boolean("unobserved", unobserved)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of every example."""
-        return lp_loss(y_true, y_pred, p=self.p, scale=self.scale)
+        return lp_loss(y_true, y_pred, p=self.p, scale=self.scale, unobserved=self.unobserved)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "p": self.p, "scale": self.scale, "dtype": self.dtype}
+        own = {"p": self.p, "scale": self.scale, "dtype": self.dtype, "unobserved": self.unobserved}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -175,9 +197,10 @@ class L4Loss(LpLoss):
         reduction: As in every Keras loss; default the mean over the batch.
         name: Name of the loss; default None, for the one that Keras gives.
         dtype: Dtype of the computation; default None, for `keras.config.floatx()`.
+        unobserved: Whether labels that are NaN are unobserved, see `LpLoss`; default False.
 
     Raises:
-        InputError: If `scale` is no bool.
+        InputError: If `scale` or `unobserved` is no bool.
 
     Example:
         >>> print(float(L4Loss()([[2.0]], [[0.0]])), float(L4Loss(scale=False)([[2.0]], [[0.0]])))
@@ -190,8 +213,9 @@ class L4Loss(LpLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
+        unobserved: bool = False,
     ) -> None:
-        super().__init__(p=4, scale=scale, reduction=reduction, name=name, dtype=dtype)
+        super().__init__(4, scale, reduction, name, dtype, unobserved)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -204,6 +228,18 @@ _NAMES = {"l4_loss": l4_loss, "lp_loss": lp_loss, "L4Loss": L4Loss, "LpLoss": Lp
 keras.saving.get_custom_objects().update(_NAMES)
 # `keras.losses.get` looks names up in this table alone, and no public function adds to it.
 LOSSES_BY_NAME.update(_NAMES)
+
+
+def _mean_over_observed(y_true: Any, y_pred: Any, p: int) -> Any:
+    """Return terms of each example whose mean is that of e^p over all observed labels."""
+    is_missing = ops.isnan(y_true)
+    # Twice, since the gradient of e^p at an error of NaN is NaN even where another value is taken.
+    labels = ops.where(is_missing, ops.zeros_like(y_true), y_true)
+    errors = ops.where(is_missing, ops.zeros_like(y_true), y_pred - labels)
+    sums = ops.sum(even_power(errors, p), axis=-1)
+    observed = ops.cast(ops.logical_not(is_missing), sums.dtype)
+    examples = ops.sum(ops.ones_like(sums))
+    return sums * (examples / ops.maximum(ops.sum(observed), ops.ones_like(examples)))
 
 
 def _tensor(name: str, value: Any, dtype: str | None = None) -> Any:

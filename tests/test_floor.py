@@ -71,3 +71,22 @@ def test_targets_that_can_be_fitted_have_floor_zero():
 def test_the_floor_of_the_ethanol_data(ethanol):
     assert np.isclose(convex_floor(ethanol.x, ethanol.y, 4).loss, 0.05535, atol=5e-6)
     assert np.isclose(np.mean(ethanol.y**4) / 4, 1.3925, atol=5e-5)
+
+
+@pytest.mark.parametrize("p", [2, 4])
+def test_the_floor_over_observed_labels_is_that_of_each_output(p):
+    problem = small_problem(outputs=3)
+    mask = np.random.default_rng(2).random(problem.y.shape) < 0.3
+    mask[:, 2] = True  # an output without a label
+    floor = convex_floor(problem.x, problem.y, p, unobserved=mask)
+    parts = [
+        (convex_floor(problem.x[~gone], problem.y[~gone, k : k + 1], p), np.count_nonzero(~gone))
+        for k, gone in enumerate(mask.T[:2])
+    ]
+    expected = np.average([part.loss for part, _ in parts], weights=[count for _, count in parts])
+    np.testing.assert_allclose(floor.loss, expected, rtol=1e-9)
+    kernels = np.hstack([part.kernel for part, _ in parts])
+    np.testing.assert_allclose(floor.kernel[:, :2], kernels, rtol=1e-6)
+    assert not floor.kernel[:, 2].any()
+    nearly_all = np.arange(150).reshape(50, 3) >= 9
+    assert convex_floor(problem.x, problem.y, p, unobserved=nearly_all).loss < 1e-20

@@ -9,6 +9,7 @@ import pytest
 from overparam_tf.errors import InputError
 from overparam_tf.losses import L4Loss, LpLoss, even_power, l4_loss, lp_loss
 from overparam_tf.optimizers import EndToEndSGD
+from tests.backends import ROUNDING, derivative
 
 RNG = np.random.default_rng(0)
 Y, PREDICTION = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 3))
@@ -38,6 +39,22 @@ def test_l4_is_p_4(scale):
     np.testing.assert_array_equal(l4_loss(Y, PREDICTION, scale), lp_loss(Y, PREDICTION, 4, scale))
 
 
+@pytest.mark.parametrize("p", [2, 4])
+def test_unobserved_labels_count_for_nothing(p):
+    y, mask = Y.copy(), np.random.default_rng(1).random(Y.shape) < 0.5
+    mask[2] = True  # an example without a label
+    y[mask] = np.nan
+    expected = np.mean((PREDICTION - Y)[~mask] ** p) / p
+    loss = LpLoss(p, unobserved=True)
+    np.testing.assert_allclose(loss(y, PREDICTION), expected, rtol=1e-6)
+    np.testing.assert_allclose(loss(Y, PREDICTION), LpLoss(p)(Y, PREDICTION), rtol=1e-6)
+    assert float(loss(np.full_like(Y, np.nan), PREDICTION)) == 0
+    exact = LpLoss(p, dtype="float64", unobserved=True)
+    slope = derivative(lambda prediction: exact(y, prediction), PREDICTION)
+    expected = np.where(mask, 0, (PREDICTION - Y) ** (p - 1)) / np.count_nonzero(~mask)
+    np.testing.assert_allclose(slope, expected, rtol=ROUNDING)
+
+
 @pytest.mark.parametrize(("y_shape", "prediction_shape"), [((6,), (6, 1)), ((6, 1), (6,))])
 def test_a_missing_last_axis_does_not_broadcast(y_shape, prediction_shape):
     y, prediction = Y[:, 0], PREDICTION[:, 0]
@@ -50,7 +67,7 @@ def test_a_missing_last_axis_does_not_broadcast(y_shape, prediction_shape):
     [
         LpLoss(6, scale=False, reduction="sum", name="sixth"),
         LpLoss(dtype="float64"),
-        L4Loss(scale=False, dtype="float64"),
+        L4Loss(scale=False, dtype="float64", unobserved=True),
     ],
 )
 def test_config_round_trip(loss):

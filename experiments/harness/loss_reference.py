@@ -50,13 +50,21 @@ class LossReference:
         """
         label = loss_label(loss.p, loss.scale)
         with np.errstate(all="ignore"):
-            at_zero = float(np.mean(problem.y**loss.p)) * (1 / loss.p if loss.scale else 1.0)
+            constant = 1 / loss.p if loss.scale else 1.0
+            at_zero = float(np.mean(problem.known_labels**loss.p)) * constant
         if not 0 < at_zero < np.inf:
             raise InputError(
                 f"Expected labels of a finite loss {label} above 0; --preprocessing zscore scales "
                 f"them. Received: a loss of {at_zero:g} at the zero kernel"
             )
-        floor = convex_floor(problem.x, problem.y, loss.p, scale=loss.scale, use_bias=use_bias)
+        floor = convex_floor(
+            problem.x,
+            problem.y,
+            loss.p,
+            scale=loss.scale,
+            use_bias=use_bias,
+            unobserved=problem.unobserved,
+        )
         return cls(
             label=label,
             p=loss.p,

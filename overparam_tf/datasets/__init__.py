@@ -8,12 +8,14 @@ from overparam_tf.datasets.mnist import load_mnist
 from overparam_tf.datasets.preprocessing import PREPROCESSINGS, preprocess
 from overparam_tf.datasets.problem import Problem
 from overparam_tf.datasets.regression import measure_regression, synthetic_regression
+from overparam_tf.datasets.sensing import SensingProblem
 from overparam_tf.datasets.variation import check_variation
 
 __all__ = [
     "PREPROCESSINGS",
     "Digits",
     "Problem",
+    "SensingProblem",
     "check_variation",
     "load",
     "load_mnist",

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from overparam_tf.checks import boolean, one_of, real_matrix, text
+from overparam_tf.checks import boolean, instance_of, one_of, optional, real_matrix, text
+from overparam_tf.datasets.observations import compressed_rows, observed_labels
 from overparam_tf.datasets.preprocessing import PREPROCESSINGS
 from overparam_tf.errors import input_error
 
@@ -24,10 +25,18 @@ class Problem:
         provenance: The origin of the numbers and whom to cite, in one line.
         preprocessing: The scaling of the columns: "zscore", "minmax" or "none".
         synthetic: Whether the numbers are a generated stand-in; `label` then says so.
+        unobserved: The labels that are not observed, over which no loss is taken: True for those
+            that are NaN in y, or a mask of shape (n, k) that is True there. Default False, all are
+            observed, and NaN is an error. Numbers under a mask are held out, see `held_out`. Read
+            from the problem it is a read-only mask, or False if every label is observed.
+        held_out: A problem with the same numbers of features and outputs, on which a sweep takes
+            the test loss at the steps of its curves; default None, the labels that a mask hides, or
+            no test loss if it hides no number. In y itself they are NaN.
 
     Raises:
         InputError: If x or y is no matrix of finite numbers or is empty, their rows differ in
-            number, the name is empty, or the preprocessing is unknown.
+            number, the name is empty, or the preprocessing is unknown; if no label is observed; or
+            if `held_out` has other features or outputs, or stands beside labels that a mask hides.
 
     Example:
         >>> import numpy as np
@@ -37,6 +46,15 @@ class Problem:
         Problem(toy (2 x 2, none))
         >>> problem.x.flags.writeable
         False
+
+        Matrix completion: the kernel itself is observed, in part.
+
+        >>> matrix, mask = np.array([[1.0, 2.0], [3.0, 4.0]]), [[False, True], [False, False]]
+        >>> problem = Problem("matrix", x, matrix, "by hand", "none", False, unobserved=mask)
+        >>> problem
+        Problem(matrix (2 x 2, 3 of 4 labels observed, none))
+        >>> problem.y.tolist(), problem.held_out.y.tolist()
+        ([[1.0, nan], [3.0, 4.0]], [[nan, 2.0], [nan, nan]])
     """
 
     name: str
@@ -45,21 +63,63 @@ class Problem:
     provenance: str
     preprocessing: str
     synthetic: bool
+    unobserved: Any = False
+    held_out: Problem | None = None
 
     def __post_init__(self) -> None:
         text("name", self.name, empty=False)
         text("provenance", self.provenance)
         one_of("preprocessing", self.preprocessing, PREPROCESSINGS)
         boolean("synthetic", self.synthetic)
-        for field in ("x", "y"):
-            matrix = real_matrix(field, getattr(self, field))
-            matrix.setflags(write=False)
-            object.__setattr__(self, field, matrix)
-        if len(self.x) != len(self.y):
+        x = real_matrix("x", self.x)
+        y, unobserved, hidden = observed_labels(self.y, self.unobserved)
+        for name, value in (("x", x), ("y", y), ("unobserved", unobserved)):
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        if len(x) != len(y):
             raise input_error(
-                "the same number of rows in x and y",
-                **{"x.shape": self.x.shape, "y.shape": self.y.shape},
+                "the same number of rows in x and y", **{"x.shape": x.shape, "y.shape": y.shape}
             )
+        self._check_held_out(hidden)
+
+    def _check_held_out(self, hidden: np.ndarray | None) -> None:
+        """Check the held-out problem, or make it from labels that a mask hides, NaN elsewhere."""
+        optional("held_out", self.held_out, lambda name, given: instance_of(name, given, Problem))
+        if hidden is not None:
+            if self.held_out is not None:
+                raise input_error(
+                    "NaN in y under the mask, or no held_out beside the numbers there",
+                    held_out=self.held_out,
+                )
+            held_out = replace(
+                self, name=f"{self.name}-held-out", y=hidden, unobserved=True, held_out=None
+            )
+            object.__setattr__(self, "held_out", held_out)
+        if self.held_out is not None:
+            expected, received = (
+                (problem.features, problem.outputs) for problem in (self, self.held_out)
+            )
+            if expected != received:
+                raise input_error(
+                    f"{expected[0]} features and {expected[1]} outputs in held_out",
+                    held_out=self.held_out,
+                )
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Return which labels are observed, a mask of shape (n, k)."""
+        return np.ones(self.y.shape, bool) if self.unobserved is False else ~self.unobserved
+
+    @property
+    def observations(self) -> int:
+        """Return the number of observed labels, over which a loss is the mean."""
+        return self.y.size if self.unobserved is False else int(self.observed.sum())
+
+    @property
+    def known_labels(self) -> np.ndarray:
+        """Return the observed labels: y itself if all are, otherwise one after the other."""
+        return self.y if self.unobserved is False else self.y[self.observed]
 
     @property
     def rows(self) -> int:
@@ -88,7 +148,15 @@ class Problem:
     def label(self) -> str:
         """Return the title in figures and tables; that of a stand-in says SYNTHETIC."""
         stand_in = "SYNTHETIC stand-in " if self.synthetic else ""
-        return f"{stand_in}{self.name} ({self.rows} x {self.features}, {self.preprocessing})"
+        return f"{stand_in}{self.name} ({self._size}, {self.preprocessing})"
+
+    @property
+    def _size(self) -> str:
+        """Return the size as the label says it, with the observed labels if some are not."""
+        size = f"{self.rows} x {self.features}"
+        if self.unobserved is False:
+            return size
+        return f"{size}, {self.observations:,} of {self.y.size:,} labels observed"
 
     def describe(self) -> dict[str, Any]:
         """Return what identifies the problem, JSON-ready: names, origin, sizes and checksum."""
@@ -101,7 +169,16 @@ class Problem:
             "rows": self.rows,
             "features": self.features,
             "sha256": self.checksum,
+            **self._describe_held_out(),
         }
+
+    def _describe_held_out(self) -> dict[str, Any]:
+        described: dict[str, Any] = {}
+        if self.unobserved is not False:
+            described["observed"] = self.observations
+        if self.held_out is not None:
+            described["held_out"] = self.held_out.checksum
+        return described
 
     def __repr__(self) -> str:
         return f"Problem({self.label})"
@@ -117,12 +194,16 @@ class Problem:
         The rows of `sqrt(m/n) R` are the new x (first d columns) and y (last k): the mean of e^2
         over m rows then equals the mean over n rows, and so does its gradient in K.
 
+        Where labels are unobserved, rows with the same observed outputs are replaced together, in
+        d + (number of these outputs) rows; rows without a label are left out.
+
         This holds for p = 2 only, and only for models without a bias: a bias adds the same number
         to every row, and the new rows are mixtures of the old ones. (For z-scored columns the
         optimal bias is 0.)
 
         Returns:
-            A Problem named NAME-compressed; this same problem if it has no more than d + k rows.
+            A Problem named NAME-compressed; this same problem if there are no fewer rows, such as
+            for no more than d + k rows.
 
         Example:
             >>> import numpy as np
@@ -137,10 +218,10 @@ class Problem:
             >>> bool(np.isclose(*mse, rtol=1e-12))
             True
         """
-        m = self.features + self.outputs
-        if self.rows <= m:
+        rows = compressed_rows(self.x, self.y, self.observed)
+        if rows is None:
             return self
-        r = np.linalg.qr(np.hstack([self.x, self.y]), mode="r") * np.sqrt(m / self.rows)
-        return replace(
-            self, name=f"{self.name}-compressed", x=r[:, : self.features], y=r[:, self.features :]
-        )
+        x, y = rows
+        unobserved = self.unobserved is not False
+        name = f"{self.name}-compressed"
+        return replace(self, name=name, x=x, y=y, unobserved=unobserved)

@@ -27,8 +27,9 @@ def check_variation(problem: Problem) -> None:
     """
     if problem.rows < 2:
         raise DataError(f"Expected at least two rows in {problem.label}. Received: {problem.rows}")
-    if (problem.y == problem.y[0]).all():
-        received = f"{problem.rows} rows, all {problem.y[0, 0]:g}"
+    labels = problem.known_labels
+    if (labels == labels[0]).all():
+        received = f"{problem.rows} rows, all {labels.flat[0]:g}"
         raise DataError(f"Expected labels that differ in {problem.label}. Received: {received}")
     if (problem.x == problem.x[0]).all():
         raise DataError(

@@ -51,9 +51,14 @@ class BatchedPass:
         self._length = padded_length(max(share.stop - share.start for share in shares))
         self._batches = len(shares)
         self._p = loss.p
-        scale = (1 / loss.p if loss.scale else 1.0) / problem.outputs
-        self._loss_scales = tf.constant([scale / size for size in sizes], dtype)
-        self._all = self._padded(problem, dtype, shares, scale / problem.rows)
+        outputs = problem.y.shape[1]
+        scale = (1 / loss.p if loss.scale else 1.0) / outputs
+        batches = [slice(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+        # Observed labels in units of rows, so that without unobserved ones they are the sizes.
+        counts = [np.count_nonzero(problem.observed[batch]) / outputs for batch in batches]
+        # A batch without an observed label has loss 0.
+        self._loss_scales = tf.constant([scale / count if count else 0 for count in counts], dtype)
+        self._all = self._padded(problem, dtype, shares, scale / (problem.observations / outputs))
 
     def __call__(
         self, kernel: tf.Tensor, bias: tf.Tensor | None, step: tf.Tensor | None = None
@@ -68,19 +73,22 @@ class BatchedPass:
     def _padded(self, problem: Problem, dtype: str, shares: list[slice], loss_scale: float) -> Rows:
         """Return the shares of all batches one after the other, each padded to the same length."""
         length = len(shares) * self._length
-        x = np.zeros((length, problem.features), dtype)
-        y = np.zeros((length, problem.outputs), dtype)
-        is_row = np.zeros((length, 1), dtype)
+        x = np.zeros((length, problem.x.shape[1]), dtype)
+        y = np.zeros((length, problem.y.shape[1]), dtype)
+        is_row, is_observed = np.zeros((length, 1), dtype), np.zeros_like(y)
+        labels, observed = np.nan_to_num(problem.y), problem.observed
         for batch, share in enumerate(shares):
             begin = batch * self._length
             place = slice(begin, begin + share.stop - share.start)
-            x[place], y[place], is_row[place] = problem.x[share], problem.y[share], 1
+            x[place], y[place], is_row[place] = problem.x[share], labels[share], 1
+            is_observed[place] = observed[share]
         return Rows(
             x=tf.constant(x),
             x_transposed=None,
             y=tf.constant(y.T.copy()),
             is_row=tf.constant(is_row.T.copy()),
             loss_scale=loss_scale,
+            is_observed=None if problem.unobserved is False else tf.constant(is_observed.T.copy()),
         )
 
     def _batch(self, batch: tf.Tensor) -> Rows:
@@ -94,10 +102,15 @@ class BatchedPass:
         x = tf.reshape(self._all.x, (batches, length, features))
         y = tf.reshape(self._all.y, (outputs, batches, length))
         is_row = tf.reshape(self._all.is_row, (1, batches, length))
+        is_observed = self._all.is_observed
+        if is_observed is not None:
+            is_observed = tf.reshape(is_observed, (outputs, batches, length))
+            is_observed = tf.gather(is_observed, batch, axis=1)
         return Rows(
             x=tf.gather(x, batch),
             x_transposed=None,
             y=tf.gather(y, batch, axis=1),
             is_row=tf.gather(is_row, batch, axis=1),
             loss_scale=tf.gather(self._loss_scales, batch),
+            is_observed=is_observed,
         )

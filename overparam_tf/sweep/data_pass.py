@@ -24,11 +24,12 @@ class PassResult(NamedTuple):
 class DataPass(Protocol):
     r"""Losses and end-to-end gradients of R affine maps on one problem.
 
-    With residuals e = x K + b - y, n rows and k outputs, the loss of a run is c mean(e^p) over rows
-    and outputs, c = 1/p if the loss is scaled and 1 otherwise, and
+    With residuals e = x K + b - y, the loss of a run is c mean(e^p) over the N observed labels, c =
+    1/p if the loss is scaled and 1 otherwise; N = n k of n rows and k outputs if all are observed.
+    With e = 0 where a label is not observed,
 
     $$\frac{dL}{dK} = x^\top g, \qquad \frac{dL}{db} = \sum_{\text{rows}} g,
-      \qquad g = \frac{c \, p}{n k} e^{p-1}.$$
+      \qquad g = \frac{c \, p}{N} e^{p-1}.$$
 
     Attributes:
         is_compilable: Whether XLA can compile the pass as a part of a larger program. It cannot

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
-from overparam_tf.datasets import Problem
+from overparam_tf.datasets import Problem, SensingProblem
 from overparam_tf.distributed.strategies import check_strategy
-from overparam_tf.errors import InputError
+from overparam_tf.errors import InputError, input_error
 from overparam_tf.losses import LpLoss
 from overparam_tf.sweep.batched_pass import BatchedPass
 from overparam_tf.sweep.data_pass import DataPass
 from overparam_tf.sweep.engine import Engine
+from overparam_tf.sweep.held_out_engine import HeldOutEngine
 from overparam_tf.sweep.kernel_stacks import make_stack
 from overparam_tf.sweep.replicated_pass import ReplicatedPass
+from overparam_tf.sweep.sensing_pass import SensingPass
 from overparam_tf.sweep.stacks import Stack
 from overparam_tf.sweep.variant import Variant
 from overparam_tf.sweep.whole_pass import WholePass
@@ -60,6 +63,7 @@ def make_engine(
     dtype: str,
     batch_size: int | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    recorded: np.ndarray | None = None,
 ) -> Engine:
     """Return the engine that trains variants on a problem, on one device or several.
 
@@ -70,10 +74,12 @@ def make_engine(
         dtype: `"float32"` or `"float64"`.
         batch_size: Rows of a step's batch, of all replicas together; default None, all rows.
         strategy: Devices to train on; default None, TensorFlow's default device.
+        recorded: Steps at which the loss on the problem's held-out labels is taken, if it has any;
+            default None, at none.
     """
     if strategy is None or strategy.num_replicas_in_sync == 1:
-        return _on_one_device(problem, variants, loss, dtype, batch_size)
-    return _on_replicas(problem, variants, loss, dtype, batch_size, strategy)
+        return _on_one_device(problem, variants, loss, dtype, batch_size, recorded)
+    return _on_replicas(problem, variants, loss, dtype, batch_size, strategy, recorded)
 
 
 def _on_one_device(
@@ -82,6 +88,7 @@ def _on_one_device(
     loss: LpLoss,
     dtype: str,
     batch_size: int | None,
+    recorded: np.ndarray | None,
 ) -> Engine:
     vectors = sum(len(variant.runs) for variant in variants) * problem.outputs
     products = vectors * (batch_size or problem.rows) * problem.features
@@ -96,7 +103,8 @@ def _on_one_device(
         data_pass = WholePass(problem, loss, dtype, blocks)
     else:
         data_pass = BatchedPass(problem, loss, dtype, batch_size)
-    return Engine(stacks, data_pass, dtype, stride=UNROLLED if is_small else 1)
+    stride = UNROLLED if is_small else 1
+    return _engine(stacks, data_pass, problem, loss, dtype, recorded, stride)
 
 
 def _on_replicas(
@@ -106,6 +114,7 @@ def _on_replicas(
     dtype: str,
     batch_size: int | None,
     strategy: tf.distribute.Strategy,
+    recorded: np.ndarray | None,
 ) -> Engine:
     """Return the engine whose pass over the data is shared by the replicas of a strategy.
 
@@ -118,7 +127,45 @@ def _on_replicas(
         stacks = _stacks(problem, variants, dtype)
         size = batch_size or problem.rows
         data_pass = ReplicatedPass(problem, loss, dtype, size, strategy)
-        return Engine(stacks, data_pass, dtype)
+        return _engine(stacks, data_pass, problem, loss, dtype, recorded)
+
+
+def _engine(
+    stacks: Sequence[Stack],
+    data_pass: DataPass,
+    problem: Problem,
+    loss: LpLoss,
+    dtype: str,
+    recorded: np.ndarray | None,
+    stride: int = 1,
+) -> Engine:
+    """Return the engine; with a held-out problem, and steps to record, one that tests on it."""
+    data_pass, test = on_matrices(data_pass, problem), problem.held_out
+    if test is None or recorded is None:
+        return Engine(stacks, data_pass, dtype, stride)
+    # Every process computes it whole: it is taken at few steps.
+    held_out = on_matrices(WholePass(test, loss, dtype), test)
+    return HeldOutEngine(stacks, data_pass, dtype, stride, held_out=held_out, recorded=recorded)
+
+
+def on_matrices(data_pass: DataPass, problem: Problem) -> DataPass:
+    """Return a pass over the rows of a problem as one over its matrices, if it has matrices."""
+    return SensingPass(data_pass) if isinstance(problem, SensingProblem) else data_pass
+
+
+def check_biases(problem: Problem, variant: Variant) -> None:
+    """Check that a variant has no bias where one has no meaning: in products with matrices.
+
+    Raises:
+        InputError: If it has.
+    """
+    has_bias = variant.use_bias or variant.use_factor_biases
+    if isinstance(problem, SensingProblem) and has_bias:
+        raise input_error(
+            f"no biases on a sensing problem, in the variant {variant.name!r}",
+            use_bias=variant.use_bias,
+            use_factor_biases=variant.use_factor_biases,
+        )
 
 
 def _stacks(problem: Problem, variants: Sequence[Variant], dtype: str) -> list[Stack]:

@@ -46,6 +46,11 @@ class Engine:
         self._advance = whole(self._steps).get_concrete_function(count, count)
         self._evaluate = whole(self._losses).get_concrete_function()
 
+    @property
+    def _columns(self) -> int:
+        """Return the numbers of a step: the loss of every run."""
+        return self._runs
+
     def advance(self, steps: int, first: int = 0) -> np.ndarray:
         """Take steps, at most `MAX_STEPS_PER_CALL`.
 
@@ -145,8 +150,8 @@ class Engine:
         self._update(updates, *gradients)
 
     def _steps(self, steps: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
-        """Take `steps` steps; return the losses before each, shape (MAX_STEPS_PER_CALL, R)."""
-        losses = tf.TensorArray(self._dtype, MAX_STEPS_PER_CALL, element_shape=(self._runs,))
+        """Take `steps` steps; return the losses before each, in one of MAX_STEPS_PER_CALL rows."""
+        losses = tf.TensorArray(self._dtype, MAX_STEPS_PER_CALL, element_shape=(self._columns,))
         state = (tf.constant(0), losses)
         for stride in dict.fromkeys((self.stride, 1)):
             state = tf.while_loop(

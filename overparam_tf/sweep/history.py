@@ -51,6 +51,9 @@ class History:
             where nothing was recorded.
         weights: By run, the factors and then the biases of its layer, for `model`.
         layers: By variant, the config of its `FactorizedDense`.
+        test_losses: The losses on the problem's held-out labels at the same steps, shape (S, R);
+            None if it has none. `runs` then has the columns final_test_loss and best_test_loss, the
+            lowest of the recorded ones.
     """
 
     runs: pd.DataFrame
@@ -58,6 +61,7 @@ class History:
     losses: np.ndarray
     weights: list[list[np.ndarray]]
     layers: dict[str, dict[str, Any]]
+    test_losses: np.ndarray | None = None
 
     @property
     def variants(self) -> list[str]:
@@ -87,7 +91,25 @@ class History:
         self, variant: str, learning_rate: float, seed: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return recorded steps and losses of one run, up to its divergence; see `run`."""
-        losses = self.losses[:, self._place(variant, learning_rate, seed)]
+        return self._recorded(self.losses[:, self._place(variant, learning_rate, seed)])
+
+    def test_curve(
+        self, variant: str, learning_rate: float, seed: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return recorded steps and test losses of one run, up to its divergence; see `run`.
+
+        Raises:
+            InputError: As `run`; or if the problem had no held-out labels.
+        """
+        place = self._place(variant, learning_rate, seed)
+        if self.test_losses is None:
+            raise InputError(
+                "Expected a problem with held-out labels for its test losses. "
+                "Received: a history without test losses"
+            )
+        return self._recorded(self.test_losses[:, place])
+
+    def _recorded(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         recorded = np.isfinite(losses)
         return self.steps[recorded], losses[recorded]
 
@@ -97,11 +119,17 @@ class History:
         return None if best is None else self.curve(variant, best["learning_rate"], best["seed"])
 
     def frame(self) -> pd.DataFrame:
-        """Return all curves as one tidy table: variant, learning_rate, seed, step, loss."""
+        """Return all curves as one tidy table: variant, learning_rate, seed, step, loss.
+
+        With test losses, test_loss is one more column.
+        """
         size = len(self.steps)
         keys = self.runs[["variant", "learning_rate", "seed"]]
         table = keys.loc[keys.index.repeat(size)].reset_index(drop=True)
-        return table.assign(step=np.tile(self.steps, len(keys)), loss=self.losses.T.ravel())
+        table = table.assign(step=np.tile(self.steps, len(keys)), loss=self.losses.T.ravel())
+        if self.test_losses is None:
+            return table
+        return table.assign(test_loss=self.test_losses.T.ravel())
 
     def join(self, *others: History) -> History:
         """Return this history and others of other runs as one, such as those of all shares.
@@ -119,19 +147,21 @@ class History:
         histories = [self, *(instance_of("others", other, History) for other in others)]
         _require_other_runs(histories)
         steps = functools.reduce(np.union1d, [history.steps for history in histories])
-        losses = np.full((len(steps), sum(len(history.runs) for history in histories)), np.nan)
-        first = 0
-        for history in histories:
-            end = first + len(history.runs)
-            losses[np.isin(steps, history.steps), first:end] = history.losses
-            first = end
+        have_test = any(history.test_losses is not None for history in histories)
         return History(
             pd.concat([history.runs for history in histories], ignore_index=True),
             steps,
-            losses,
+            _side_by_side(steps, [(h.steps, h.losses) for h in histories]),
             [weights for history in histories for weights in history.weights],
             {name: layer for history in histories for name, layer in history.layers.items()},
+            _side_by_side(steps, [(h.steps, h._test_or_nan) for h in histories])
+            if have_test
+            else None,
         )
+
+    @property
+    def _test_or_nan(self) -> np.ndarray:
+        return np.full_like(self.losses, np.nan) if self.test_losses is None else self.test_losses
 
     @property
     def keys(self) -> list[tuple[str, float, int]]:
@@ -159,7 +189,8 @@ class History:
         runs = self.runs.iloc[places].reset_index(drop=True)
         layers = {name: self.layers[name] for name in runs["variant"].unique()}
         weights = [self.weights[place] for place in places]
-        return History(runs, self.steps, self.losses[:, places], weights, layers)
+        test_losses = None if self.test_losses is None else self.test_losses[:, places]
+        return History(runs, self.steps, self.losses[:, places], weights, layers, test_losses)
 
     def model(self, variant: str, learning_rate: float, seed: int | None = None) -> keras.Model:
         """Return the trained Keras model of one run, which is one `FactorizedDense`; see `run`."""
@@ -188,7 +219,8 @@ class History:
             name: self.runs[name].to_numpy(kind)
             for name, kind in (("variant", "str"), ("learning_rate", "float64"), ("seed", "int64"))
         }
-        save_npz(path / CURVES, {"steps": self.steps, "losses": self.losses, **keys})
+        test = {} if self.test_losses is None else {"test_losses": self.test_losses}
+        save_npz(path / CURVES, {"steps": self.steps, "losses": self.losses, **test, **keys})
         arrays = {
             f"{run}/{place}": value
             for run, weights in enumerate(self.weights)
@@ -216,12 +248,14 @@ class History:
             )
             curves, arrays = _load_arrays(path / CURVES), _load_arrays(path / WEIGHTS)
             steps, losses = curves["steps"], curves["losses"]
+            test_losses = curves.get("test_losses")
             layers = json.loads(str(arrays["layers"]))
             weights = [_weights_of(run, arrays) for run in range(len(runs))]
             missing = [name for name in COLUMNS if name not in runs]
             if missing:
                 raise ValueError(f"{RESULTS} without {missing}")
-            if losses.shape != (len(steps), len(runs)) or set(runs["variant"]) != set(layers):
+            shapes = {array.shape for array in (losses, test_losses) if array is not None}
+            if shapes != {(len(steps), len(runs))} or set(runs["variant"]) != set(layers):
                 raise ValueError(f"{RESULTS} has other runs than {CURVES} or {WEIGHTS}")
             runs = _with_integer_steps(runs)
         except DAMAGE as error:
@@ -229,7 +263,7 @@ class History:
                 f"Expected {RESULTS}, {CURVES} and {WEIGHTS} of a finished sweep in {path}. "
                 f"Received: {words_of(error, 200)}"
             ) from None
-        return cls(runs, steps, losses, weights, layers)
+        return cls(runs, steps, losses, weights, layers, test_losses)
 
     def _runs_of(self, variant: str) -> pd.DataFrame:
         if not isinstance(variant, str) or variant not in self.variants:
@@ -252,6 +286,21 @@ class History:
             )
         (place,) = matches.index
         return int(place)
+
+
+def _side_by_side(steps: np.ndarray, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Return curves recorded at different steps as columns of one array, NaN between their steps.
+
+    Args:
+        steps: All steps, increasing.
+        curves: Steps (S,) and values (S, R) of each history.
+    """
+    columns = []
+    for recorded, values in curves:
+        column = np.full((len(steps), values.shape[1]), np.nan)
+        column[np.isin(steps, recorded)] = values
+        columns.append(column)
+    return np.concatenate(columns, axis=1)
 
 
 def _require_other_runs(histories: Sequence[History]) -> None:

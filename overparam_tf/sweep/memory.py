@@ -35,7 +35,7 @@ def check_memory(
     item = np.dtype(dtype).itemsize
     weights = [_weights_of(variant, problem) for variant in variants]
     runs = sum(len(variant.runs) for variant in variants)
-    step = ARRAYS_OF_A_STEP * runs * problem.rows * problem.outputs
+    step = ARRAYS_OF_A_STEP * runs * problem.y.size
     data = 3 * problem.x.size
     largest = variants[int(np.argmax(weights))]
     require_memory(

@@ -16,6 +16,7 @@ from overparam_tf.checks import instance_of, one_of, whole_number
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import input_error
 from overparam_tf.losses import LpLoss
+from overparam_tf.sweep.devices import check_biases, on_matrices
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 from overparam_tf.sweep.stacks import FactorStack
 from overparam_tf.sweep.variant import Variant
@@ -71,7 +72,8 @@ class RecordedRun:
         self._dtype = one_of("dtype", dtype, ("float32", "float64"))
         sizes = problem.features, problem.outputs
         self._stack = FactorStack(variant, *sizes, dtype, optimizer=optimizer)
-        self._data_pass = WholePass(problem, loss, dtype)
+        check_biases(problem, variant)
+        self._data_pass = on_matrices(WholePass(problem, loss, dtype), problem)
         self._shapes = [tuple(factor.shape[1:]) for factor in self._stack.factors]
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         count = tf.TensorSpec((), tf.int32)

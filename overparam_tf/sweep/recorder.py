@@ -51,10 +51,12 @@ class Recorder:
         targets: Losses by name; the first step at or below each is noted.
         points: The most points of a curve, >= 2.
         zero_loss: The loss of the zero kernel; default infinity, by which no run blows up.
+        has_test: Whether test losses follow the losses of each step; default False.
 
     Attributes:
         steps: The recorded steps, shape (S,).
         losses: The curves, shape (S, R); NaN after divergence and at steps not taken yet.
+        test_losses: The same of the losses on held-out labels; None without any.
         targets: The targets.
         best_loss: Lowest loss over all steps, shape (R,).
         diverged_at: Step of divergence or NEVER, shape (R,).
@@ -73,10 +75,12 @@ class Recorder:
         targets: Mapping[str, float],
         points: int,
         zero_loss: float = np.inf,
+        has_test: bool = False,
     ):
         self._zero_loss = zero_loss
         self.steps = record_steps(steps, points)
         self.losses = np.full((len(self.steps), runs), np.nan)
+        self.test_losses = np.full_like(self.losses, np.nan) if has_test else None
         self.targets = mapping_of("targets", targets, real_number)
         self.best_loss = np.full(runs, np.nan)
         self.last_loss = np.full(runs, np.nan)
@@ -89,8 +93,11 @@ class Recorder:
 
         Args:
             first_step: Number of the first of them.
-            losses: Their losses, shape (T, R).
+            losses: Their losses, shape (T, R), or (T, 2 R) with the test losses behind them.
         """
+        test_losses = None
+        if self.test_losses is not None:
+            losses, test_losses = np.split(losses, 2, axis=1)
         is_finite = np.logical_and.accumulate(np.isfinite(losses), axis=0)
         alive = is_finite & (self.diverged_at == NEVER)
         self._note_first(self.diverged_at, first_step, ~alive)
@@ -100,7 +107,10 @@ class Recorder:
         for name, target in self.targets.items():
             self._note_first(self.reached_at[name], first_step, losses <= target)
         begin, end = np.searchsorted(self.steps, (first_step, first_step + len(losses)))
-        self.losses[begin:end] = losses[self.steps[begin:end] - first_step]
+        recorded = self.steps[begin:end] - first_step
+        self.losses[begin:end] = losses[recorded]
+        if self.test_losses is not None and test_losses is not None:
+            self.test_losses[begin:end] = np.where(alive, test_losses, np.nan)[recorded]
         bounds = BLOW_UP * np.fmax(self._zero_loss, self.losses[0])
         self.above_since = above_since(self.above_since, first_step, losses > bounds)
 
@@ -114,6 +124,8 @@ class Recorder:
         self.last_loss = np.where(left, np.nan, self.last_loss)
         gone = left & (self.steps[:, None] >= self.diverged_at)
         self.losses = np.where(gone, np.nan, self.losses)
+        if self.test_losses is not None:
+            self.test_losses = np.where(gone, np.nan, self.test_losses)
 
     def between(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the recorded steps of a range, shape (S,), and the losses there, (S, R).
@@ -128,13 +140,17 @@ class Recorder:
     def state(self) -> dict[str, np.ndarray]:
         """Return all records so far."""
         reached = {f"reached_at/{name}": steps for name, steps in self.reached_at.items()}
-        return {**{name: getattr(self, name) for name in self._NOTED}, **reached}
+        return {**{name: getattr(self, name) for name in self._noted}, **reached}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Set all records to what `state` returned, of a recorder made with the same arguments."""
-        for name in self._NOTED:
+        for name in self._noted:
             setattr(self, name, state[name])
         self.reached_at = {name: state[f"reached_at/{name}"] for name in self.targets}
+
+    @property
+    def _noted(self) -> tuple[str, ...]:
+        return self._NOTED if self.test_losses is None else (*self._NOTED, "test_losses")
 
     @staticmethod
     def _note_first(noted: np.ndarray, first_step: int, happened: np.ndarray) -> None:

@@ -25,7 +25,9 @@ class Rows(NamedTuple):
         x_transposed: The inputs once more, shape (d, n), or None to save memory.
         y: Targets, shape (k, n).
         is_row: 1 for a row and 0 for padding, shape (1, n).
-        loss_scale: Factor of the sum of e^p over rows and outputs.
+        loss_scale: Factor of the sum of e^p over the observed labels.
+        is_observed: 1 for an observed label and 0 for others and padding, shape (k, n); None if all
+            labels are observed.
     """
 
     x: tf.Tensor
@@ -33,6 +35,7 @@ class Rows(NamedTuple):
     y: tf.Tensor
     is_row: tf.Tensor
     loss_scale: float | tf.Tensor
+    is_observed: tf.Tensor | None = None
 
 
 def padded_length(rows: int) -> int:
@@ -88,7 +91,10 @@ def _terms(
         shape: (R, k, -1), the shape of residuals.
     """
     residual = tf.reshape(_predict(vectors, block), shape)
-    if columns is None:
+    if block.is_observed is not None:
+        shifted = block.y if columns is None else block.y - columns
+        residual = (residual - shifted) * block.is_observed
+    elif columns is None:
         residual -= block.y
     else:
         # Padding is zero, so that only a bias gives it a residual.

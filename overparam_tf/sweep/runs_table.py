@@ -37,12 +37,22 @@ def runs_table(
         "final_loss": recorder.last_loss,
         "best_loss": recorder.best_loss,
         "diverged_at": _or_missing(recorder.diverged_at),
+        **_test_columns(recorder, steps),
     }
     reached = {
         f"steps_to_{name}": _or_missing(reached_at)
         for name, reached_at in recorder.reached_at.items()
     }
     return pd.DataFrame(list(_described(variants, stacks))).assign(**outcome, **reached)
+
+
+def _test_columns(recorder: Recorder, steps: int) -> dict[str, np.ndarray]:
+    """Return the last test loss and the lowest of those recorded; nothing without test losses."""
+    if recorder.test_losses is None:
+        return {}
+    last = np.searchsorted(recorder.steps, steps)
+    best = np.fmin.reduce(recorder.test_losses, axis=0)
+    return {"final_test_loss": recorder.test_losses[last], "best_test_loss": best}
 
 
 def _described(variants: Sequence[Variant], stacks: Sequence[Stack]) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ from overparam_tf.errors import input_error
 from overparam_tf.losses import LpLoss
 from overparam_tf.progress import Progress
 from overparam_tf.status import TrainingStatus
-from overparam_tf.sweep.devices import check_devices, make_engine
+from overparam_tf.sweep.devices import check_biases, check_devices, make_engine
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
 from overparam_tf.sweep.history import History
 from overparam_tf.sweep.memory import check_memory
@@ -53,7 +53,7 @@ class Sweep:
     them.
 
     Args:
-        problem: The data.
+        problem: The data; if it has a held-out problem, the loss on that is recorded too.
         variants: At least one `Variant`, all of different names.
         loss: An `LpLoss`; default l_2, mean(e^2) / 2.
         dtype: `"float32"` (default) or `"float64"`.
@@ -95,6 +95,7 @@ class Sweep:
         one_of("dtype", self.dtype, ("float32", "float64"))
         for variant in variants:
             _check_rates(variant, self.dtype)
+            check_biases(self.problem, variant)
         object.__setattr__(self, "variants", variants)
 
     def share(self, number: int, of: int) -> Sweep:
@@ -211,13 +212,24 @@ class Sweep:
         saving = Saving(checkpoints, seconds_between_checkpoints, checkpoint_share)
         run_count = sum(len(variant.runs) for variant in self.variants)
         recorder = Recorder(
-            run_count, steps, {} if targets is None else targets, points, self._zero_loss()
+            run_count,
+            steps,
+            {} if targets is None else targets,
+            points,
+            self._zero_loss(),
+            has_test=self.problem.held_out is not None,
         )
         strategy = check_devices(strategy, self.problem)
         workers = Workers(strategy)
         with workers.together():
             engine = make_engine(
-                self.problem, self.variants, self.loss, self.dtype, batch_size, strategy
+                self.problem,
+                self.variants,
+                self.loss,
+                self.dtype,
+                batch_size,
+                strategy,
+                recorded=recorder.steps,
             )
             saved = None
             if saving.folder is not None or workers.has_others:
@@ -245,11 +257,13 @@ class Sweep:
 
     def _zero_loss(self) -> float:
         """Return the loss of the zero kernel."""
-        mean = float(np.mean(self.problem.y.astype(np.float64) ** self.loss.p))
+        mean = float(np.mean(self.problem.known_labels.astype(np.float64) ** self.loss.p))
         return mean / self.loss.p if self.loss.scale else mean
 
     def _identity(self, recorder: Recorder, steps: int, batch_size: int | None) -> dict[str, Any]:
         """Return what must be equal for a checkpoint of this sweep to be continued."""
+        test = self.problem.held_out
+        held_out = {} if test is None else {"held_out": test.checksum}
         return identity_of(
             self.variants,
             steps=steps,
@@ -257,7 +271,7 @@ class Sweep:
             points=len(recorder.steps),
             loss={"p": self.loss.p, "scale": self.loss.scale},
             dtype=self.dtype,
-            data={"name": self.problem.name, "sha256": self.problem.checksum},
+            data={"name": self.problem.name, "sha256": self.problem.checksum, **held_out},
             batch_size=batch_size,
         )
 
@@ -277,7 +291,7 @@ class Sweep:
             weights += [stack.weights(run) for run in range(stack.runs)]
             layers[variant.name] = stack.layer_config(self.dtype)
         runs = runs_table(self.variants, engine.stacks, recorder, steps, status)
-        return History(runs, recorder.steps, recorder.losses, weights, layers)
+        return History(runs, recorder.steps, recorder.losses, weights, layers, recorder.test_losses)
 
 
 def _variant(name: str, value: object) -> Variant:

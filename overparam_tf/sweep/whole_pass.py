@@ -33,9 +33,12 @@ class WholePass:
         rows, length = problem.rows, padded_length(problem.rows)
         padding = ((0, length - rows), (0, 0))
         x = np.pad(problem.x.astype(dtype), padding)
-        y = np.pad(problem.y, padding).T.astype(dtype)
+        y = np.pad(np.nan_to_num(problem.y), padding).T.astype(dtype)
+        is_observed = None
+        if problem.unobserved is not False:
+            is_observed = np.pad(problem.observed, padding).T.astype(dtype)
         is_row = np.pad(np.ones((rows, 1)), padding).T.astype(dtype)
-        loss_scale = (1 / loss.p if loss.scale else 1.0) / (rows * problem.outputs)
+        loss_scale = (1 / loss.p if loss.scale else 1.0) / problem.observations
         self._p = loss.p
         # (R, d) @ (d, n) forward and (R, n) @ (n, d) backward: both products read x along its rows,
         # which is why both orders of x are kept. One transposed copy instead costs about a fifth
@@ -50,6 +53,7 @@ class WholePass:
                 y=tf.constant(y[:, begin:end]),
                 is_row=tf.constant(is_row[:, begin:end]),
                 loss_scale=loss_scale,
+                is_observed=None if is_observed is None else tf.constant(is_observed[:, begin:end]),
             )
             for begin, end in itertools.pairwise(ends)
         ]

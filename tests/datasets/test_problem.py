@@ -1,7 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from overparam_tf.datasets import Problem, load
+from overparam_tf.datasets import Problem, SensingProblem, load
 from overparam_tf.errors import InputError
 
 
@@ -103,3 +105,92 @@ def test_compressed_says_so_in_its_name_and_keeps_the_rest():
     small = problem(synthetic=True).compressed()
     assert small.label == "SYNTHETIC stand-in toy-compressed (7 x 5, none)"
     assert small.provenance == "made for a test"
+
+
+MASK = np.random.default_rng(3).random((40, 2)) < 0.5
+
+
+def test_numbers_under_a_mask_are_held_out():
+    whole = problem()
+    masked = dataclasses.replace(whole, unobserved=MASK.tolist())
+    assert masked.observations == np.count_nonzero(~MASK)
+    np.testing.assert_array_equal(np.isnan(masked.y), MASK)
+    np.testing.assert_array_equal(masked.held_out.y[MASK], whole.y[MASK])
+    assert np.isnan(masked.held_out.y[~MASK]).all()
+    assert "labels observed" in masked.label and masked.checksum != whole.checksum
+    assert {"observed", "held_out"} <= set(masked.describe())
+    same = dataclasses.replace(masked, name="other")
+    assert same.held_out is masked.held_out and same.checksum == masked.checksum
+    unknown = dataclasses.replace(whole, y=masked.y, unobserved=True)
+    assert unknown.held_out is None and unknown.checksum == masked.checksum
+
+
+def with_nan(row, column):
+    y = np.ones((40, 2))
+    y[row, column] = np.nan
+    return y
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": with_nan(3, 1)}, r"finite numbers for y. Received: y\[3, 1\]=nan"),
+        ({"y": with_nan(3, 1), "unobserved": np.eye(40, 2, dtype=bool)}, r"y\[3, 1\]=nan"),
+        ({"y": np.full((40, 2), np.nan), "unobserved": True}, "at least one observed label"),
+        ({"y": np.full((40, 2), np.inf), "unobserved": True}, r"y\[0, 0\]=inf"),
+        ({"unobserved": np.ones((2, 40), bool)}, r"shape \(40, 2\) for unobserved"),
+        ({"unobserved": MASK.astype(float)}, "mask of bools"),
+        ({"unobserved": None}, "mask of bools"),
+        ({"unobserved": "some"}, "mask of bools"),
+        ({"held_out": 3}, "a Problem for held_out"),
+        ({"held_out": Problem("a", [[1.0]], [[1.0]], "", "none", False)}, "5 features and 2"),
+        ({"unobserved": MASK, "held_out": problem()}, "NaN in y under the mask"),
+    ],
+)
+def test_what_is_unobserved_is_said_in_one_line(arguments, message):
+    with pytest.raises(InputError, match=message) as caught:
+        dataclasses.replace(problem(), **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def observed_error(p, kernel):
+    return np.mean((p.x @ kernel - p.y)[p.observed] ** 2)
+
+
+@pytest.mark.parametrize("mask", [MASK, np.repeat(MASK[:, :1], 2, axis=1)], ids=["any", "rows"])
+def test_compressed_keeps_the_mean_over_observed_labels(mask):
+    p = dataclasses.replace(problem(), unobserved=mask)
+    small = p.compressed()
+    assert small.rows < p.rows and small.held_out is p.held_out
+    kernel = np.random.default_rng(1).standard_normal((5, 2))
+    assert np.isclose(observed_error(small, kernel), observed_error(p, kernel), rtol=1e-12)
+
+
+def sensing(**changes):
+    right = {"x": np.ones((4, 6)), "y": np.arange(4.0)[:, None], "shape": (2, 3)}
+    rest = {"name": "s", "provenance": "", "preprocessing": "none", "synthetic": False}
+    return SensingProblem(**{**right, **rest, **changes})
+
+
+def test_a_sensing_problem_has_the_sizes_of_its_kernel():
+    p = sensing()
+    assert (p.rows, p.features, p.outputs, p.matrices.shape) == (4, 2, 3, (4, 2, 3))
+    assert p.checksum != sensing(shape=(3, 2)).checksum
+    assert dataclasses.replace(p, name="b").label == "b (4 products with 2 x 3 matrices, none)"
+    part = sensing(unobserved=[[False], [True], [False], [True]])
+    assert part.observations == 2 and part.held_out.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"shape": (2, 4)}, "rows of 2 \\* 4 = 8 numbers for x"),
+        ({"shape": 6}, "a list for shape"),
+        ({"shape": (6,)}, "two numbers, d and k, for shape"),
+        ({"shape": (2, 0)}, "a positive integer for shape"),
+        ({"y": np.ones((4, 2))}, "one label a row for y"),
+    ],
+)
+def test_a_sensing_problem_refuses_other_shapes(arguments, message):
+    with pytest.raises(InputError, match=message):
+        sensing(**arguments)

@@ -18,7 +18,7 @@ class TrainingStatus(str, Enum):
         >>> print(TrainingStatus.FINISHED)
         finished
         >>> TrainingStatus("stopped").message
-        '`should_stop` or a callback ended the training before its last epoch.'
+        '`should_stop` or a callback ended the training before its last epoch; in a sweep, ...'
     """
 
     message: str
@@ -34,7 +34,11 @@ class TrainingStatus(str, Enum):
         "A stop signal ended the run before its last step; with checkpoints, start it again to "
         "continue.",
     )
-    STOPPED = "stopped", "`should_stop` or a callback ended the training before its last epoch."
+    STOPPED = (
+        "stopped",
+        "`should_stop` or a callback ended the training before its last epoch; in a sweep, the run "
+        "had reached every target, and nothing after that was asked for.",
+    )
 
     def __new__(cls, word: str, message: str) -> TrainingStatus:
         """Make a member whose value is the word alone."""

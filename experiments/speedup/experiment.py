@@ -177,6 +177,7 @@ def _train(
         return Sweep(part.problem, part.variants, part.loss, options.dtype).run(
             part.steps,
             targets=targets,
+            stop_at_targets=True,
             points=POINTS,
             progress=progress,
             follow=follow,
@@ -243,8 +244,8 @@ def draw(folder: RunFolder, console: Console) -> None:
     lost = f"lost at {TARGETS[-1]}"
     print_table(table.drop(columns=[lost, *PRICED]), title, console)
     title = (
-        "lost: diverged + target not reached; price: time of a step over that of depth 1 "
-        f"(in brackets: its range); verdict: in steps to {MAIN_TARGET}"
+        f"runs end at {TARGETS[-1]}; lost: diverged + target not reached; price: time of a step "
+        f"over that of depth 1 (in brackets: its range); verdict: in steps to {MAIN_TARGET}"
     )
     print_table(table[["loss", "variant", lost, *PRICED]], title, console)
     title = (

@@ -27,7 +27,8 @@ def steps_to(runs: pd.DataFrame, target: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a variant's rates, increasing, and its steps to a target, shape (rates, seeds).
 
     Steps are infinite where a run has not reached the target, and where it diverged, even if that
-    was after the target: nobody would train at such a rate.
+    was after the target: nobody would train at such a rate. Runs are trained until they have
+    reached the last target; what would become of them later nobody knows.
     """
     steps = runs[f"steps_to_{target}"].astype(float)
     steps = steps.where(runs["status"] != "diverged").fillna(np.inf)

@@ -13,7 +13,7 @@ from experiments.harness.tensorboard import Line, Trial, layout_of
 from experiments.speedup.ratios import MAIN_TARGET
 from overparam_tf.runlog import LiveCurves, RunFolder, TensorBoardLog
 from overparam_tf.runlog.tensorboard import categories_of
-from overparam_tf.sweep import History, Variant
+from overparam_tf.sweep import History, TrainingStatus, Variant
 
 Follow = Callable[[np.ndarray, np.ndarray], object]
 
@@ -73,11 +73,23 @@ def follower(curves: LiveCurves, chart: str, optimizer: str, variants: Sequence[
 
 
 def best_lines(history: History, p: int, optimizer: str) -> Iterator[Line]:
-    """Yield the loss of each variant of a fine grid at its best rate."""
+    """Yield the loss of each variant of a fine grid at its best rate.
+
+    That is the rate of the run that reached the last target first, or else of the lowest last loss.
+    """
     for name in history.variants:
-        curve = history.best_curve(name)
-        if curve is not None:
+        best = _best(history, name)
+        if best is not None:
+            curve = history.curve(name, best["learning_rate"], best["seed"])
             yield Line(run_of(name, optimizer), chart_of(p, optimizer), curve)
+
+
+def _best(history: History, variant: str) -> pd.Series | None:
+    runs = history.runs[history.runs["variant"] == variant]
+    stopped = runs[runs["status"] == TrainingStatus.STOPPED.value]
+    if stopped.empty:
+        return history.best(variant)
+    return stopped.loc[stopped["steps"].idxmin()]
 
 
 def ratio_lines(ratios: pd.DataFrame) -> Iterator[Line]:

@@ -40,16 +40,17 @@ class History:
 
     Attributes:
         runs: One row a run, with the columns variant, optimizer, update, depth, width,
-            learning_rate, seed; status, the word of a `TrainingStatus` (`"finished"`, `"diverged"`
-            or `"interrupted"`); steps, the steps taken; final_loss, NaN if diverged; best_loss, the
-            lowest over all steps; diverged_at, the first step whose loss is not finite, or from
-            which on it stayed above ten times that of the zero kernel, see `Sweep.run`; and
-            steps_to_NAME for each target, the first step at or below it. Steps count updates: the
-            loss at step t is that after t updates.
+            learning_rate, seed; status, the word of a `TrainingStatus` (`"finished"`, `"diverged"`,
+            `"stopped"` or `"interrupted"`); steps, those of its record; final_loss, the loss after
+            them, NaN if diverged; best_loss, the lowest of them; diverged_at, the first step whose
+            loss is not finite, or from which on it stayed above ten times that of the zero kernel,
+            see `Sweep.run`; and steps_to_NAME for each target, the first step at or below it. Steps
+            count updates: the loss at step t is that after t updates.
         steps: The recorded steps, shape (S,).
-        losses: The curves, shape (S, R), columns as the rows of `runs`; NaN after divergence and
-            where nothing was recorded.
-        weights: By run, the factors and then the biases of its layer, for `model`.
+        losses: The curves, shape (S, R), columns as the rows of `runs`; NaN after divergence, after
+            a stop, and where nothing was recorded.
+        weights: By run, the factors and then the biases of its layer, for `model`; of a run that
+            left the stack those with which it left, see `Sweep.run`.
         layers: By variant, the config of its `FactorizedDense`.
         test_losses: The losses on the problem's held-out labels at the same steps, shape (S, R);
             None if it has none. `runs` then has the columns final_test_loss and best_test_loss, the

@@ -12,6 +12,9 @@ NEVER = -1
 # A run that ends above this multiple of the zero kernel's loss (or of its own first loss, if that
 # is larger) has diverged, however finite the numbers are: it is worse than having learned nothing.
 BLOW_UP = 10.0
+# A run that has been above this multiple of that bound at each of so many steps is lost: it has
+# diverged, whatever it does later. Whoever overshoots and comes back does so much sooner.
+LOST, LOST_STEPS = 1e6, 8192
 
 
 def record_steps(steps: int, points: int = 1000) -> np.ndarray:
@@ -43,7 +46,7 @@ class Recorder:
 
     A run diverges at the first step whose loss is not finite. From there on its curve is NaN, and
     nothing later counts for it. A run that ends above `BLOW_UP` times the zero kernel's loss has
-    diverged too, see `mark_blow_ups`.
+    diverged too, see `mark_blow_ups`, and so has one that is lost, see `mark_lost`.
 
     Args:
         runs: Number of runs R.
@@ -52,6 +55,8 @@ class Recorder:
         points: The most points of a curve, >= 2.
         zero_loss: The loss of the zero kernel; default infinity, by which no run blows up.
         has_test: Whether test losses follow the losses of each step; default False.
+        stop_at_targets: Whether the record of a run ends with the step at which it has reached
+            every target: nothing later counts for it. Default False.
 
     Attributes:
         steps: The recorded steps, shape (S,).
@@ -61,12 +66,22 @@ class Recorder:
         best_loss: Lowest loss over all steps, shape (R,).
         diverged_at: Step of divergence or NEVER, shape (R,).
         reached_at: By target, the first step at or below it or NEVER, shape (R,).
-        last_loss: Loss of the latest step, shape (R,).
+        stopped_at: The step that ended the record, all targets being reached, or NEVER, shape (R,).
+        last_loss: Loss of the latest step, or of the step that ended the record, shape (R,).
         above_since: First step of the stretch, up to the latest step, in which the loss is above
             the bound, or NEVER if it is not; shape (R,).
+        far_since: The same of `LOST` times the bound.
     """
 
-    _NOTED = ("losses", "best_loss", "last_loss", "diverged_at", "above_since")
+    _NOTED = (
+        "losses",
+        "best_loss",
+        "last_loss",
+        "diverged_at",
+        "stopped_at",
+        "above_since",
+        "far_since",
+    )
 
     def __init__(
         self,
@@ -76,16 +91,18 @@ class Recorder:
         points: int,
         zero_loss: float = np.inf,
         has_test: bool = False,
+        stop_at_targets: bool = False,
     ):
-        self._zero_loss = zero_loss
+        self._zero_loss, self._stops = zero_loss, stop_at_targets
         self.steps = record_steps(steps, points)
         self.losses = np.full((len(self.steps), runs), np.nan)
         self.test_losses = np.full_like(self.losses, np.nan) if has_test else None
         self.targets = mapping_of("targets", targets, real_number)
         self.best_loss = np.full(runs, np.nan)
         self.last_loss = np.full(runs, np.nan)
-        self.diverged_at = np.full(runs, NEVER, np.int64)
-        self.above_since = np.full(runs, NEVER, np.int64)
+        self.diverged_at, self.stopped_at, self.above_since, self.far_since = (
+            np.full(runs, NEVER, np.int64) for _ in range(4)
+        )
         self.reached_at = {name: np.full(runs, NEVER, np.int64) for name in self.targets}
 
     def add(self, first_step: int, losses: np.ndarray) -> None:
@@ -99,33 +116,49 @@ class Recorder:
         if self.test_losses is not None:
             losses, test_losses = np.split(losses, 2, axis=1)
         is_finite = np.logical_and.accumulate(np.isfinite(losses), axis=0)
-        alive = is_finite & (self.diverged_at == NEVER)
-        self._note_first(self.diverged_at, first_step, ~alive)
-        losses = np.where(alive, losses, np.nan)
-        self.best_loss = np.fmin(self.best_loss, np.fmin.reduce(losses, axis=0))
-        self.last_loss = losses[-1].astype(np.float64)
+        alive = is_finite & (self.ended_at == NEVER)
         for name, target in self.targets.items():
-            self._note_first(self.reached_at[name], first_step, losses <= target)
+            self._note_first(self.reached_at[name], first_step, alive & (losses <= target))
+        self._stop()
+        steps = first_step + np.arange(len(losses))[:, None]
+        after = (self.stopped_at != NEVER) & (steps > self.stopped_at)
+        self._note_first(self.diverged_at, first_step, ~is_finite & ~after)
+        losses = np.where(alive & ~after, losses, np.nan)
+        self.best_loss = np.fmin(self.best_loss, np.fmin.reduce(losses, axis=0))
+        self.last_loss = self._last(first_step, losses)
         begin, end = np.searchsorted(self.steps, (first_step, first_step + len(losses)))
         recorded = self.steps[begin:end] - first_step
         self.losses[begin:end] = losses[recorded]
         if self.test_losses is not None and test_losses is not None:
-            self.test_losses[begin:end] = np.where(alive, test_losses, np.nan)[recorded]
+            self.test_losses[begin:end] = np.where(alive & ~after, test_losses, np.nan)[recorded]
         bounds = BLOW_UP * np.fmax(self._zero_loss, self.losses[0])
         self.above_since = above_since(self.above_since, first_step, losses > bounds)
+        self.far_since = above_since(self.far_since, first_step, losses > LOST * bounds)
+
+    @property
+    def ended_at(self) -> np.ndarray:
+        """Return the step from which on nothing counts for a run, or NEVER, shape (R,)."""
+        return np.where(self.diverged_at == NEVER, self.stopped_at, self.diverged_at)
 
     def mark_blow_ups(self) -> None:
         """Let the runs diverge whose last loss is above the bound, at the step they left for good.
 
         To be called after the last step: a run may come back until then.
         """
-        left = (self.diverged_at == NEVER) & (self.above_since != NEVER)
-        self.diverged_at = np.where(left, self.above_since, self.diverged_at)
-        self.last_loss = np.where(left, np.nan, self.last_loss)
-        gone = left & (self.steps[:, None] >= self.diverged_at)
-        self.losses = np.where(gone, np.nan, self.losses)
-        if self.test_losses is not None:
-            self.test_losses = np.where(gone, np.nan, self.test_losses)
+        self._diverge(self.above_since != NEVER)
+
+    def mark_lost(self, step: int) -> None:
+        """Let the runs diverge that are lost, at the step they left for good.
+
+        A finite run could come back in theory, and no loss proves that it will not. So this is a
+        definition: a run is lost that has been above `LOST` times the bound for `LOST_STEPS` steps.
+        To be called at steps that depend on nothing but the number of the step.
+
+        Args:
+            step: The number of steps done.
+        """
+        is_long = step - self.far_since >= LOST_STEPS
+        self._diverge((self.far_since != NEVER) & is_long)
 
     def between(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the recorded steps of a range, shape (S,), and the losses there, (S, R).
@@ -147,6 +180,32 @@ class Recorder:
         for name in self._noted:
             setattr(self, name, state[name])
         self.reached_at = {name: state[f"reached_at/{name}"] for name in self.targets}
+
+    def _stop(self) -> None:
+        """Note the end of the runs that have reached every target, if that ends them."""
+        if not self._stops:
+            return
+        reached = np.stack(list(self.reached_at.values()))
+        new = (reached != NEVER).all(axis=0) & (self.ended_at == NEVER)
+        self.stopped_at[new] = reached.max(axis=0)[new]
+
+    def _last(self, first_step: int, losses: np.ndarray) -> np.ndarray:
+        """Return the loss of the latest step of each run that counts, shape (R,)."""
+        last = losses[-1].astype(np.float64)
+        stopped = self.stopped_at != NEVER
+        here = stopped & (self.stopped_at >= first_step)
+        last[here] = losses[self.stopped_at[here] - first_step, here]
+        return np.where(stopped & ~here, self.last_loss, last)
+
+    def _diverge(self, left: np.ndarray) -> None:
+        """Let some runs diverge whose records have not ended, since they are above the bound."""
+        left = left & (self.ended_at == NEVER)
+        self.diverged_at = np.where(left, self.above_since, self.diverged_at)
+        self.last_loss = np.where(left, np.nan, self.last_loss)
+        gone = left & (self.steps[:, None] >= self.diverged_at)
+        self.losses = np.where(gone, np.nan, self.losses)
+        if self.test_losses is not None:
+            self.test_losses = np.where(gone, np.nan, self.test_losses)
 
     @property
     def _noted(self) -> tuple[str, ...]:

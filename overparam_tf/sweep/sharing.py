@@ -121,7 +121,39 @@ def runs_between(variant: Variant, first: int, end: int) -> Variant:
     return VariantShare(**fields, first=first, end=end)
 
 
-def run_cost(variant: Variant, problem: Problem) -> int:
+@dataclass(frozen=True)
+class ChosenRuns(Variant):
+    """Some of the runs of a variant: those of these numbers, in its order."""
+
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def runs(self) -> tuple[tuple[float, int], ...]:
+        """Return the (learning rate, seed) of each of these runs."""
+        runs = super().runs
+        return tuple(runs[number] for number in self.numbers)
+
+
+def runs_at(variant: Variant, numbers: Sequence[int]) -> Variant:
+    """Return a variant with some of the runs of another one.
+
+    Args:
+        variant: The other one.
+        numbers: Numbers of its runs, increasing.
+
+    Example:
+        >>> variant = Variant("GD", learning_rates=(0.1, 0.2), seeds=(0, 1))
+        >>> runs_at(runs_between(variant, 1, 4), [0, 2]).runs
+        ((0.1, 1), (0.2, 1))
+    """
+    if len(numbers) == len(variant.runs):
+        return variant
+    first = variant.first if isinstance(variant, VariantShare) else 0
+    fields = {field.name: getattr(variant, field.name) for field in dataclasses.fields(Variant)}
+    return ChosenRuns(**fields, numbers=tuple(int(first + number) for number in numbers))
+
+
+def run_cost(variant: Variant, problem: Problem, rows: int | None = None) -> int:
     """Return about how many multiply-adds a step of one run takes.
 
     Two products with the data, four for each weight (chain rule and optimizer), and an overhead.
@@ -129,8 +161,9 @@ def run_cost(variant: Variant, problem: Problem) -> int:
     Args:
         variant: The run's variant.
         problem: The data it trains on.
+        rows: Rows of a step; default None, all rows of the data.
     """
-    passes = 2 * problem.rows * problem.features * problem.outputs
+    passes = 2 * (rows or problem.rows) * problem.features * problem.outputs
     weights = sum(math.prod(shape) for shape in _factor_shapes(variant, problem))
     return passes + 4 * weights + RUN_OVERHEAD
 

@@ -101,9 +101,8 @@ class Stack(ABC):
 
     def weights(self, run: int) -> list[np.ndarray]:
         """Return the factors, then the biases, of one run, in the order of `FactorizedDense`."""
-        values = [keras.ops.convert_to_numpy(variable)[run] for variable in self.variables]
-        depth = len(self.factors)
-        return values[:depth] + [bias[0] for bias in values[depth:]]
+        values = [keras.ops.convert_to_numpy(variable) for variable in self.variables]
+        return weights_of(values, len(self.factors), run)
 
 
 class FactorStack(Stack):
@@ -161,6 +160,18 @@ class FactorStack(Stack):
             self.optimizer.apply(own_gradients, self.variables)
 
         return kernel, bias, update
+
+
+def weights_of(variables: Sequence[np.ndarray], depth: int, run: int) -> list[np.ndarray]:
+    """Return the factors, then the biases, of one run, in the order of `FactorizedDense`.
+
+    Args:
+        variables: Factors (R, in, out), then biases (R, 1, out).
+        depth: Number of factors.
+        run: Number of the run in the stack.
+    """
+    values = [variable[run] for variable in variables]
+    return values[:depth] + [bias[0] for bias in values[depth:]]
 
 
 def affine_product(

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf.checks import (
+    boolean,
     function,
     has_duplicates,
     instance_of,
@@ -27,14 +28,16 @@ from overparam_tf.errors import input_error
 from overparam_tf.losses import LpLoss
 from overparam_tf.progress import Progress
 from overparam_tf.status import TrainingStatus
+from overparam_tf.sweep.departures import Departures
 from overparam_tf.sweep.devices import check_biases, check_devices, make_engine
-from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
 from overparam_tf.sweep.history import History
 from overparam_tf.sweep.memory import check_memory
 from overparam_tf.sweep.recorder import Recorder
-from overparam_tf.sweep.runs_table import runs_table
+from overparam_tf.sweep.runs_table import history_of
 from overparam_tf.sweep.saving import SavedSweep, Saving, digest_of, identity_of
 from overparam_tf.sweep.sharing import share_of_variants
+from overparam_tf.sweep.shrinking_engine import ShrinkingEngine
 from overparam_tf.sweep.training_loop import TrainingLoop
 from overparam_tf.sweep.variant import Variant
 
@@ -129,6 +132,7 @@ class Sweep:
         steps: int,
         *,
         targets: Mapping[str, float] | None = None,
+        stop_at_targets: bool = False,
         points: int = 1000,
         progress: Callable[[Progress], object] | None = None,
         follow: Callable[[np.ndarray, np.ndarray], object] | None = None,
@@ -154,7 +158,13 @@ class Sweep:
         A run has the status `"diverged"` from its first loss that is not finite. So has a run that
         ends above ten times the loss of the zero kernel (or ten times its own first loss, if that
         is larger), from the step after which it stayed there. Such a run may be finite, but has
-        left for good.
+        left for good. It has diverged before the end already if it was above a million times that
+        bound for 8,192 steps: it might come back in theory, but this is the definition.
+
+        A run whose record has ended, by divergence or by `stop_at_targets`, is no longer trained,
+        as soon as a smaller stack is worth compiling. That is decided at certain steps, from the
+        number of the step and the cost of the runs. The weights of such a run are those with which
+        it left. The runs that stay are the same up to round-off, as they are in shares.
 
         Under a strategy every replica holds its share of the rows. Losses and gradients are summed
         over replicas, and all take the steps of one device, up to round-off. On several workers
@@ -165,6 +175,9 @@ class Sweep:
             steps: Number of updates, from 1 to two billion.
             targets: Losses by name; the first step at or below each, exactly, is the column
                 `steps_to_NAME` of the runs. Default None, no targets.
+            stop_at_targets: End the record of a run with the step at which it has reached every
+                target. Its status is then `"stopped"`, its final loss is that of this step, and its
+                curve is NaN after it. Default False.
             points: The most points of a curve, >= 2, half of them log-spaced and half evenly
                 spaced; default 1000.
             progress: Called about once a second; default None, no reports.
@@ -218,28 +231,39 @@ class Sweep:
             points,
             self._zero_loss(),
             has_test=self.problem.held_out is not None,
+            stop_at_targets=boolean("stop_at_targets", stop_at_targets),
         )
+        if stop_at_targets and not recorder.targets:
+            raise input_error("targets for stop_at_targets=True", targets=targets)
         strategy = check_devices(strategy, self.problem)
         workers = Workers(strategy)
         with workers.together():
-            engine = make_engine(
-                self.problem,
+            engine = ShrinkingEngine(
+                lambda variants: make_engine(
+                    self.problem,
+                    variants,
+                    self.loss,
+                    self.dtype,
+                    batch_size,
+                    strategy,
+                    recorded=recorder.steps,
+                ),
                 self.variants,
-                self.loss,
                 self.dtype,
-                batch_size,
-                strategy,
-                recorded=recorder.steps,
+                has_test=self.problem.held_out is not None,
             )
             saved = None
             if saving.folder is not None or workers.has_others:
-                identity = self._identity(recorder, steps, batch_size)
+                identity = self._identity(
+                    recorder, steps=steps, batch_size=batch_size, stop_at_targets=stop_at_targets
+                )
                 self._require_alike(workers, identity, engine)
                 if saving.folder is not None:
                     saved = SavedSweep(saving, identity, engine, recorder, workers.is_chief)
             loop = TrainingLoop(
                 engine,
                 recorder,
+                Departures(self.variants, self.problem, steps, batch_size),
                 workers,
                 self.variants,
                 saved,
@@ -253,14 +277,14 @@ class Sweep:
         if steps_done == steps:
             status = TrainingStatus.FINISHED
             recorder.mark_blow_ups()
-        return self._history(engine, recorder, steps_done, status)
+        return history_of(self.variants, engine, recorder, steps_done, status)
 
     def _zero_loss(self) -> float:
         """Return the loss of the zero kernel."""
         mean = float(np.mean(self.problem.known_labels.astype(np.float64) ** self.loss.p))
         return mean / self.loss.p if self.loss.scale else mean
 
-    def _identity(self, recorder: Recorder, steps: int, batch_size: int | None) -> dict[str, Any]:
+    def _identity(self, recorder: Recorder, steps: int, **settings: Any) -> dict[str, Any]:
         """Return what must be equal for a checkpoint of this sweep to be continued."""
         test = self.problem.held_out
         held_out = {} if test is None else {"held_out": test.checksum}
@@ -272,26 +296,18 @@ class Sweep:
             loss={"p": self.loss.p, "scale": self.loss.scale},
             dtype=self.dtype,
             data={"name": self.problem.name, "sha256": self.problem.checksum, **held_out},
-            batch_size=batch_size,
+            **settings,
         )
 
-    def _require_alike(self, workers: Workers, identity: dict[str, Any], engine: Engine) -> None:
+    def _require_alike(
+        self, workers: Workers, identity: dict[str, Any], engine: ShrinkingEngine
+    ) -> None:
         """Raise an `InputError` on every worker unless all run this sweep from the same factors."""
         workers.require_alike(
             "sweep (data, variants, steps, versions)",
             json.dumps(identity) + digest_of(engine.state()),
             f"that on data {self.problem.name}, sha256 {self.problem.checksum[:12]}",
         )
-
-    def _history(
-        self, engine: Engine, recorder: Recorder, steps: int, status: TrainingStatus
-    ) -> History:
-        weights, layers = [], {}
-        for variant, stack in zip(self.variants, engine.stacks, strict=True):
-            weights += [stack.weights(run) for run in range(stack.runs)]
-            layers[variant.name] = stack.layer_config(self.dtype)
-        runs = runs_table(self.variants, engine.stacks, recorder, steps, status)
-        return History(runs, recorder.steps, recorder.losses, weights, layers, recorder.test_losses)
 
 
 def _variant(name: str, value: object) -> Variant:

@@ -10,9 +10,10 @@ import numpy as np
 from overparam_tf.distributed.workers import Workers
 from overparam_tf.progress import Progress
 from overparam_tf.stopping import deferred
-from overparam_tf.sweep.engine import Engine
+from overparam_tf.sweep.departures import Departures, next_boundary
 from overparam_tf.sweep.recorder import Recorder
 from overparam_tf.sweep.saving import SavedSweep
+from overparam_tf.sweep.shrinking_engine import ShrinkingEngine
 from overparam_tf.sweep.variant import Variant
 
 # A call of the compiled loop is to take this long. Between calls a sweep reports progress, saves,
@@ -28,9 +29,13 @@ GROWTH = 8
 class TrainingLoop:
     """Training from the newest checkpoint to the last step, or to a stop signal.
 
+    Runs whose records have ended leave the stack at boundaries, see `Departures`; when no run is
+    left, the training is finished.
+
     Args:
         engine: The engine.
         recorder: The records.
+        departures: The decision which runs leave.
         workers: The processes that train together.
         variants: The variants, for the losses in progress reports.
         saved: The checkpoints; None for none.
@@ -41,8 +46,9 @@ class TrainingLoop:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: ShrinkingEngine,
         recorder: Recorder,
+        departures: Departures,
         workers: Workers,
         variants: Sequence[Variant],
         saved: SavedSweep | None,
@@ -51,10 +57,10 @@ class TrainingLoop:
         follow: Callable[[np.ndarray, np.ndarray], object] | None,
     ):
         self._engine, self._recorder, self._workers = engine, recorder, workers
+        self._departures, self._steps_per_call = departures, steps_per_call
         self._variants, self._saved = variants, saved
         self._progress, self._follow = progress, follow
         self._followed, self._followed_at = 0, time.monotonic()
-        self._most = max(steps_per_call - steps_per_call % engine.stride, engine.stride)
 
     def run(self, steps: int) -> int:
         """Train up to `steps` steps, those of the checkpoint included; return the steps done."""
@@ -66,13 +72,16 @@ class TrainingLoop:
         start, size = time.monotonic(), self._engine.stride
         with deferred() as stop:
             while step < steps:
-                size = min(size, self._most, steps - step)
+                size = self._size(size, step, steps)
                 stopped, size = self._workers.agree(stop.signal is not None, size)
                 if stopped:
                     break
                 began = time.monotonic()
                 self._recorder.add(step, self._engine.advance(size, step))
                 step += size
+                self._let_leave(step)
+                if not self._engine.in_stack.any():
+                    step = steps  # all records have ended: no further step would change one
                 if self._saved is not None:
                     self._saved.save_if_due(step)
                 self._show_curves(step)
@@ -84,6 +93,24 @@ class TrainingLoop:
             if self._saved is not None and step > first:
                 self._saved.save(step)
         return step
+
+    def _size(self, size: int, step: int, steps: int) -> int:
+        """Return the number of steps of a call: up to a boundary at most, in whole strides."""
+        stride = self._engine.stride
+        most = min(size, self._steps_per_call, next_boundary(step) - step)
+        return min(max(most - most % stride, stride), steps - step)
+
+    def _let_leave(self, step: int) -> None:
+        """Go on without the runs whose records have ended, if `step` is a boundary and that pays.
+
+        The first of several workers decides.
+        """
+        if step != next_boundary(step - 1):
+            return
+        self._recorder.mark_lost(step)
+        staying = self._departures.staying(step, self._engine.in_stack, self._recorder.ended_at)
+        decision = self._workers.text_of_chief(lambda: "".join(map(str, staying.astype(int))))
+        self._engine.keep(np.array(list(decision)) == "1")
 
     def _show_curves(self, step: int) -> None:
         """Call `follow` with the points of the curves up to `step` that it has not had."""

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras import layers
 
 from overparam_tf import train
+from overparam_tf.sweep import departures
 from tests.distributed.cases import trained
 from tests.distributed.fit_cases import ON_TWO_DEVICES, trained_by_train
 from tests.distributed.sweeps import SWEEPS, swept
@@ -106,6 +107,7 @@ OTHERS = {
 
 
 def main(path: str, names: list[str]) -> None:
+    departures.COMPILE_COST = 0  # runs that diverge leave the stacks
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
     arrays = {}

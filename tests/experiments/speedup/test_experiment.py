@@ -48,7 +48,7 @@ def results(finished):
 def test_steps_to_the_target_are_those_of_keras_fit(p, optimizer, depth, results, problem):
     runs = results[(results["p"] == p) & (results["grid"] == "fine")]
     runs = runs[runs["variant"] == f"{optimizer}, depth {depth}"]
-    row = runs[runs["steps_to_50%"].notna() & (runs["status"] == "finished")].iloc[-1]
+    row = runs[runs["steps_to_50%"].notna() & (runs["status"] != "diverged")].iloc[-1]
     layer = FactorizedDense(
         1, depth=depth, use_bias=False, kernel_initializer=NearZero(seed=int(row["seed"]))
     )

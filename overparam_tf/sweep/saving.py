@@ -19,6 +19,7 @@ from overparam_tf.checks import file_path, optional, real_number
 from overparam_tf.errors import InputError
 from overparam_tf.sweep.engine import Engine
 from overparam_tf.sweep.recorder import Recorder
+from overparam_tf.sweep.shrinking_engine import ShrinkingEngine
 from overparam_tf.sweep.template import undecayed_names
 from overparam_tf.sweep.variant import Variant
 
@@ -70,7 +71,7 @@ class SavedSweep:
         self,
         saving: Saving,
         identity: Mapping[str, Any],
-        engine: Engine,
+        engine: Engine | ShrinkingEngine,
         recorder: Recorder,
         writes: bool = True,
     ):

@@ -119,7 +119,9 @@ class ShrinkingEngine:
         if not np.array_equal(state[IN_STACK], self.in_stack):
             self.in_stack = state[IN_STACK]
             self._engine = None  # its memory is free before the next one takes some
-            variants = [runs_at(self._variants[n], rows) for n, rows in self._living().items()]
+            variants = [
+                runs_at(self._variants[n], rows.tolist()) for n, rows in self._living().items()
+            ]
             self._engine = self._make(variants) if variants else None
         if self._engine is not None:
             values = {

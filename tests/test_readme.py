@@ -36,7 +36,9 @@ BLOCKS = [
         readme,
         block,
         id=f"{readme}: {block.splitlines()[0]}",
-        marks=needs_tensorflow if re.search(r"Sweep|get_strategy|experiments", block) else (),
+        marks=needs_tensorflow
+        if re.search(r"Sweep|get_strategy|experiments|TensorBoard|keras_tuner", block)
+        else (),
     )
     for readme, block in matches(r"^```python\n(.*?)^```")
 ]
@@ -55,6 +57,8 @@ def test_the_readmes_are_found():
     assert BLOCKS and MODULES and len(LISTED) >= 10
 
 
+# KerasTuner calls a function of Python's threading that is deprecated.
+@pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning")
 @pytest.mark.parametrize(("readme", "block"), BLOCKS)
 def test_python_blocks_run(readme, block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

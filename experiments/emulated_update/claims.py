@@ -68,8 +68,8 @@ def _allowed(group: pd.DataFrame, start: str) -> float:
 
 
 def _proportional(group: pd.DataFrame, setting: str, rule: str = "") -> Claim:
-    known = group["slope"].dropna()
-    held = None if known.empty else bool(known.between(0.9, 1.1).all())
+    known = _known_slopes(group)
+    held = None if known.empty else bool(known.min() >= 0.9 and known.max() <= 1.1)
     text = f"the gap {rule}is proportional to the rate ({setting})"
     return _about_gap(group, text, held, _slopes_text(known))
 
@@ -80,7 +80,7 @@ def _small(group: pd.DataFrame, setting: str) -> Claim:
 
 
 def _needs_balance(group: pd.DataFrame, setting: str) -> Claim:
-    known = group["slope"].dropna()
+    known = _known_slopes(group)
     held = None if known.empty else bool(known.max() < 0.5 and group["gap"].max() > 0.01)
     text = f"balance is needed: Theorem 1's gap does not vanish with the rate ({setting})"
     return _about_gap(group, text, held, _slopes_text(known))
@@ -97,6 +97,11 @@ def _about_gap(group: pd.DataFrame, text: str, held: bool | None, slopes: str = 
     if np.isnan(gap):
         return Claim(text, None, DIVERGED)
     return Claim(text, held, f"{slopes}gap at most {gap:.1e} at rate {group['rate'].iloc[0]}")
+
+
+def _known_slopes(group: pd.DataFrame) -> pd.Series:
+    """Return the slopes that are known, the lowest and the highest of each setting."""
+    return group[["lowest_slope", "highest_slope"]].stack().dropna()
 
 
 def _slopes_text(known: pd.Series) -> str:

@@ -25,12 +25,15 @@ from overparam_tf.sweep import History, Variant
 
 # Stable at depths 2 and 3 for 200,000 steps: l_4 diverges late above.
 RATES = {2: (1e-4, 3e-4, 1e-3), 4: (1e-5, 3e-5, 1e-4)}
-# The course's rate, and two below.
-UVA_RATES = (2.5e-4, 5e-4, 1e-3)
+# The course's rate and, for the limit of small rates, two others: under l_2 above, so that every run
+# leaves the plateau within the steps; under l_4, where 1e-3 is near the edge of stability, below.
+UVA_RATES = {2: (1e-3, 2e-3, 4e-3), 4: (1e-4, 2e-4, 1e-3)}
 # l_2 has an exact short cut, l_4 must pass over all rows, in float64.
 STEPS = {2: 200_000, 4: 50_000}
 UVA_STEPS = 200_000
 QUICK_STEPS = 2_000
+# From near zero the gap is largest in the few steps in which a run leaves the plateau.
+POINTS, UVA_POINTS = 1000, 4000
 GAPS = "gaps.csv"
 
 
@@ -59,7 +62,9 @@ class Config(DataOptions):
         f"with --quick {QUICK_STEPS})",
         within=limits.STEPS,
     )
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=limits.SEEDS)
+    seeds: tuple[int, ...] = option(
+        (0, 1, 2), "seeds of the initial factors", quick=(0,), within=limits.SEEDS
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,7 +84,7 @@ class Config(DataOptions):
     def pairs(self, p: int) -> list[Pair]:
         """Return what is compared under l_p."""
         if self.preset == "uva":
-            rates = self.learning_rates or UVA_RATES
+            rates = self.learning_rates or UVA_RATES[p]
             return pairs_under(
                 p, self.depths, self.widths, rates, settings=UVA_SETTINGS, every_rule=True
             )
@@ -109,6 +114,7 @@ def run(options: Config) -> RunFolder:
         options,
         problem,
         [lp_part(problem, p, variants[p], steps[p]) for p in options.powers],
+        pace={"points": UVA_POINTS if options.preset == "uva" else POINTS},
         place=place_of,
         pairs=[pair.record() for pair in pairs],
     )

@@ -46,33 +46,51 @@ def _row(pair: Pair, history: History, rate: float, seed: int, time: float) -> d
     setting = (pair.p, pair.depth, pair.width, pair.start, pair.decay, pair.update)
     row = {**dict(zip(SETTING, setting, strict=True)), "rate": rate, "seed": seed}
     names = pair.factors, pair.rule
-    if any(history.run(name, rate, seed)["status"] == "diverged" for name in names):
-        return {**row, "gap": np.nan, "gap_same_time": np.nan}
     (steps, real), (_, rule) = (history.curve(name, rate, seed) for name in names)
-    gap = np.abs(real / rule - 1)
-    gap_same_time = gap[steps * rate <= time * (1 + 1e-9)]
-    return {**row, "gap": gap.max(), "gap_same_time": gap_same_time.max()}
+    both = min(len(real), len(rule))
+    gap = np.abs(real[:both] / rule[:both] - 1)
+    same_time = steps[:both] * rate <= time * (1 + 1e-9)
+    ends = (history.run(name, rate, seed) for name in names)
+    # A run that diverged has no gap; its gap over the same time is known if it diverged later.
+    divergences = [end["diverged_at"] for end in ends if end["status"] == "diverged"]
+    in_time = all(step * rate > time for step in divergences)
+    return {
+        **row,
+        "gap": np.nan if divergences else gap.max(),
+        "gap_same_time": gap[same_time].max() if in_time else np.nan,
+    }
 
 
 def slopes_of(gaps: pd.DataFrame) -> pd.DataFrame:
-    """Return how the gap of each setting grows with the rate, the worst seed counting.
+    """Return how the gap of each setting grows with the rate.
 
     Args:
         gaps: What `gaps_of` returned.
 
     Returns:
-        A row for each setting: the largest rate and its `gap`, and the slope of log
-        `gap_same_time` against log rate, NaN where there is a single rate or no gap.
+        A row for each setting: the largest `rate` at which every seed has a gap over the same time,
+        the largest such `gap` of any seed, and, over the seeds, the lowest and the highest slope of
+        log `gap_same_time` against log rate between the two smallest rates, where the limit of
+        small rates shows. They are NaN where there is a single rate or no gap.
     """
     rows = []
     for setting, group in with_rule(gaps).groupby(SETTING, sort=False):
-        worst = group.groupby("rate")[["gap", "gap_same_time"]].max()
-        slope = np.nan
-        if len(worst) > 1 and (worst["gap_same_time"] > 0).all():
-            slope, _ = np.polyfit(np.log(worst.index), np.log(worst["gap_same_time"]), 1)
-        largest_rate = worst.index.max()
-        rows.append((*setting, f"{largest_rate:g}", worst.loc[largest_rate, "gap"], slope))
-    return pd.DataFrame(rows, columns=[*SETTING, "rate", "gap", "slope"])
+        by_rate = group.pivot(index="rate", columns="seed", values="gap_same_time").sort_index()
+        known = by_rate.dropna()
+        rate = by_rate.index.max() if known.empty else known.index.max()
+        gap = np.nan if known.empty else known.loc[rate].max()
+        rows.append((*setting, f"{rate:g}", gap, *_slope_range(by_rate)))
+    return pd.DataFrame(rows, columns=[*SETTING, "rate", "gap", "lowest_slope", "highest_slope"])
+
+
+def _slope_range(by_rate: pd.DataFrame) -> tuple[float, float]:
+    """Return the lowest and the highest slope of the seeds between the two smallest rates."""
+    smallest = by_rate.iloc[:2]
+    if len(smallest) < 2 or not (smallest > 0).all(axis=None):
+        return np.nan, np.nan
+    logs = np.log(smallest)
+    slopes = (logs.iloc[1] - logs.iloc[0]) / np.log(smallest.index[1] / smallest.index[0])
+    return slopes.min(), slopes.max()
 
 
 def with_rule(gaps: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import keras
@@ -124,6 +125,40 @@ def test_the_gap_to_real_training_is_proportional_to_the_rate(depth, width):
         gaps.append(np.max(np.abs(curves[0] / curves[1] - 1)))
     slopes = np.log2(np.array(gaps[:-1]) / gaps[1:])
     assert gaps[0] < 0.1 and (np.abs(slopes - 1) < 0.1).all()
+
+
+def test_the_gap_from_unbalanced_starts_is_proportional_to_the_rate():
+    """Depths 2, 3 and 4 from small random factors, until every run has left the plateau."""
+    problem, rates, steps = small_problem(60, 40), (1e-3, 2e-3), 10_000
+    # At depth 2 and seed 7 the number passes zero at the first steps, and with it the kernel, whose
+    # direction is then known from no closer than a step: proportional at smaller rates only.
+    seeds = (0, 1, 2, 3, 4, 5, 6, 8)
+    deviations = {2: 0.1, 3: 0.1, 4: 0.3}
+    variants = [
+        Variant(
+            f"{update}, {depth}",
+            depth,
+            width=1,
+            learning_rates=rates,
+            seeds=seeds,
+            initial_factors=keras.initializers.RandomNormal(stddev=deviation),
+            update=update,
+        )
+        for depth, deviation in deviations.items()
+        for update in ("factors", "unbalanced")
+    ]
+    history = Sweep(problem, variants, LpLoss(2), "float64").run(steps, points=steps + 1)
+    for depth, seed in itertools.product(deviations, seeds):
+        gaps = []
+        # The same time for both rates: half of the steps at twice the rate.
+        for rate, end in zip(rates, (steps, steps // 2), strict=True):
+            real, rule = (
+                history.curve(f"{update}, {depth}", rate, seed)[1][: end + 1]
+                for update in ("factors", "unbalanced")
+            )
+            assert real[-1] < 0.1 * np.mean(problem.y**2)
+            gaps.append(np.max(np.abs(real / rule - 1)))
+        assert 0.9 < np.log2(gaps[1] / gaps[0]) < 1.1, (depth, seed)
 
 
 def real_training(problem, factors, steps, rate, p, decay):

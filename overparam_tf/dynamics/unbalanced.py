@@ -80,7 +80,9 @@ def unbalanced_update(kernel: Tensor, gradient: Tensor, imbalance: Tensor) -> Te
     \(a_2^2 = (\sqrt{\delta^2 + 4 |K|^2} - \delta) / 2\), otherwise the largest root of
     \(\prod_j (a_1^2 - \delta_j) = |K|^2\) with \(\delta_1 = 0\). With \(\delta = 0\) this is
     Claim 2, and depth 1 is gradient descent. Under gradient descent from any start the gap to real
-    factors is proportional to the learning rate.
+    factors is proportional to the learning rate, once that is small. Where one of the numbers
+    passes zero the kernel does too, and its direction is known from no closer than a step, so that
+    such runs need smaller rates; `Variant(update="exact")` needs none.
 
     At `K = 0` the projection is taken as 0. This is exact where the column is 0; where a number is
     0 instead, the kernel does not tell the direction in which the factors move.

@@ -25,8 +25,8 @@ from overparam_tf.sweep import History, Variant
 
 # Stable at depths 2 and 3 for 200,000 steps: l_4 diverges late above.
 RATES = {2: (1e-4, 3e-4, 1e-3), 4: (1e-5, 3e-5, 1e-4)}
-# The course's rate and, for the limit of small rates, two others: under l_2 above, so that every run
-# leaves the plateau within the steps; under l_4, where 1e-3 is near the edge of stability, below.
+# The course's rate and, for the limit of small rates, two others: under l_2 above, so that all
+# runs leave the plateau in time; under l_4, where 1e-3 is near the edge of stability, below.
 UVA_RATES = {2: (1e-3, 2e-3, 4e-3), 4: (1e-4, 2e-4, 1e-3)}
 # l_2 has an exact short cut, l_4 must pass over all rows, in float64.
 STEPS = {2: 200_000, 4: 50_000}

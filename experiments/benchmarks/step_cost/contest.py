@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.benchmarks.step_cost.contestants import CONTESTANTS, RATES, Contestant, Setting
+from experiments.benchmarks.step_cost.contestants import (
+    CONTESTANTS,
+    RATES,
+    Contestant,
+    Setting,
+    Threads,
+)
 from experiments.benchmarks.step_cost.status import BLEW_UP, MEASURED, State, Status
 from experiments.benchmarks.step_cost.worker_process import Launcher, Worker, WorkerError
 from overparam_tf.datasets import Problem
@@ -27,6 +33,7 @@ class Measurement:
     Attributes:
         contestant: The contestant.
         setting: The setting.
+        threads: With how many threads.
         status: Whether it can be measured, and otherwise why not.
         preparation: Its worker's reply when it was prepared: `seconds`, `start_loss` and `loss`.
         steps: Number of steps of a burst.
@@ -34,6 +41,7 @@ class Measurement:
 
     contestant: Contestant
     setting: Setting
+    threads: Threads = "all"
     status: Status = MEASURED
     preparation: dict[str, Any] = field(default_factory=dict)
     steps: int = 1
@@ -41,7 +49,14 @@ class Measurement:
     @property
     def name(self) -> str:
         """Return its name in the worker."""
-        return f"{self.contestant.label}/{self.setting.optimizer}/{self.setting.depth}"
+        name = f"{self.contestant.label}/{self.setting.optimizer}/{self.setting.depth}"
+        return name if self.threads == "all" else f"{name}, {self.threads} thread"
+
+    @property
+    def worker(self) -> str:
+        """Return the name of its worker: its module, and its threads if they are not all."""
+        module = self.contestant.worker
+        return module if self.threads == "all" else f"{module}, {self.threads} thread"
 
     def task(self, data: str) -> dict[str, Any]:
         """Return the arguments of `peers.task.make_task`.
@@ -63,22 +78,27 @@ class Measurement:
         return {
             "contestant": self.contestant.label,
             "kind": self.contestant.kind,
-            "worker": self.contestant.worker,
+            "worker": self.worker,
             "optimizer": self.setting.optimizer,
             "depth": self.setting.depth,
             "p": self.contestant.task.get("p", 4),
             "runs": self.contestant.runs,
+            "threads": self.threads,
         }
 
 
 def measurements_of(settings: Sequence[Setting]) -> list[Measurement]:
-    """Return all contestants in the first setting, those that are `everywhere` in the others."""
+    """Return all contestants in the first setting, those that are `everywhere` in the others.
+
+    Each is there once for every number of threads.
+    """
     first, *_ = settings
     return [
-        Measurement(contestant, setting)
+        Measurement(contestant, setting, threads)
         for setting in settings
         for contestant in CONTESTANTS
         if contestant.everywhere or setting == first
+        for threads in contestant.threads
     ]
 
 
@@ -107,14 +127,15 @@ class Contest:
         self.workers: dict[str, dict[str, Any]] = {}
         self.rounds: list[dict[str, Any]] = []
         self._problem, self._seconds, self._launcher = problem, seconds, launcher
-        names = (measurement.contestant.worker for measurement in measurements)
-        self._names = list(dict.fromkeys(names))
+        self._modules = {
+            each.worker: (each.contestant.worker, each.threads) for each in measurements
+        }
         self._alive: dict[str, Worker] = {}
         self._latest: Worker | None = None
 
     def pieces(self, rounds: int) -> int:
         """Return the number of pieces of work that `run` reports."""
-        return len(self._names) + (1 + rounds) * len(self.measurements)
+        return len(self._modules) + (1 + rounds) * len(self.measurements)
 
     def state(self) -> dict[str, Any]:
         """Return what is known so far, JSON-ready."""
@@ -156,7 +177,7 @@ class Contest:
         with tempfile.TemporaryDirectory() as folder:
             data = str(write_data(Path(folder, "data.npz"), self._problem))
             try:
-                for name in self._names:
+                for name in self._modules:
                     report(f"starting {name}")
                     self._start(name)
                 for measurement in self.measurements:
@@ -175,7 +196,7 @@ class Contest:
 
     def _start(self, name: str) -> None:
         try:
-            worker = self._launcher.start(name)
+            worker = self._launcher.start(*self._modules[name])
         except WorkerError as error:
             self.workers[name] = {"error": str(error)}
             for measurement in self._measurements_in(name):
@@ -185,7 +206,7 @@ class Contest:
         self.workers[name] = {"start_seconds": worker.start_seconds, **worker.hello}
 
     def _measurements_in(self, worker: str) -> Iterable[Measurement]:
-        return (each for each in self.measurements if each.contestant.worker == worker)
+        return (each for each in self.measurements if each.worker == worker)
 
     def _attempt(
         self, act: Callable[..., None], measurement: Measurement, argument: object
@@ -199,7 +220,7 @@ class Contest:
 
     def _prepare(self, measurement: Measurement, data: str) -> None:
         """Compile, compare losses, and find how many steps fill a burst."""
-        worker = self._alive[measurement.contestant.worker]
+        worker = self._alive[measurement.worker]
         measurement.preparation = worker.ask(
             "prepare",
             name=measurement.name,
@@ -211,7 +232,7 @@ class Contest:
 
     def _measure(self, measurement: Measurement, number: int) -> None:
         """Take one burst of steps, in the round of this number."""
-        worker = self._alive[measurement.contestant.worker]
+        worker = self._alive[measurement.worker]
         if worker is not self._latest:
             self._launcher.rest()
         self._latest = worker

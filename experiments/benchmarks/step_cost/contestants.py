@@ -10,6 +10,9 @@ from typing import Any, Literal, NamedTuple
 RATES = {"sgd": 5e-4, "adagrad": 1e-2, "adadelta": 2e-2, "adam": 1e-3}
 RUNS = (1, 10, 30, 100, 300)
 MANY = 30
+# As many threads as the library starts by itself, or a single one.
+Threads = Literal["all", "1"]
+EITHER: tuple[Threads, ...] = ("all", "1")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Contestant:
         runs: Number of runs that it trains side by side.
         everywhere: Whether it is measured in every setting, or in the first one alone: gradient
             descent at depth 1.
+        threads: With how many threads its library computes, each in a worker of its own. On a busy
+            machine threads wait for one another, so that one may be faster than all of them.
         task: What its task has in addition; see `peers.task.make_task`.
     """
 
@@ -33,6 +38,7 @@ class Contestant:
     entry: str
     runs: int = 1
     everywhere: bool = False
+    threads: tuple[Threads, ...] = ("all",)
     task: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,15 +67,16 @@ FUSED = "numba fused pass, one core"
 
 
 def _sweep(label: str, runs: int, everywhere: bool = False, **task: Any) -> Contestant:
-    return Contestant(label, "ours", "with_sweep", "sweep", runs, everywhere, task)
+    return Contestant(label, "ours", "with_sweep", "sweep", runs, everywhere, task=task)
 
 
 def _peer(label: str, worker: str, entry: str, runs: int = 1) -> Contestant:
-    return Contestant(label, "peer", worker, entry, runs, everywhere=True)
+    return Contestant(label, "peer", worker, entry, runs, everywhere=True, threads=EITHER)
 
 
 def _products(runs: int) -> Contestant:
-    return Contestant(products_label(runs), "limit", "with_numpy", "products", runs)
+    label = products_label(runs)
+    return Contestant(label, "limit", "with_numpy", "products", runs, threads=EITHER)
 
 
 CONTESTANTS = (

@@ -21,6 +21,7 @@ from experiments.benchmarks.step_cost.claims import (
 from experiments.benchmarks.step_cost.contest import IDLE_COLUMNS, Contest, measurements_of
 from experiments.benchmarks.step_cost.contestants import Setting, settings_of
 from experiments.benchmarks.step_cost.result_tables import (
+    THREADS,
     contest_table,
     exponents,
     not_measured,
@@ -126,7 +127,8 @@ def _run_contest(
     contest.restore(made["contest"].content)
     results, folder = results_of(contest.measurements, contest.rounds), kept.folder
     folder.write_table("results.csv", results)
-    folder.write_table("rounds.csv", pd.DataFrame(contest.rounds, columns=ROUND_COLUMNS))
+    columns = [*ROUND_COLUMNS, THREADS]
+    folder.write_table("rounds.csv", pd.DataFrame(contest.rounds, columns=columns))
     workers = {"start_up_seconds": made["start-up"].content, "workers": contest.workers}
     folder.write_text(WORKERS, json.dumps(workers, indent=2) + "\n")
     return results

@@ -13,12 +13,15 @@ from experiments.benchmarks.step_cost.scaling import fit_exponent
 from experiments.benchmarks.step_cost.status import is_measured
 
 KEY = ["contestant", "optimizer", "depth"]
+THREADS = "threads"
 
 
 def results_of(
     measurements: Sequence[Measurement], rounds: Sequence[dict[str, Any]]
 ) -> pd.DataFrame:
-    """Return the content of results.csv, a row for each measurement.
+    """Return the content of results.csv, a row for each contestant in each setting.
+
+    It is that of the number of threads with the best burst.
 
     Args:
         measurements: What was measured.
@@ -28,8 +31,8 @@ def results_of(
         What identifies each, its status, seconds of preparation, losses, and the median, least and
         largest milliseconds of a run-step.
     """
-    bursts = pd.DataFrame(rounds, columns=[*KEY, "ms", "processor_ms"])
-    costs = bursts.groupby(KEY).agg(
+    bursts = pd.DataFrame(rounds, columns=[*KEY, THREADS, "ms", "processor_ms"])
+    costs = bursts.groupby([*KEY, THREADS]).agg(
         ms=("ms", "median"),
         ms_min=("ms", "min"),
         ms_max=("ms", "max"),
@@ -45,7 +48,9 @@ def results_of(
         }
         for measurement in measurements
     ]
-    return pd.DataFrame(rows).merge(costs.reset_index(), on=KEY, how="left")
+    table = pd.DataFrame(rows).merge(costs.reset_index(), on=[*KEY, THREADS], how="left")
+    fastest_first = table.sort_values("ms_min", kind="stable", na_position="last")
+    return fastest_first.drop_duplicates(KEY).sort_index().reset_index(drop=True)
 
 
 def contest_table(results: pd.DataFrame) -> pd.DataFrame:

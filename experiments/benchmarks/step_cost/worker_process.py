@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from experiments.benchmarks.step_cost.contestants import Threads
+
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[2]
 
@@ -31,16 +33,31 @@ def peer_command(module: str) -> list[str]:
     return [sys.executable, "-m", f"peers.{module}"]
 
 
-def peer_environment() -> dict[str, str]:
+# What makes OpenMP, the BLAS libraries, TensorFlow and XLA (in JAX) compute with one thread.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "NPROC": "1",
+}
+
+
+def peer_environment(threads: Threads = "all") -> dict[str, str]:
     """Return an environment in which workers find `peers`, and the library without installing it.
 
     The folder of `peers` is on the path: no module beside it may have the name of another library.
+
+    Args:
+        threads: With how many threads libraries compute.
     """
     paths = [str(FOLDER), str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        **(ONE_THREAD if threads == "1" else {}),
     }
 
 
@@ -50,6 +67,7 @@ class Worker:
     Args:
         command: How to start it; see `peer_command`.
         timeout: Seconds that it may take for its first line and for any answer.
+        threads: With how many threads it computes.
 
     Attributes:
         hello: Its first line, which it sends when its imports are done.
@@ -59,7 +77,7 @@ class Worker:
         WorkerError: If it does not start. It is then ended; every later `ask` raises the same.
     """
 
-    def __init__(self, command: Sequence[str], timeout: float):
+    def __init__(self, command: Sequence[str], timeout: float, threads: Threads = "all"):
         self._timeout = timeout
         self._error: str | None = None
         # A file and not a pipe: a pipe that nobody reads would fill up and block the worker.
@@ -70,7 +88,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env=peer_environment(),
+            env=peer_environment(threads),
             text=True,
             encoding="utf-8",
         )
@@ -180,13 +198,17 @@ class Launcher:
     command: Callable[[str], list[str]] = peer_command
     pause: float = 0.05
 
-    def start(self, name: str) -> Worker:
+    def start(self, name: str, threads: Threads = "all") -> Worker:
         """Start a worker.
+
+        Args:
+            name: Its module of `peers`.
+            threads: With how many threads it computes.
 
         Raises:
             WorkerError: If it does not start.
         """
-        return Worker(self.command(name), self.timeout)
+        return Worker(self.command(name), self.timeout, threads)
 
     def rest(self) -> None:
         """Wait until the threads of the worker before have stopped spinning."""

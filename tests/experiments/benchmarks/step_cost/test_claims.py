@@ -52,9 +52,35 @@ def test_ratios_are_taken_within_rounds():
     ],
 )
 def test_a_goal_is_judged_by_its_worst_setting(bounds, held):
-    rounds = made_up({"a": (1, [3.0, 30.0, 300.0]), "b": (0, [1.0, 10.0, 60.0])})
+    rounds = made_up({"a": (1, [3.0, 3.3, 6.0]), "b": (0, [1.0, 1.1, 1.2])})
     claim = goal_claim(Goal("a / b", (("a", "b"),), **bounds), rounds)
     assert claim.held is held and "sgd, depth 2: 6 (6 to 10)" in claim.numbers
+
+
+BUSY, IDLE = [2.3, 0.8, 5.6], [0.50, 0.52, 0.51]
+
+
+def test_a_yardstick_is_the_best_burst_over_numbers_of_threads():
+    # On a machine with a busy core, threads that wait for one another take many times as long.
+    ours = made_up({"ours": (0, [0.4, 0.4, 0.4])})
+    goal = Goal("ours / limit", (("ours", "limit"),), most=1.0)
+    all_threads, one = (made_up({"limit": (0, bursts)}) for bursts in (BUSY, IDLE))
+    claim = goal_claim(goal, pd.concat([ours, all_threads, one]))
+    assert claim.held is True and "depth 1: 0.784 (0.769 to 0.8)" in claim.numbers
+
+
+@pytest.mark.parametrize(("ours", "limit"), [([0.01] * 3, BUSY), (BUSY, [9.0] * 3)])
+def test_bursts_more_than_twice_apart_tell_nothing(ours, limit):
+    goal = Goal("ours / limit", (("ours", "limit"),), most=1.0)
+    claim = goal_claim(goal, made_up({"ours": (0, ours), "limit": (0, limit)}))
+    assert claim.held is None and "bursts 7 times apart" in claim.numbers
+
+
+def test_what_can_be_told_of_one_setting_is_told():
+    pairs = (("ours", "limit"), ("theirs", "limit"))
+    rounds = made_up({"ours": (0, BUSY), "theirs": (0, [3.0] * 3), "limit": (0, [1.0] * 3)})
+    assert goal_claim(Goal("both", pairs, most=1.0), rounds).held is False
+    assert goal_claim(Goal("both", pairs, most=4.0), rounds).held is None
 
 
 def test_a_goal_without_measurements_is_open():

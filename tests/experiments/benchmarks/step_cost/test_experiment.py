@@ -12,7 +12,7 @@ import pytest
 
 from experiments.benchmarks.step_cost.contestants import CONTESTANTS
 from experiments.benchmarks.step_cost.experiment import Config
-from experiments.benchmarks.step_cost.result_tables import KEY
+from experiments.benchmarks.step_cost.result_tables import KEY, THREADS
 from experiments.benchmarks.step_cost.scaling import COMPRESSED
 from experiments.benchmarks.work_report import WorkReport
 from experiments.report.page import page
@@ -35,7 +35,9 @@ def test_the_run_folder_explains_itself(finished_run):
     np.testing.assert_allclose(
         ms[["sweep, 1 run", "sweep, 30 runs", "PyTorch loop"]], [1, 1 / 30, 10]
     )
-    assert len(pd.read_csv(folder / "rounds.csv")) == 2 * (results["status"] == "measured").sum()
+    rounds, measured = pd.read_csv(folder / "rounds.csv"), results[results["status"] == "measured"]
+    one_count = measured["kind"] == "ours"
+    assert len(rounds) == 2 * (one_count.sum() + 2 * (~one_count).sum())
     scaling = pd.read_csv(folder / "scaling.csv")
     assert len(scaling) == 4 + 3 and (scaling["growth_bytes"] == scaling["rows"]).all()
     workers = json.loads((folder / "workers.json").read_text())
@@ -76,7 +78,7 @@ def test_an_interrupted_contest_keeps_its_rounds(tmp_path, monkeypatch, capsys):
     assert not any(work.startswith(("round 1", "start-up")) for work in begun)
     (folder,) = (tmp_path / "step_cost").iterdir()
     rounds = pd.read_csv(folder / "rounds.csv")
-    assert set(rounds["round"]) == {0, 1} and not rounds.duplicated([*KEY, "round"]).any()
+    assert set(rounds["round"]) == {0, 1} and not rounds.duplicated([*KEY, THREADS, "round"]).any()
 
 
 def test_every_worker_dead_is_a_result(tmp_path, capsys):

@@ -10,6 +10,7 @@ from overparam_tf._version import __version__
 if TYPE_CHECKING:
     from overparam_tf.callbacks.end_to_end_monitor import EndToEndMonitor
     from overparam_tf.checkpoints import Checkpoints
+    from overparam_tf.comparison import DepthComparison, compare_depths
     from overparam_tf.datasets import Digits, Problem, SensingProblem, load, load_mnist
     from overparam_tf.distributed import Training, WorkerLostError, get_strategy, train
     from overparam_tf.dynamics import (
@@ -53,6 +54,8 @@ _HOMES = {
     "overparam_tf.callbacks": ("EndToEndMonitor",),
     # any Keras model to factorised form and back
     "overparam_tf.surgery": ("overparameterize", "collapse", "verify_equivalent", "load_collapsed"),
+    # does depth help a model?
+    "overparam_tf.comparison": ("compare_depths", "DepthComparison"),
     # the theory
     "overparam_tf.dynamics": (
         "end_to_end_update",

@@ -33,6 +33,7 @@ ORDER = [
     ("distributed",),
     ("sweep",),
     ("runlog",),
+    ("comparison",),
 ]
 NO_TENSORFLOW = (
     "checks",

@@ -41,6 +41,7 @@ EXPERIMENTS = (
     Entry("speedup", group="beyond"),
     Entry("when_depth_helps", group="beyond"),
     Entry("late_divergence", group="beyond"),
+    Entry("nonlinear", data="mnist", group="beyond"),
     Entry("step_cost", data=None, group="benchmark"),
     Entry("layer_cost", data=None, group="benchmark"),
     Entry("loop_cost", data=None, group="benchmark"),

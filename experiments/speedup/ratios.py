@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from experiments.harness.speed_up import Bound, SpeedUp
-from experiments.speedup.bootstrap import (
+from experiments.speedup.step_prices import Price
+from overparam_tf.comparison.bootstrap import (
     Estimate,
     best_rate,
     fewest_steps,
     good_range,
     speed_up,
 )
-from experiments.speedup.step_prices import Price
 
 # The target of the verdicts, of the heat maps and of the speed-up in time.
 MAIN_TARGET = "10%"

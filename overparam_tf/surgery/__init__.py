@@ -4,5 +4,13 @@ from overparam_tf.surgery._collapse import collapse
 from overparam_tf.surgery._overparameterize import overparameterize
 from overparam_tf.surgery.checkpoints import load_collapsed
 from overparam_tf.surgery.equivalence import Difference, verify_equivalent
+from overparam_tf.surgery.products_in_place import products_of
 
-__all__ = ["Difference", "collapse", "load_collapsed", "overparameterize", "verify_equivalent"]
+__all__ = [
+    "Difference",
+    "collapse",
+    "load_collapsed",
+    "overparameterize",
+    "products_of",
+    "verify_equivalent",
+]

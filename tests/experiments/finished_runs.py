@@ -17,6 +17,7 @@ from tests.experiments.benchmarks.made_up_costs import with_made_up_costs
 from tests.experiments.benchmarks.step_cost.fake_workers import fake_command, with_workers
 from tests.experiments.loading import load_experiment, on_problem
 from tests.experiments.mnist_cnn.few_images import few_images
+from tests.experiments.nonlinear.few_digits import few_digits
 from tests.experiments.speedup.cases import small_regression
 
 # The options of the runs: small, and yet every figure and every claim has its numbers.
@@ -36,6 +37,8 @@ OPTIONS = {
     # From a balanced start there is no long plateau to leave first.
     "late_divergence": "--quick --data synthetic --init balanced --learning-rate 0.02 --steps 1200 "
     "--clips 1",
+    "nonlinear": "--nets mlp --optimizers SGD --depths 1 2 --seeds 0 1 --penalties none "
+    "--length 0.1",
     "step_cost": "--depths 1 --rounds 2 --seconds 0.002 --axes rows compressed_rows",
     "layer_cost": "--inputs 16 --units 4 --batches 8 --compilers graph --layers fc2 --seconds 0.02",
     "loop_cost": "--rounds 1 --steps 1",
@@ -47,6 +50,7 @@ OPTIONS = {
 SUBSTITUTES = {
     "mnist_cnn": few_images,
     "speedup": lambda: on_problem(load_experiment("speedup"), small_regression()),
+    "nonlinear": few_digits,
     "step_cost": lambda: with_workers(fake_command),
     "log_cost": with_made_up_costs,
 }

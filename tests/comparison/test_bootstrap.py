@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.speedup.bootstrap import speed_up
+from overparam_tf.comparison.bootstrap import speed_up
 
 
 def test_the_interval_covers_the_truth_in_most_samples():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.harness.speed_up import SpeedUp
+from overparam_tf.comparison.speed_ups import SpeedUp
 
 BOOTSTRAPS = 2000
 CONFIDENCE = 0.95

@@ -1,0 +1,92 @@
+"""The options of the experiment, and the optimizers and penalties that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+
+from experiments.harness.command_line import option
+from experiments.harness.limits import SEEDS
+from experiments.harness.options import RunOptions
+from experiments.nonlinear.nets import NETS, NetName, penalty
+from overparam_tf.surgery import products_of
+
+OptimizerName = Literal["SGD", "momentum", "Adam", "AdamW"]
+OPTIMIZERS: dict[OptimizerName, Callable[[], keras.optimizers.Optimizer]] = {
+    "SGD": lambda: keras.optimizers.SGD(0.1),
+    "momentum": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
+    "Adam": lambda: keras.optimizers.Adam(1e-3),
+    "AdamW": lambda: keras.optimizers.AdamW(1e-3),
+}
+# Coarse grids; each grows at an end where its best rate lies.
+RATES: dict[OptimizerName, tuple[float, ...]] = {
+    "SGD": (0.01, 0.03, 0.1, 0.3),
+    "momentum": (0.001, 0.003, 0.01, 0.03),
+    "Adam": (3e-4, 1e-3, 3e-3, 1e-2),
+    "AdamW": (3e-4, 1e-3, 3e-3, 1e-2),
+}
+PenaltyName = Literal["none", "product", "factors"]
+PENALTIES: dict[PenaltyName, str] = {
+    "none": "no penalty",
+    "product": "penalty on the products",
+    "factors": "penalty on every factor",
+}
+
+
+@dataclass(frozen=True)
+class Config(RunOptions):
+    """Compare small nets with their overparameterised forms, with intervals over seeds."""
+
+    data: str = option(
+        "auto",
+        "auto (MNIST if it can be had, else a synthetic stand-in), mnist, synthetic, or a path",
+    )
+    nets: tuple[NetName, ...] = option(tuple(NETS), "nets to train", quick=("mlp",))
+    optimizers: tuple[OptimizerName, ...] = option(
+        tuple(OPTIMIZERS), "optimizers to compare", quick=("SGD", "Adam")
+    )
+    penalties: tuple[PenaltyName, ...] = option(
+        tuple(PENALTIES),
+        "where the L2 penalty on kernels is put",
+        quick=("none", "factors"),
+    )
+    depths: tuple[int, ...] = option(
+        (1, 2, 3), "numbers of factors, 1 among them", quick=(1, 2), within=(1, 8)
+    )
+    seeds: tuple[int, ...] = option(
+        (0, 1, 2, 3, 4), "seeds of the nets and of the batches", quick=(0, 1), within=SEEDS
+    )
+    length: float = option(
+        1.0, "steps of each net, times those of the default", quick=0.5, within=(0.01, 1000)
+    )
+    images: int = option(10_000, "training images, at most", quick=2_000, within=(64, 10**9))
+    dry_run: bool = option(False, "only say what it takes, from timed steps of each net")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        valid = 1 in self.depths and len(self.depths) > 1
+        self.require(valid, "depth 1 and others among the depths", depths=self.depths)
+
+    def steps(self, net: NetName) -> int:
+        """Return the steps of a net's runs."""
+        return max(2, round(self.length * NETS[net].steps))
+
+
+def regularizer_of(place: PenaltyName) -> Any:
+    """Return the regularizer with which a plain net is made."""
+    return None if place == "none" else penalty()
+
+
+def on_every_factor(model: keras.Model, depth: int) -> None:
+    """Move the penalty on a product to its factors.
+
+    Args:
+        model: A net whose kernels have a penalty.
+        depth: Its number of factors; at depth 1 there is nothing to move.
+    """
+    for product in products_of(model):
+        for factor in product.factors:
+            factor.regularizer = product.regularizer

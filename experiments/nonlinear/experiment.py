@@ -1,0 +1,244 @@
+"""The experiment: the comparison of every net and penalty, and what it draws."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from experiments.harness.command_line import Experiment
+from experiments.harness.results import print_claims, print_table, write_results
+from experiments.nonlinear.claims import claims_of, ratio_table, verdict_table
+from experiments.nonlinear.config import (
+    OPTIMIZERS,
+    PENALTIES,
+    RATES,
+    Config,
+    PenaltyName,
+    on_every_factor,
+    regularizer_of,
+)
+from experiments.nonlinear.figures import draw_figures
+from experiments.nonlinear.nets import NETS, TOKENS, NetName
+from experiments.nonlinear.tensorboard_log import board_of, chart_prefix, live_curves
+from experiments.nonlinear.text import text_rows
+from overparam_tf.comparison import DepthComparison, Plan, compare_depths
+from overparam_tf.comparison.display import Chain
+from overparam_tf.datasets import Digits, load_mnist
+from overparam_tf.messages import print_to_stderr
+from overparam_tf.runlog import LiveCurves, ProgressReport, RunFolder
+from overparam_tf.stopping import deferred
+
+# Rows of text, and of test data of either kind.
+SEQUENCES, TEST_ROWS = 20_000, 500
+SECONDS_BETWEEN_CHECKPOINTS = 15.0
+
+Rows = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training and test data of both kinds, by `Net.data`."""
+
+    training: dict[str, Rows]
+    test: dict[str, Rows]
+
+
+def run(
+    options: Config, *, load: Callable[[str], Digits] = load_mnist, held_out: int = 5_000
+) -> RunFolder | None:
+    """Compare the depths of every net under every penalty.
+
+    Writes config.json, results.csv (a row for each run), verdicts.csv, curves.npz and TensorBoard's
+    event files.
+
+    Args:
+        options: The options.
+        load: Returns the images of a source.
+        held_out: How many of the training images are left out, as in `mnist_cnn`.
+
+    Returns:
+        The run folder; None after a dry run.
+    """
+    digits = load(options.data)
+    data = data_of(options, digits, held_out)
+    pairs = list(itertools.product(options.nets, options.penalties))
+    if options.dry_run:
+        for net, place in pairs:
+            plan = compare(options, data, net, place, dry_run=True)
+            print_to_stderr(f"{NETS[net].title}, {PENALTIES[place]}: {plan}")
+        return None
+    targets = {name: NETS[name].targets for name in options.nets}
+    record = options.record("nonlinear", digits, targets=targets)
+    folder = options.open_folder(record, "nets", digits)
+    label, found = record["data"]["label"], Found()
+    with deferred() as stop, live_curves(folder, label, options) as curves:
+        for net, place in pairs:
+            # Depth 1 is the same with the penalty on the product and on every factor.
+            plain = found.comparisons.get((net, "product")) if place == "factors" else None
+            comparison = train(options, data, net, place, folder, curves, plain)
+            found.add(net, place, comparison)
+            found.write(folder)
+            if stop.signal is not None:
+                break
+    board_of(label, found.verdicts, found.curves).write(folder)
+    return folder
+
+
+def data_of(options: Config, digits: Digits, held_out: int) -> Data:
+    """Return the data of the nets that the options name."""
+    split = digits.split(held_out)
+    images, labels = split.train
+    training = {"digits": (images[: options.images], labels[: options.images])}
+    test = {"digits": (split.test.x[:TEST_ROWS], split.test.y[:TEST_ROWS])}
+    if any(NETS[net].data == "text" for net in options.nets):
+        training["text"], test["text"] = text_rows(TOKENS, SEQUENCES, TEST_ROWS)
+    return Data(training, test)
+
+
+def compare(
+    options: Config, data: Data, net: NetName, place: PenaltyName, **arguments: Any
+) -> DepthComparison | Plan:
+    """Return the comparison of a net under a penalty.
+
+    Args:
+        options: The options.
+        data: The data.
+        net: The net.
+        place: Where its penalty is put.
+        **arguments: Further arguments of `compare_depths`.
+    """
+    chosen = NETS[net]
+    return compare_depths(
+        functools.partial(chosen.build, regularizer_of(place)),
+        data.training[chosen.data],
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        targets=chosen.targets,
+        depths=options.depths,
+        optimizers={name: OPTIMIZERS[name]() for name in options.optimizers},
+        learning_rates={name: RATES[name] for name in options.optimizers},
+        seeds=options.seeds,
+        steps=options.steps(net),
+        batch_size=chosen.batch_size,
+        layers=None if chosen.layers is None else list(chosen.layers),
+        prepare=on_every_factor if place == "factors" else None,
+        test_data=data.test[chosen.data],
+        metrics=["sparse_categorical_accuracy"],
+        quiet=options.quiet,
+        **arguments,
+    )
+
+
+def train(
+    options: Config,
+    data: Data,
+    net: NetName,
+    place: PenaltyName,
+    folder: RunFolder,
+    curves: LiveCurves,
+    plain: DepthComparison | None = None,
+) -> DepthComparison:
+    """Train the comparison of a net under a penalty, from its newest checkpoint.
+
+    Args:
+        options: The options.
+        data: The data.
+        net: The net.
+        place: Where its penalty is put.
+        folder: The run folder.
+        curves: Where losses are written while the net trains.
+        plain: A comparison whose runs of depth 1 are taken over; default None.
+    """
+    follow = Chain(curves, options.steps(net), chart_prefix(net, place))
+    title = f"nonlinear, {NETS[net].title}, {PENALTIES[place]}"
+    with ProgressReport(title, options.quiet) as progress:
+        found = compare(
+            options,
+            data,
+            net,
+            place,
+            folder=folder.checkpoints / f"{net}, {place}",
+            follow=follow,
+            progress=progress,
+            plain=plain,
+            seconds_between_checkpoints=SECONDS_BETWEEN_CHECKPOINTS,
+        )
+    assert isinstance(found, DepthComparison)
+    return found
+
+
+class Found:
+    """What the comparisons found so far.
+
+    Attributes:
+        comparisons: The comparisons by net and penalty.
+        tables: A table of runs for each comparison.
+        verdicts: The rows of verdicts.csv.
+        curves: The arrays of curves.npz: `NET/steps`, and `NET/PENALTY/OPTIMIZER/DEPTH` of shape
+            (seeds, points), the smoothed losses at the best rate.
+    """
+
+    def __init__(self) -> None:
+        self.comparisons: dict[tuple[NetName, PenaltyName], DepthComparison] = {}
+        self.tables: list[pd.DataFrame] = []
+        self.rows: list[dict[str, Any]] = []
+        self.curves: dict[str, np.ndarray] = {}
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """Return the table verdicts.csv."""
+        return pd.DataFrame(self.rows, columns=None if self.rows else ["net"])
+
+    def add(self, net: NetName, place: PenaltyName, comparison: DepthComparison) -> None:
+        """Add a comparison, which may have been stopped."""
+        key = {"net": net, "penalty": place}
+        self.comparisons[net, place] = comparison
+        self.tables.append(pd.DataFrame(comparison.table()).assign(**key))
+        lowest = min(comparison.settings.targets)
+        for row in comparison.verdicts():
+            self.rows.append({**key, **row, "is_main": row["target"] == lowest})
+        for optimizer in comparison.settings.optimizers:
+            for depth in comparison.settings.depths:
+                steps, losses = comparison.best_curves(optimizer, depth)
+                self.curves[f"{net}/steps"] = steps
+                self.curves[f"{net}/{place}/{optimizer}/{depth}"] = losses
+
+    def write(self, folder: RunFolder) -> None:
+        """Write results.csv, verdicts.csv and curves.npz as they are so far."""
+        table = pd.concat(self.tables, ignore_index=True)
+        folder.write_table("results.csv", table if len(table) else pd.DataFrame(columns=["net"]))
+        folder.write_table("verdicts.csv", self.verdicts)
+        folder.write_arrays("curves.npz", self.curves)
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draw figures and print tables and verdicts, from a run folder alone."""
+    record = folder.read_config()
+    results = folder.read_table("results.csv", ["net"])
+    verdicts = folder.read_table("verdicts.csv", ["net"])
+    curves = folder.read_arrays("curves.npz")
+    if verdicts.empty:
+        console.print("No depth is compared yet.")
+        return
+    ratios, table, claims = ratio_table(verdicts), verdict_table(verdicts), claims_of(verdicts)
+    drawn = draw_figures(folder, record, verdicts, curves)
+    label = record["data"]["label"]
+    title = (
+        f"{label}: steps of depth 1 over steps of depth N, best rate each (in brackets: 95 % "
+        f"interval over seeds); {len(results):,} runs"
+    )
+    print_table(ratios, title, console)
+    title = f"+N: depth N helps, -N: it hurts, ?N: cannot tell; to the lower target; {label}"
+    print_table(table, title, console)
+    print_claims(claims, console)
+    write_results(folder, {"ratios": ratios, "verdicts": table}, claims, drawn)
+
+
+EXPERIMENT = Experiment("nonlinear", Config, run, draw)

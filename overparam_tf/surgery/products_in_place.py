@@ -1,0 +1,23 @@
+"""The products that stand for weights of a model."""
+
+from __future__ import annotations
+
+import keras
+
+from overparam_tf.products import Product
+from overparam_tf.surgery._factors import factorisations
+
+
+def products_of(model: keras.Model) -> list[Product]:
+    """Return the products that `overparameterize` put in place of weights, in the model's order.
+
+    Args:
+        model: A model of any kind, changed in place.
+
+    Example:
+        >>> from overparam_tf import overparameterize
+        >>> model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, name="head")])
+        >>> [product.shape for product in products_of(overparameterize(model, depth=3))]
+        [(5, 2)]
+    """
+    return [record.product for layer in model._flatten_layers() for record in factorisations(layer)]

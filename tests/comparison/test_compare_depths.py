@@ -1,0 +1,152 @@
+"""The instrument: on models of several kinds, resumed to the same numbers, refused in one line."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from overparam_tf.comparison import DepthComparison, Plan, compare_depths
+from overparam_tf.errors import InputError
+from overparam_tf.stopping import StopSignals
+from tests.comparison.models import Backbone, linear, regression, tokens, two_inputs
+
+SMALL = {"depths": (1, 2), "seeds": (0, 1), "steps": 24, "batch_size": 16, "quiet": True}
+LINEAR = {"loss": "mse", "targets": [0.5, 0.02], "optimizers": ["sgd"], **SMALL}
+
+
+@pytest.fixture(scope="module")
+def found() -> DepthComparison:
+    grid = {"learning_rates": [0.1, 0.3], "test_data": regression(20), "metrics": ["mae"]}
+    return compare_depths(linear, regression(), **LINEAR, **grid)
+
+
+def test_every_depth_has_a_verdict_with_an_interval(found):
+    rows = {(row["depth"], row["target"]): row for row in found.verdicts()}
+    assert set(rows) == {(depth, target) for depth in (1, 2) for target in (0.5, 0.02)}
+    for row in rows.values():
+        assert row["low"] <= row["ratio"] <= row["high"] and row["bound"] == "exact"
+        assert row["test_mae"] >= 0 and row["verdict"] in ("helps", "hurts", "cannot tell")
+    assert rows[1, 0.5]["ratio"] == 1
+    assert found.finished and "depth" in str(found)
+
+
+def test_depths_start_from_one_function_and_see_the_same_batches(found):
+    pairs = zip(found.rows, found.curves, strict=True)
+    first = {(row["depth"], row["seed"]): curve.losses[0] for row, curve in pairs}
+    # The first point is the loss of the first step alone: here points are single steps.
+    assert found.settings.per_point == 1
+    np.testing.assert_allclose(first[1, 0], first[2, 0], rtol=1e-5)
+    assert abs(first[1, 0] - first[1, 1]) > 1e-3
+
+
+def test_the_result_is_plain_numbers(found):
+    content = found.to_dict()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert {"steps_to_0.5", "steps_to_0.02", "test_mae"} <= set(content["table"][0])
+    steps, losses = found.best_curves("sgd", 2)
+    assert losses.shape == (2, len(steps)) and np.isfinite(losses).all()
+
+
+def test_a_stopped_comparison_goes_on_to_the_same_numbers(found, tmp_path):
+    grid = {"learning_rates": [0.1, 0.3], "test_data": regression(20), "metrics": ["mae"]}
+
+    def stop(progress):
+        if progress.step > 60:
+            signal.raise_signal(signal.SIGINT)
+
+    with StopSignals():
+        part = compare_depths(
+            linear,
+            regression(),
+            **LINEAR,
+            **grid,
+            folder=tmp_path,
+            progress=stop,
+            seconds_between_checkpoints=0,
+        )
+        assert not part.finished and 0 < len(part.rows) < len(found.rows)
+    whole = compare_depths(linear, regression(), **LINEAR, **grid, folder=tmp_path)
+    assert whole.finished and len(whole.rows) == len(found.rows)
+    for ours, theirs in zip(whole.curves, found.curves, strict=True):
+        np.testing.assert_array_equal(ours.losses, theirs.losses)
+    with pytest.raises(InputError, match="another run"):
+        compare_depths(linear, regression(), **{**LINEAR, "steps": 20}, folder=tmp_path)
+
+
+def test_a_subclassed_model_with_inputs_by_name():
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    options = {**SMALL, "optimizers": "adam", "refine": False, "learning_rates": [0.03]}
+    found = compare_depths(
+        Backbone, tokens(), loss=loss, targets=[0.6], layers=["dense*"], start="paper", **options
+    )
+    assert found.models["adam, depth 2"]["products"] == 2
+    assert len(found.rows) == 4 and all(row["status"] == "finished" for row in found.rows)
+
+
+def test_a_model_of_several_inputs_and_outputs():
+    x, y = regression(32)
+    data = [x, x[:, :2]], [y, 2 * y]
+    options = {**SMALL, "seeds": (0,), "optimizers": "sgd", "learning_rates": [0.01]}
+    found = compare_depths(
+        two_inputs, data, loss=["mse", "mse"], targets=[1.0], refine=False, **options
+    )
+    assert len(found.rows) == 2 and found.models["sgd, depth 2"]["products"] == 3
+
+
+def test_a_dry_run_says_what_it_takes():
+    plan = compare_depths(linear, regression(), **LINEAR, dry_run=True)
+    assert isinstance(plan, Plan)
+    assert [cost.parameters for cost in plan.costs.values()] == [4, 5]
+    assert plan.seconds > 0 and plan.bytes > 0 and "minutes" in str(plan)
+
+
+def test_a_penalty_is_told_from_the_loss():
+    def penalised():
+        layer = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(1.0))
+        return keras.Sequential([keras.Input((3,)), layer])
+
+    options = {**LINEAR, "seeds": (0,), "learning_rates": [1e-6], "refine": False}
+    plain = compare_depths(linear, regression(), **options)
+    found = compare_depths(penalised, regression(), **options)
+    np.testing.assert_allclose(found.curves[0].losses, plain.curves[0].losses, rtol=1e-4)
+    assert found.curves[0].penalties[0] > 0.01 and plain.curves[0].penalties[0] == 0
+    again = compare_depths(linear, regression(), **options, plain=plain)
+    assert again.rows[0] == plain.rows[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"depths": (2, 3)}, "depth 1"),
+        ({"targets": []}, "target"),
+        ({"optimizers": "sdg"}, "optimizer"),
+        ({"learning_rates": [0.0]}, "learning_rates"),
+        ({"start": "cold"}, "start"),
+        ({"batch_size": 65}, "batches"),
+        ({"seeds": (0, 0)}, "seeds"),
+        ({"window": 25}, "window"),
+        (
+            {"optimizers": [keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(1.0, 9))]},
+            "schedule",
+        ),
+    ],
+)
+def test_bad_arguments_are_one_line(change, word):
+    with pytest.raises(InputError, match=word) as caught:
+        compare_depths(linear, regression(), **{**LINEAR, **change})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [np.zeros((4, 3)), (np.zeros((4, 3)), np.zeros(3)), 5, [], "data"])
+def test_bad_data_are_one_line(data):
+    with pytest.raises(InputError, match="data"):
+        compare_depths(linear, data, **{**LINEAR, "batch_size": 2})
+
+
+def test_a_function_that_returns_no_model_is_one_line():
+    with pytest.raises(InputError, match="build_model"):
+        compare_depths(lambda: 7, regression(), **LINEAR)

@@ -12,6 +12,7 @@ BACKEND = os.environ["KERAS_BACKEND"]  # conftest.py sets it
 # `KERAS_BACKEND=jax python -m pytest` runs their tests.
 PARTS = (
     "callbacks",
+    "comparison",
     "dynamics",
     "guides",
     "initializers",

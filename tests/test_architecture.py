@@ -50,6 +50,7 @@ NO_TENSORFLOW = (
     "callbacks.watched_layers",
     "checkpoints",
     "stopping",
+    "comparison",
 )
 
 

@@ -131,7 +131,8 @@ def run(
     )
     live = _live_board(options, folder, record) if workers.is_chief else None
     with deferred() as stop, live or contextlib.nullcontext() as shown:
-        for net, seed in itertools.product(options.nets(), options.seeds):
+        # Seed by seed, so that a run that was stopped has nets to compare.
+        for seed, net in itertools.product(options.seeds, options.nets()):
             title = run_title(net.name, seed)
             with strategy.scope():
                 model = make_net(net.depth, net.place, options.convs, seed)

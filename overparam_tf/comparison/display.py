@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import time
 import warnings
@@ -11,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from overparam_tf.comparison.runs import Curve, Run, point_steps, smoothed
@@ -50,8 +50,8 @@ class ProgressLines:
 
 @contextlib.contextmanager
 def progress_report(title: str, quiet: bool) -> Iterator[Callable[[Progress], object]]:
-    """Open a block in which progress is shown: a live bar with TensorFlow, else plain lines."""
-    if importlib.util.find_spec("tensorflow") is None:
+    """Open a block in which progress is shown: a live bar on TensorFlow, else plain lines."""
+    if keras.backend.backend() != "tensorflow":  # other backends must do without it
         yield ProgressLines(quiet)
         return
     from overparam_tf.runlog import ProgressReport
@@ -85,12 +85,12 @@ def tensorboard_follower(
     if folder is None:
         yield None
         return
-    if importlib.util.find_spec("tensorflow") is None:
-        warnings.warn("without TensorFlow no curves go to TensorBoard", UserWarning, stacklevel=3)
+    try:
+        from overparam_tf.runlog import LiveCurves, TensorBoardLog
+    except ImportError:
+        warnings.warn("without TensorFlow no curves go to TensorBoard", UserWarning, stacklevel=5)
         yield None
         return
-    from overparam_tf.runlog import LiveCurves, TensorBoardLog
-
     log = TensorBoardLog(folder)
     log.clear()
     with LiveCurves(log, [f"depth {depth}" for depth in settings.depths]) as curves:

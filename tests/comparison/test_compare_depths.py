@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 
@@ -12,6 +13,7 @@ import pytest
 from overparam_tf.comparison import DepthComparison, Plan, compare_depths
 from overparam_tf.errors import InputError
 from overparam_tf.stopping import StopSignals
+from tests.backends import BACKEND
 from tests.comparison.models import Backbone, linear, regression, tokens, two_inputs
 
 SMALL = {"depths": (1, 2), "seeds": (0, 1), "steps": 24, "batch_size": 16, "quiet": True}
@@ -54,6 +56,8 @@ def test_the_result_is_plain_numbers(found):
 def test_a_stopped_comparison_goes_on_to_the_same_numbers(found, tmp_path):
     grid = {"learning_rates": [0.1, 0.3], "test_data": regression(20), "metrics": ["mae"]}
 
+    followed = []
+
     def stop(progress):
         if progress.step > 60:
             signal.raise_signal(signal.SIGINT)
@@ -66,10 +70,14 @@ def test_a_stopped_comparison_goes_on_to_the_same_numbers(found, tmp_path):
             **grid,
             folder=tmp_path,
             progress=stop,
+            follow=lambda run, steps, losses: followed.append((run, len(steps), len(losses))),
             seconds_between_checkpoints=0,
         )
         assert not part.finished and 0 < len(part.rows) < len(found.rows)
-    whole = compare_depths(linear, regression(), **LINEAR, **grid, folder=tmp_path)
+    with pytest.warns(UserWarning) if BACKEND != "tensorflow" else contextlib.nullcontext():
+        whole = compare_depths(linear, regression(), **LINEAR, **grid, folder=tmp_path)
+    assert followed and all(points == losses > 0 for _, points, losses in followed)
+    assert list(tmp_path.glob("depth 2/events*")) or BACKEND != "tensorflow"
     assert whole.finished and len(whole.rows) == len(found.rows)
     for ours, theirs in zip(whole.curves, found.curves, strict=True):
         np.testing.assert_array_equal(ours.losses, theirs.losses)

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.mnist_cnn.claims import PAPER, claims_of, lower, smooth
+from experiments.mnist_cnn.claims import (
+    PAPER,
+    claims_of,
+    lower,
+    lower_at_the_end,
+    results_table,
+    smooth,
+)
 from experiments.mnist_cnn.convnet import convnet, momentum_sgd
 from experiments.mnist_cnn.records import epoch_rows
 from experiments.mnist_cnn.spectra import singular_values
@@ -157,3 +164,56 @@ def test_the_papers_curve_is_recognised():
 def test_smooth_takes_means_of_whole_windows():
     steps, means = smooth(np.arange(11.0), 5)
     assert steps.tolist() == means.tolist() == [2.0, 7.0]
+
+
+def seeded(factors):
+    """Return epochs of the plain net and another one, whose errors are these times as large."""
+    rows = [
+        {
+            "net": net,
+            "seed": seed,
+            "epoch": epoch,
+            "test_error": (0.1 + 0.001 * seed) * factor / epoch,
+        }
+        for seed, other in enumerate(factors)
+        for net, factor in (("plain", 1.0), ("other", other))
+        for epoch in (1, 2)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("factors", "held"),
+    [((0.8, 0.81, 0.79), True), ((1.2, 1.3, 1.2), False), ((0.9, 1.2, 1.0), None)],
+)
+def test_several_seeds_are_judged_by_their_interval(factors, held):
+    epochs = seeded(factors)
+    claim = lower(epochs, "test_error", "other", "plain", "")
+    assert claim.held is held and "3 seeds" in claim.numbers
+    (claim,) = lower_at_the_end(epochs, "other", "plain")
+    assert claim.held is held and "±" in claim.numbers
+    assert lower_at_the_end(epochs[epochs["seed"] == 0], "other", "plain") == []
+
+
+def test_several_seeds_have_a_row_and_curves_with_intervals(copy_of_run):
+    run = copy_of_run("mnist_cnn")
+    results = pd.read_csv(run.path / "results.csv")
+    both = pd.concat([results, results.assign(seed=1, test_error=results["test_error"] + 0.01)])
+    table = results_table(both)
+    assert table["net"].tolist() == NETS and table["seeds"].tolist() == [2, 2, 2]
+    assert table["test error"].str.contains("±").all()
+    both.to_csv(run.path / "results.csv", index=False)
+    epochs = pd.read_csv(run.path / "epochs.csv")
+    second = epochs.assign(seed=1, test_error=epochs["test_error"] + 0.01)
+    pd.concat([epochs, second]).to_csv(run.path / "epochs.csv", index=False)
+    with np.load(run.path / "curves.npz") as curves:
+        arrays = dict(curves)
+    # A seed that is still in training: its curves are shorter.
+    arrays |= {key.replace("seed 0", "seed 1"): curve[:4] for key, curve in arrays.items()}
+    np.savez(run.path / "curves.npz", **arrays)
+    config = json.loads((run.path / "config.json").read_text())
+    config["options"]["seeds"] = [0, 1]
+    (run.path / "config.json").write_text(json.dumps(config))
+    few_images().main(["--logdir", str(run.logdir), "--redraw", run.name, "--quiet"])
+    report = json.loads((run.path / "report.json").read_text())
+    assert any("2 seeds" in claim["numbers"] for claim in report["claims"])

@@ -3,9 +3,8 @@
 import os
 import signal
 import sys
-import tempfile
 
-from overparam_tf.errors import InputError, one_line
+from overparam_tf.errors import InputError
 
 # TensorFlow prints notes on processors and missing GPUs at every start. They would bury progress
 # lines and the one line of an error.
@@ -40,33 +39,6 @@ def _choose_backend() -> None:
         )
 
 
-def _import_tensorflow_quietly() -> None:
-    """Import TensorFlow and Keras, and show notes on standard error only if the import fails.
-
-    Some of the notes are written in C++ before TensorFlow reads its log level, so they are kept
-    back at the file descriptor.
-    """
-    with tempfile.TemporaryFile() as notes:
-        standard_error = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-            import tensorflow  # noqa: F401
-        except (AssertionError, ValueError) as error:
-            # Keras checks what its configuration file says.
-            raise InputError(
-                "Expected a keras.json that Keras can read; correct or remove it. "
-                f"Received: {one_line(str(error)) or 'an unknown value in it'}"
-            ) from None
-        except BaseException:
-            notes.seek(0)
-            os.write(standard_error, notes.read())
-            raise
-        finally:
-            os.dup2(standard_error, 2)
-            os.close(standard_error)
-
-
 def _end_at_once_if_interrupted() -> None:
     """Let Ctrl-C end a program that is still importing, without a traceback from within imports.
 
@@ -83,7 +55,6 @@ def _prepare() -> None:
     try:
         _open_standard_streams()
         _choose_backend()
-        _import_tensorflow_quietly()
     except InputError as error:
         if sys.argv[:1] != ["-m"]:  # no program of `python -m`, but an import
             raise

@@ -7,7 +7,7 @@ for name in (
     "pandas",
     "tensorflow",
     "experiments.mnist_cnn.experiment",
-    "experiments.optimizer_compare",
+    "experiments.optimizer_compare.experiment",
     "overparam_tf.distributed",
 ):
     importlib.import_module(name)

@@ -8,20 +8,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from tensorboard import program
 from tensorboard.data import server_ingester
 
+from experiments.board.config import Config
 from experiments.board.tree import BoardTree, read_dashboard
 from experiments.board.trials import MOST_TRIALS
-from experiments.harness.command_line import exit_codes, option, parse
+from experiments.harness.command_line import exit_codes, parse
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
 from overparam_tf.runlog.event_file import PATTERN, read_summaries
 from overparam_tf.runlog.tensorboard import CHARTS, DASHBOARD, HPARAMS, REPORT
+from overparam_tf.stopping import StopSignals
 
 HOST = "localhost"
 SECONDS_BETWEEN_LOOKS = 10.0
@@ -33,30 +34,11 @@ CURVES = "^(?!.*/trials/)"
 CHART_TAGS = "^(?!figures/|singular values/|rates|result/)(loss|total|penalty|.*[ /-].*)$"
 
 
-@dataclass(frozen=True)
-class Config:
-    """Open TensorBoard on the newest run of each experiment."""
-
-    logdir: str = option("logs", "the log folder")
-    experiment: tuple[str, ...] | None = option(
-        None, "only these experiments (default: all that have runs)"
-    )
-    newest: int = option(1, "how many runs of each experiment, the newest first")
-    all: bool = option(False, "all runs")
-    port: int = option(6006, "port on localhost; 0 for any free one")
-    print: bool = option(False, "print the command and the addresses, and start nothing")
-
-    def __post_init__(self) -> None:
-        if self.newest < 1:
-            raise InputError(f"Expected at least one run. Received: --newest {self.newest}")
-        if not 0 <= self.port <= 65535:
-            raise InputError(f"Expected a port from 0 to 65535. Received: --port {self.port}")
-
-    def runs(self) -> list[RunFolder]:
-        """Return the runs to show."""
-        count = sys.maxsize if self.all else self.newest
-        newest = RunFolder.newest(self.logdir, self.experiment, count)
-        return [run for run in newest if any(run.path.rglob(PATTERN))]
+def runs_of(options: Config) -> list[RunFolder]:
+    """Return the runs to show."""
+    count = sys.maxsize if options.all else options.newest
+    newest = RunFolder.newest(options.logdir, options.experiment, count)
+    return [run for run in newest if any(run.path.rglob(PATTERN))]
 
 
 def arguments_of(folder: str, port: int) -> list[str]:
@@ -164,7 +146,7 @@ def has_data_server() -> bool:
 
 def serve(options: Config) -> None:
     """Serve the runs, and those that finish meanwhile, until a stop signal comes."""
-    runs = options.runs()
+    runs = runs_of(options)
     with tempfile.TemporaryDirectory(prefix="board-") as folder:
         tree = BoardTree(Path(folder))
         tree.show(runs)
@@ -173,18 +155,22 @@ def serve(options: Config) -> None:
         print("Ctrl-C ends it.", flush=True)
         while True:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            tree.show(options.runs())
+            tree.show(runs_of(options))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `arguments` defaults to `sys.argv[1:]`."""
     with exit_codes("board") as stop:
-        options = parse(Config, "board", arguments)
-        if options.print:
-            show_addresses(f"http://{HOST}:{options.port}/", options.runs())
-            print(shlex.join(["tensorboard", *arguments_of(options.logdir, options.port)]))
-            return
-        try:
-            serve(options)
-        except KeyboardInterrupt:
-            stop.signal = None  # the way to end a server
+        run_with(parse(Config, "board", arguments), stop)
+
+
+def run_with(options: Config, stop: StopSignals) -> None:
+    """Print the addresses, and serve the runs unless the options say that printing is all."""
+    if options.print:
+        show_addresses(f"http://{HOST}:{options.port}/", runs_of(options))
+        print(shlex.join(["tensorboard", *arguments_of(options.logdir, options.port)]))
+        return
+    try:
+        serve(options)
+    except KeyboardInterrupt:
+        stop.signal = None  # the way to end a server

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import importlib
+import operator
 import shlex
 import signal
 import sys
@@ -17,10 +19,9 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar
 from rich.console import Console
 
 from experiments.harness.child_processes import end_with_parent
-from experiments.harness.keras_settings import own_keras_settings
 from experiments.harness.output import forgiving_output
+from experiments.harness.quiet_import import import_tensorflow
 from experiments.harness.shares import ShareFinished
-from overparam_tf.distributed.workers import ChiefEnded
 from overparam_tf.errors import DataError, InputError, WorkerLostError, one_line
 from overparam_tf.runlog import AlreadyFinished, RunFolder, RunStatus, release_locks
 from overparam_tf.runlog.folder import SHARES
@@ -192,10 +193,22 @@ class Experiment(Generic[C]):
             arguments: Default `sys.argv[1:]`.
         """
         with exit_codes(self.name) as stop:
-            options = parse(self.options_class, self.name, arguments)
-            # Piped output has no width of its own; 80 columns would cut the tables.
-            width = None if sys.stdout.isatty() else 120
-            console = Console(quiet=options.quiet, soft_wrap=True, width=width)
+            self.run_with(parse(self.options_class, self.name, arguments), stop)
+
+    def run_with(self, options: C, stop: StopSignals) -> None:
+        """Run the experiment with these options, or open the run to redraw, then draw.
+
+        Args:
+            options: The options.
+            stop: The signals that `exit_codes` watches.
+        """
+        # Imported here, since it imports Keras.
+        from experiments.harness.keras_settings import own_keras_settings
+
+        # Piped output has no width of its own; 80 columns would cut the tables.
+        width = None if sys.stdout.isatty() else 120
+        console = Console(quiet=options.quiet, soft_wrap=True, width=width)
+        with own_keras_settings():
             if options.redraw is not None:
                 folder = RunFolder.open(options.logdir, self.name, options.redraw)
                 self._redraw(folder, console)
@@ -213,6 +226,8 @@ class Experiment(Generic[C]):
         Returns:
             The folder if there was something to draw.
         """
+        from overparam_tf.distributed.workers import ChiefEnded  # it imports TensorFlow
+
         try:
             folder = self.run(options)
         except ShareFinished as finished:
@@ -258,6 +273,27 @@ class Experiment(Generic[C]):
             ) from error
 
 
+def run_program(
+    name: str, options_class: type, module: str, start: str = "EXPERIMENT.run_with"
+) -> None:
+    """Read the command line, then import TensorFlow and a module, and start it with the options.
+
+    So `--help` and bad input need not wait for seconds of imports.
+
+    Args:
+        name: The name of the experiment.
+        options_class: The class of its options, from a module that imports neither TensorFlow nor
+            Keras.
+        module: The module.
+        start: What it calls with the options and the stop signals; default the `run_with` of its
+            `EXPERIMENT`.
+    """
+    with exit_codes(name) as stop:
+        options = parse(options_class, name)
+        import_tensorflow()
+        operator.attrgetter(start)(importlib.import_module(module))(options, stop)
+
+
 def _how_to_continue(folder: RunFolder) -> str:
     if folder.path.parent.name == SHARES:
         return "The same command continues it."
@@ -274,7 +310,7 @@ def exit_codes(name: str) -> Iterator[StopSignals]:
         name: The command's name in messages.
     """
     end_with_parent()
-    with StopSignals() as stop, forgiving_output(), own_keras_settings():
+    with StopSignals() as stop, forgiving_output():
         code = 2
         try:
             yield stop

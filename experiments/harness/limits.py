@@ -27,6 +27,8 @@ DEPTHS = (1, 64)
 WIDTHS = (1, 10_000)
 # Below, no weight of 0.01 moves in float32; half a decade beyond, rates are still finite there.
 RATES = (1e-12, 1e12)
+# The learning rates that the 2019 team searched.
+RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
 
 Limits = tuple[float, float]
 

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from experiments.harness.registry import module_of
 from overparam_tf.checks import boolean, list_of, optional, text
-from overparam_tf.runlog import RunFolder, TensorBoardLog, readers
+from overparam_tf.runlog import RunFolder, readers
 
 RESULTS = "report.json"
 
@@ -131,6 +131,8 @@ def write_results(
     settings = ResultTable.from_frame("settings", settings_table(folder.read_config()))
     texts = {table.title.lower(): table.markdown() for table in results}
     texts |= {**remarks, "claims": claims_table(claims).markdown(), "settings": settings.markdown()}
+    from overparam_tf.runlog import TensorBoardLog  # it imports TensorFlow
+
     TensorBoardLog(folder.tensorboard).report(figures, texts)
 
 

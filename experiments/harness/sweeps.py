@@ -31,8 +31,6 @@ from overparam_tf.sweep import History, Sweep, Variant
 
 # About how many rates a finer grid has; shares are balanced by it.
 FINE_RATES = 8
-# The learning rates that the 2019 team searched.
-RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
 
 
 def finer_variants(variants: Sequence[Variant], history: History) -> list[Variant]:

@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.late_divergence.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.late_divergence.config import Config
 
-EXPERIMENT.main()
+run_program("late_divergence", Config, "experiments.late_divergence.experiment")

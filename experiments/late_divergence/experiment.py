@@ -4,82 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
-from keras.optimizers.schedules import CosineDecay, InverseTimeDecay
 from rich.console import Console
 
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.limits import SEEDS
+from experiments.harness.command_line import Experiment
 from experiments.harness.loss_reference import LossReference, references_of
-from experiments.harness.options import DataOptions
 from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.late_divergence.claims import ADVICE, claims_of, method_table
+from experiments.late_divergence.config import Config
 from experiments.late_divergence.figures import DivergenceFigures
-from experiments.late_divergence.monitored_run import CAP, Method, Plan, train_monitored
+from experiments.late_divergence.monitored_run import Method, train_monitored
 from experiments.late_divergence.saved_method import SavedMethod
 from experiments.late_divergence.stability import P, sharpness_at_floor
 from experiments.late_divergence.tensorboard_log import board
-from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
 from overparam_tf.runlog import LiveCurves, RunFolder, TensorBoardLog
-
-PLAIN = "constant rate"
-
-
-@dataclass(frozen=True)
-class Config(DataOptions):
-    """Train a factorised layer into its late divergence, and try what might prevent it."""
-
-    depth: int = option(3, "number of factors", within=(2, 8))
-    shallower: int = option(2, "number of factors of the run to compare with", within=(1, 7))
-    learning_rate: float = option(1e-3, "the rate", quick=4e-3, within=(1e-12, 1e3))
-    steps: int = option(600_000, "full-batch steps", quick=16_000, within=(10, 10**8))
-    snapshots: int = option(
-        150, "how many times over a run the Hessian is taken", quick=30, within=(1, 10**4)
-    )
-    clips: tuple[float, ...] = option(
-        (1.0, 0.1), "largest norms of the gradient, for clipping", within=(1e-12, 1e6)
-    )
-    init: Literal["near_zero", "balanced"] = option(
-        "near_zero", "how the factors start: see Variant"
-    )
-    seed: int = option(0, "seed of the initial factors", within=SEEDS)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        valid = self.shallower < self.depth
-        self.require(valid, "shallower < depth", shallower=self.shallower)
-
-    def methods(self) -> list[Method]:
-        """Return what is trained: the run to explain, a shallower one, and the remedies."""
-        depth, rate, steps = self.depth, self.learning_rate, self.steps
-        tenth = max(steps // 10, 1)
-        clipped = [Method(f"clipped at {clip:g}", depth, rate, clip=clip) for clip in self.clips]
-        return [
-            Method(PLAIN, depth, rate),
-            Method(f"depth {self.shallower}", self.shallower, rate),
-            Method("half the rate", depth, rate / 2),
-            Method(f"rate / (1 + t / {tenth:,})", depth, InverseTimeDecay(rate, tenth, 1.0)),
-            Method("cosine decay to 0", depth, CosineDecay(rate, steps)),
-            *clipped,
-            Method(f"capped at {CAP:g} / sharpness", depth, rate, capped=True),
-        ]
-
-    def plan(self, problem: Problem) -> Plan:
-        """Return the settings that all methods share."""
-        return Plan(
-            problem=problem,
-            steps=self.steps,
-            snapshots=self.snapshots,
-            initial_factors=self.init,
-            seed=self.seed,
-            dtype=self.dtype,
-            quiet=self.quiet,
-        )
 
 
 def run(options: Config) -> RunFolder:

@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.mnist_cnn.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.mnist_cnn.config import Config
 
-EXPERIMENT.main()
+run_program("mnist_cnn", Config, "experiments.mnist_cnn.experiment")

@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.no_regularizer.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.no_regularizer.config import Config
 
-EXPERIMENT.main()
+run_program("no_regularizer", Config, "experiments.no_regularizer.experiment")

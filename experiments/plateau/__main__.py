@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.plateau.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.plateau.config import Config
 
-EXPERIMENT.main()
+run_program("plateau", Config, "experiments.plateau.experiment")

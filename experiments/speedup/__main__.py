@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.speedup.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.speedup.config import Config
 
-EXPERIMENT.main()
+run_program("speedup", Config, "experiments.speedup.experiment")

@@ -1,21 +1,26 @@
-"""The options of the experiment, and the searches for the best rates that they stand for."""
+"""The options of the experiment, and the searches for the best rates that they stand for.
+
+What needs TensorFlow is imported within methods: `--help` and bad input need not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS, STEPS
 from experiments.harness.options import DataOptions
-from experiments.harness.parts import Part
-from experiments.harness.sweep_shares import Search
-from experiments.speedup.grids import COARSE, fine_tenths, rate_of
-from experiments.speedup.optimizers import OPTIMIZERS, OptimizerName
-from experiments.speedup.tensorboard_log import run_of
-from overparam_tf.sweep import History, Variant
 
+if TYPE_CHECKING:
+    from experiments.harness.parts import Part
+    from experiments.harness.sweep_shares import Search
+    from overparam_tf.sweep import History, Variant
+
+OptimizerName = Literal[
+    "SGD", "momentum", "Nesterov", "AdaGrad", "RMSprop", "AdaDelta", "Adam", "AdamW"
+]
 # Targets: shares of the zero kernel's excess loss over the floor.
 SHARES = {"50%": 0.5, "10%": 0.1, "3%": 0.03, "1%": 0.01}
 TARGETS = list(SHARES)
@@ -39,7 +44,7 @@ class Config(DataOptions):
     powers: tuple[int, ...] = option(
         (2, 4, 6), "p of the l_p losses, with 1/p, even", quick=(2, 4), within=(2, 8)
     )
-    optimizers: tuple[OptimizerName, ...] = option(tuple(OPTIMIZERS), "optimizers to compare")
+    optimizers: tuple[OptimizerName, ...] = option(get_args(OptimizerName), "optimizers to compare")
     depths: tuple[int, ...] = option(
         (1, 2, 3, 4), "numbers of factors, 1 among them", within=(1, 16)
     )
@@ -83,6 +88,10 @@ class Config(DataOptions):
             tenths: Grid of rates by the variant's name, in tenths of a decade; the others have the
                 coarse grid.
         """
+        from experiments.speedup.grids import COARSE, rate_of
+        from experiments.speedup.optimizers import OPTIMIZERS
+        from overparam_tf.sweep import Variant
+
         cases: list[tuple[str, float, str]] = [
             (f"{optimizer}, depth {depth}", depth, "factors") for depth in sorted(self.depths)
         ]
@@ -112,6 +121,9 @@ class Config(DataOptions):
             part: The part of the loss.
             optimizer: The optimizer.
         """
+        from experiments.harness.sweep_shares import Search
+        from experiments.speedup.grids import fine_tenths
+
         title = f"{part.name} {optimizer}"
 
         def finer(variants: Sequence[Variant], coarse: History) -> list[Variant]:
@@ -135,6 +147,8 @@ class Config(DataOptions):
 
     def tensorboard_runs(self) -> list[str]:
         """Return the names of TensorBoard's runs: the depths, and those of the rule."""
+        from experiments.speedup.tensorboard_log import run_of
+
         names = [
             (variant.name, name)
             for name in self.optimizers

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import keras
 
+from experiments.speedup.config import OptimizerName
 from overparam_tf.optimizers import legacy_2019
 
-OptimizerName = Literal[
-    "SGD", "momentum", "Nesterov", "AdaGrad", "RMSprop", "AdaDelta", "Adam", "AdamW"
-]
 OPTIMIZERS: dict[OptimizerName, Callable[[], keras.optimizers.Optimizer]] = {
     "SGD": keras.optimizers.SGD,
     "momentum": lambda: keras.optimizers.SGD(momentum=0.9),

@@ -9,16 +9,18 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from overparam_tf.atomic_files import TEMPORARY, save_npz, save_text
 from overparam_tf.checks import file_path, list_of, positive_int, text
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import readers
 from overparam_tf.runlog.lock import HOLDER, LOCK, lock_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFIG = "config.json"
 # The folder of the shares of a run that is trained on several machines.

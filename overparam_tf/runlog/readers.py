@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import pandas as pd
 
 from overparam_tf.atomic_files import DAMAGE
 from overparam_tf.errors import DataError, words_of
 from overparam_tf.runlog.record import check_record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_JSON_BYTES = 64 << 20
 
@@ -54,6 +56,8 @@ def read_table(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
     Raises:
         DataError: If the file is missing or damaged, or lacks a column.
     """
+    import pandas as pd  # here, since whoever reads options or folders alone need not wait for it
+
     with one_line_errors(path):
         table = pd.read_csv(path)
         missing = [column for column in columns if column not in table]

@@ -9,7 +9,7 @@ import signal
 import stat
 import threading
 
-from experiments import optimizer_compare
+from experiments.optimizer_compare import experiment as optimizer_compare
 from overparam_tf.sweep.engine import Engine
 from tests.cases import small_problem
 from tests.experiments.loading import on_problem

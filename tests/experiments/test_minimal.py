@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import minimal
+from experiments.minimal import experiment as minimal
 from experiments.harness.results import read_results
 from experiments.harness.sweeps import read_run
 from overparam_tf.runlog import RunFolder

@@ -14,7 +14,7 @@ import pytest
 
 from experiments.board.tree import read_dashboard
 from experiments.harness.sweeps import RATES_2019
-from experiments.optimizer_compare import EXPERIMENT, Config
+from experiments.optimizer_compare.experiment import EXPERIMENT, Config
 from overparam_tf import History
 from tests.event_files import events, scalars
 

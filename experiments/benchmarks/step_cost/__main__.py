@@ -1,5 +1,6 @@
 """Run the benchmark from the command line."""
 
-from experiments.benchmarks.step_cost.experiment import EXPERIMENT
+from experiments.benchmarks.step_cost.config import Config
+from experiments.harness.command_line import run_program
 
-EXPERIMENT.main()
+run_program("step_cost", Config, "experiments.benchmarks.step_cost.experiment")

@@ -1,10 +1,9 @@
-"""The command `python -m experiments.benchmarks.step_cost`: its options, the run, the drawing."""
+"""The command `python -m experiments.benchmarks.step_cost`: the run, the drawing."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -18,8 +17,8 @@ from experiments.benchmarks.step_cost.claims import (
     rows_claim,
     start_up_claim,
 )
+from experiments.benchmarks.step_cost.config import Config
 from experiments.benchmarks.step_cost.contest import IDLE_COLUMNS, Contest, measurements_of
-from experiments.benchmarks.step_cost.contestants import Setting, settings_of
 from experiments.benchmarks.step_cost.result_tables import (
     THREADS,
     contest_table,
@@ -28,13 +27,12 @@ from experiments.benchmarks.step_cost.result_tables import (
     results_of,
     settings_table,
 )
-from experiments.benchmarks.step_cost.scaling import AXES, BASE, AxisName, measure
+from experiments.benchmarks.step_cost.scaling import AXES, BASE, measure
 from experiments.benchmarks.step_cost.start_up import measure_start_up
 from experiments.benchmarks.step_cost.tensorboard_log import board_of
 from experiments.benchmarks.step_cost.worker_process import Launcher
 from experiments.benchmarks.work_report import WorkReport
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.options import RunOptions
+from experiments.harness.command_line import Experiment
 from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from overparam_tf.datasets import Problem, load
@@ -47,40 +45,6 @@ ROUNDS_SO_FAR = "contest, rounds so far"
 SETTING_COLUMNS = ["contestant", "worker", "optimizer", "depth", "p", "runs"]
 ROUND_COLUMNS = [*SETTING_COLUMNS, "round", "ms", "processor_ms", *IDLE_COLUMNS]
 SCALING_COLUMNS = ["axis", "size", *BASE, "status", "ms", "peak_bytes", "growth_bytes"]
-
-
-@dataclass(frozen=True)
-class Config(RunOptions):
-    """Measure what a step costs: the sweep, its peers, the machine's limits, and how it scales."""
-
-    part: Literal["contest", "scaling", "all"] = option(
-        "all", "contest: side by side; scaling: the sweep alone"
-    )
-    depths: tuple[int, ...] = option(
-        (1, 2, 3),
-        "depths of the contest; with --quick of gradient descent alone",
-        quick=(1,),
-        within=(1, 8),
-    )
-    rounds: int = option(5, "bursts of each contestant", quick=2, within=(1, 1000))
-    seconds: float = option(0.2, "length of a burst", quick=0.05, within=(0.001, 60))
-    start_ups: int = option(2, "how often to start optimizer_compare", quick=1, within=(1, 1000))
-    axes: tuple[AxisName, ...] = option(
-        tuple(AXES), "scaling: which sizes to vary", quick=("compressed_rows",)
-    )
-    points: int = option(
-        5, "scaling: largest number of values, the smallest first", quick=2, within=(1, 5)
-    )
-    timeout: float = option(
-        120.0,
-        "seconds after which a worker that does not answer is given up",
-        within=(1, 3600),
-    )
-
-    def settings(self) -> list[Setting]:
-        """Return optimizers and depths of the contest."""
-        settings = settings_of(sorted(self.depths))
-        return [each for each in settings if each.optimizer == "sgd" or not self.quick]
 
 
 def run(options: Config, launcher: Launcher | None = None) -> RunFolder:

@@ -13,7 +13,6 @@ from experiments.benchmarks.strategy_table.cases import (
     loop_cases,
     sweep_cases,
 )
-from experiments.benchmarks.strategy_table.measure import measure
 from experiments.benchmarks.strategy_table.processes import measure_in_processes, write_line
 from experiments.harness.command_line import exit_codes, option, parse
 from overparam_tf.checks import positive_int
@@ -50,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_codes("strategy_table"):
         options = parse(Config, "strategy_table", arguments)
         if options.measure is not None:
+            from experiments.benchmarks.strategy_table.measure import measure
+
             for case, result in measure(options.measure):
                 print(write_line(case, result), flush=True)
             return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-from experiments.benchmarks import log_cost
-from experiments.benchmarks.log_cost import RUN, Config
+from experiments.benchmarks.log_cost import experiment as log_cost
+from experiments.benchmarks.log_cost.experiment import RUN, Config
 from experiments.harness.command_line import Experiment
 
 

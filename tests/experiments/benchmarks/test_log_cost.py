@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from experiments.benchmarks.log_cost import (
+from experiments.benchmarks.log_cost.experiment import (
     DISPLAY,
     FIGURES,
     KINDS,

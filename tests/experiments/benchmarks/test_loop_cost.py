@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from experiments.benchmarks.loop_cost import EXPERIMENT, NETS, measure
+from experiments.benchmarks.loop_cost.experiment import EXPERIMENT, NETS, measure
 
 
 def test_both_loops_get_every_round():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.benchmarks.share_scaling import Work, fitted_seconds, sweeps_of_share
+from experiments.benchmarks.share_scaling.simulation import Work, fitted_seconds, sweeps_of_share
 from experiments.harness.parts import lp_part
 from experiments.harness.sweep_shares import portions_of_all
 from experiments.speedup.config import Config

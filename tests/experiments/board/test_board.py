@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from experiments.board.command import CHART_TAGS, Config, addresses, main
+from experiments.board.command import CHART_TAGS, Config, addresses, main, runs_of
 from experiments.board.tree import BoardTree, read_dashboard
 from experiments.board.trials import trial_table
 from overparam_tf.runlog import TensorBoardLog
@@ -51,17 +51,17 @@ def names(runs):
     ],
 )
 def test_the_runs_shown(options, expected, logs):
-    assert names(Config(logdir=str(logs), **options).runs()) == expected
+    assert names(runs_of(Config(logdir=str(logs), **options))) == expected
 
 
 def test_the_newest_run_is_the_last_one_changed(logs):
     os.utime(logs / "optimizer_compare" / "older" / "config.json", (2e9, 2e9))
-    assert "optimizer_compare/older" in names(Config(logdir=str(logs)).runs())
+    assert "optimizer_compare/older" in names(runs_of(Config(logdir=str(logs))))
 
 
 def test_one_dashboard_takes_the_place_of_all(logs, tmp_path):
     tree = BoardTree(tmp_path)
-    tree.show(Config(logdir=str(logs)).runs())
+    tree.show(runs_of(Config(logdir=str(logs))))
     assert (
         not list(tmp_path.glob("*/*/dashboard"))
         and len(list((tmp_path / "dashboard").iterdir())) == 1
@@ -83,7 +83,7 @@ def test_one_dashboard_takes_the_place_of_all(logs, tmp_path):
 
 
 def test_every_row_of_results_is_a_row_of_hparams(logs, tmp_path):
-    (run,) = Config(logdir=str(logs), experiment=("depth_compare",)).runs()
+    (run,) = runs_of(Config(logdir=str(logs), experiment=("depth_compare",)))
     BoardTree(tmp_path).show([run])
     trials = sorted((tmp_path / "depth_compare" / "run" / "trials").iterdir())
     assert [path.name for path in trials] == [
@@ -100,7 +100,7 @@ def test_every_row_of_results_is_a_row_of_hparams(logs, tmp_path):
 
 def test_too_many_rows_are_cut_and_counted(logs, monkeypatch):
     monkeypatch.setattr("experiments.board.trials.MOST_TRIALS", 2)
-    (run,) = Config(logdir=str(logs), experiment=("depth_compare",)).runs()
+    (run,) = runs_of(Config(logdir=str(logs), experiment=("depth_compare",)))
     table = trial_table(run)
     assert len(table.trials) == 2 and table.left_out == 1
 
@@ -116,7 +116,7 @@ def test_a_run_of_an_earlier_version_is_shown_as_it_is(tmp_path):
 
 
 def test_files_that_are_replaced_are_followed(logs, tmp_path):
-    (run,) = Config(logdir=str(logs), experiment=("depth_compare",)).runs()
+    (run,) = runs_of(Config(logdir=str(logs), experiment=("depth_compare",)))
     tree = BoardTree(tmp_path)
     tree.show([run])
     log = TensorBoardLog(run.path)
@@ -130,11 +130,11 @@ def test_files_that_are_replaced_are_followed(logs, tmp_path):
 
 def test_runs_that_come_later_are_linked_too(logs, tmp_path):
     tree = BoardTree(tmp_path)
-    tree.show(Config(logdir=str(logs), experiment=("depth_compare",)).runs())
+    tree.show(runs_of(Config(logdir=str(logs), experiment=("depth_compare",))))
     first, *_ = read_dashboard(tmp_path / "dashboard").categories
     assert not first.closed  # of one experiment alone
-    tree.show(Config(logdir=str(logs)).runs())
-    tree.show(Config(logdir=str(logs)).runs())
+    tree.show(runs_of(Config(logdir=str(logs))))
+    tree.show(runs_of(Config(logdir=str(logs))))
     assert (tmp_path / "optimizer_compare" / "newer" / "charts").is_dir()
     assert len(events(tmp_path / "dashboard")["_hparams_/experiment"]) == 1
 
@@ -166,7 +166,7 @@ def test_tensorboard_serves_what_is_linked_on_localhost(logs, capsys):
 
 
 def test_addresses_filter_by_experiment(logs):
-    found = addresses("http://localhost:6006/", Config(logdir=str(logs)).runs())
+    found = addresses("http://localhost:6006/", runs_of(Config(logdir=str(logs))))
     assert found["HParams"] == "http://localhost:6006/#hparams"
     pattern = quote("regexInput=^depth_compare/(?!.*/trials/)", safe="=")
     assert pattern in found["Custom Scalars, depth_compare"]

@@ -57,7 +57,7 @@ def main() -> None:
     """Run the experiment on a small problem, in short calls with a pause after each."""
     import dataclasses
 
-    from experiments import optimizer_compare
+    from experiments.optimizer_compare import experiment as optimizer_compare
     from overparam_tf.sweep.engine import Engine
     from tests.cases import small_problem
     from tests.experiments.loading import on_problem

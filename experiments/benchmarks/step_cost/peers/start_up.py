@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from experiments.optimizer_compare import Config
+from experiments.optimizer_compare.config import Config
 from overparam_tf import Problem, Sweep
 
 from .task import make_task

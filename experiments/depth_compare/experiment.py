@@ -1,126 +1,33 @@
-"""Experiment 2: what does depth do to gradient descent, under l_2 and under l_4?
-
-The paper's claim: under l_2 adding linear layers slows gradient descent down, under l_4 it speeds
-it up. Depths 1 to 8, the whole grid of rates, the best rate of each; how many steps each needs to
-reach a target, against depth 1.
-
-The factors start balanced by default. With every factor near zero, N(0, 0.01^2), a product of N of
-them starts at 0.01^N and leaves the saddle at zero after a time that grows as 0.01^(2-N): beyond
-depth 3 that is longer than any run.
-
-    python -m experiments.depth_compare
-"""
+"""The command `python -m experiments.depth_compare`: the run, the drawing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
+from experiments.depth_compare.config import Config
 from experiments.harness import figures
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.limits import DEPTHS, RATES, SEEDS, STEPS, WIDTHS
+from experiments.harness.command_line import Experiment
 from experiments.harness.loss_reference import references_of
-from experiments.harness.options import DataOptions
 from experiments.harness.parts import lp_part
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.speed_up import Bound, SpeedUp
 from experiments.harness.sweep_figures import SweepFigures
 from experiments.harness.sweeps import (
-    RATES_2019,
     best_runs,
     describe_run,
     read_run,
     run_parts,
 )
 from overparam_tf.runlog import RunFolder
-from overparam_tf.sweep import History, Variant
+from overparam_tf.sweep import History
 
-
-@dataclass(frozen=True)
-class Preset:
-    """The settings that an option leaves open."""
-
-    losses: tuple[str, ...]
-    depths: tuple[int, ...]
-    init: str
-    steps: int
-    preprocessing: str
-
-
-PRESETS = {
-    "grid": Preset(("l2", "l4"), (1, 2, 3, 4, 5, 6, 7, 8), "balanced", 400_000, "zscore"),
-    # The code of the 2019 course team: every factor N(0, 0.01^2), width 1. Its rate at depth 1 is
-    # 0.05: gradient descent is stable up to 2 / 39.8 = 0.0502 on data scaled to [0, 1], and up to
-    # 0.027 on z-scored data.
-    "uva": Preset(("l2",), (1, 2, 3), "near_zero", 700_000, "minmax"),
-}
-QUICK_STEPS = 5_000
 # The rates by depth in that code.
 UVA_RATES = {1: 0.05, 2: 0.05, 3: 0.5}
-
-
-@dataclass(frozen=True)
-class Config(DataOptions):
-    """Compare gradient descent at several depths under l_2 and l_4."""
-
-    preset: Literal["grid", "uva"] = option(
-        "grid",
-        "grid: depths 1 to 8 from a balanced start; uva: the 2019 course team's code, depths 1 to "
-        "3 from N(0, 0.01^2) under l_2, its rates beside the grid",
-    )
-    losses: tuple[Literal["l2", "l4"], ...] | None = option(
-        None, "the l_p losses, with 1/p (default: the preset's)"
-    )
-    depths: tuple[int, ...] | None = option(
-        None, "numbers of factors, 1 among them (default: the preset's)", within=DEPTHS
-    )
-    preprocessing: Literal["zscore", "minmax", "none"] | None = option(
-        None, "of inputs and labels (default: zscore, with --preset uva minmax)"
-    )
-    width: int = option(
-        1, "inner width; with one output, 1 expresses every linear function", within=WIDTHS
-    )
-    init: Literal["near_zero", "balanced", "identity"] | None = option(
-        None, "how the factors start: see Variant (default: the preset's)"
-    )
-    learning_rates: tuple[float, ...] = option(RATES_2019, "rates to search", within=RATES)
-    steps: int | None = option(
-        None,
-        f"full-batch steps (default: the preset's, with --quick {QUICK_STEPS})",
-        within=STEPS,
-    )
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=SEEDS)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        published = PRESETS[self.preset]
-        for name in ("losses", "depths", "init", "steps", "preprocessing"):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, getattr(published, name))
-                if name == "steps" and self.quick:
-                    object.__setattr__(self, name, QUICK_STEPS)
-        self.require(
-            1 in self.depths, "depth 1 among the depths, to compare with", depths=self.depths
-        )
-
-    def variants(self, p: int) -> list[Variant]:
-        """Return a variant for each depth under l_p."""
-        return [
-            Variant(
-                f"L{p}, depth {depth}",
-                depth=depth,
-                width=self.width,
-                learning_rates=self.learning_rates,
-                seeds=self.seeds,
-                initial_factors=self.init,
-            )
-            for depth in sorted(self.depths)
-        ]
 
 
 def run(options: Config) -> RunFolder:
@@ -292,6 +199,3 @@ def _draw_speed_up(folder: RunFolder, record: dict[str, Any], table: pd.DataFram
 
 
 EXPERIMENT = Experiment("depth_compare", Config, run, draw)
-
-if __name__ == "__main__":
-    EXPERIMENT.main()

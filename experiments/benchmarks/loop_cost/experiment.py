@@ -1,26 +1,18 @@
-"""What does our training loop cost? A step of `overparam_tf.train` against one of Keras `fit`.
-
-The two train copies of the MNIST convnet on the same images, in turns of as many steps as a call of
-our loop takes. Ratios are taken between neighbouring turns, so that whatever slows the machine
-down for a while slows both.
-
-    python -m experiments.benchmarks.loop_cost
-"""
+"""The command `python -m experiments.benchmarks.loop_cost`: the run, the drawing."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
+from experiments.benchmarks.loop_cost.config import Config
 from experiments.benchmarks.timing import Times
 from experiments.benchmarks.work_report import WorkReport
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.options import RunOptions
+from experiments.harness.command_line import Experiment
 from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.mnist_cnn.convnet import BATCH, convnet, momentum_sgd
@@ -31,14 +23,6 @@ from overparam_tf.runlog import RunFolder
 # The depth of fc1 and fc2 by name of the net.
 NETS = {"plain": 1, "depth 2, penalty on the product": 2}
 COLUMNS = ["net", "train, ms a step", "fit, ms a step", "train / fit [least, most]"]
-
-
-@dataclass(frozen=True)
-class Config(RunOptions):
-    """Time a step of our training loop against one of Keras `fit`."""
-
-    rounds: int = option(10, "turns of each", quick=2, within=(1, 1000))
-    steps: int = option(50, "steps of a turn", within=(1, 1000))
 
 
 def run(options: Config) -> RunFolder:
@@ -125,6 +109,3 @@ def draw(folder: RunFolder, console: Console) -> None:
 
 
 EXPERIMENT = Experiment("loop_cost", Config, run, draw)
-
-if __name__ == "__main__":
-    EXPERIMENT.main()

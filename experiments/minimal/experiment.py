@@ -1,33 +1,13 @@
-"""The paper's main effect on one page: linear regression learns faster with its one layer made two.
-
-Write the weights w of linear regression as a product, w = F_1 F_2, of a column F_1 and a number
-F_2. The model can express nothing new and its loss is no longer convex; yet in the same number of
-steps plain gradient descent on F_1 and F_2 reaches a lower loss than on w, and than AdaGrad, which
-was made to accelerate. On the product a small step of gradient descent acts as
-
-    w <- w - eta |w| (g + Pr_w g),    g = dL/dw,    Pr_w g its projection onto w:
-
-a learning rate that adapts, small near zero where the l_4 loss is steep and larger later, and more
-of it along the direction in which training has moved so far, like momentum. No regularizer does
-that (experiments.no_regularizer).
-
-Arora, Cohen and Hazan, ICML 2018. Every setting of the full experiment:
-experiments.optimizer_compare.
-
-    python -m experiments.minimal
-"""
+"""The command `python -m experiments.minimal`: the run, the drawing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.limits import SEEDS, STEPS
+from experiments.harness.command_line import Experiment
 from experiments.harness.loss_reference import LossReference, references_of
-from experiments.harness.options import DataOptions
 from experiments.harness.parts import Part
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_figures import SweepFigures
@@ -36,18 +16,11 @@ from experiments.harness.sweeps import (
     read_run,
     run_parts,
 )
+from experiments.minimal.config import Config
 from overparam_tf import LpLoss, Variant, legacy_2019
 from overparam_tf.runlog import RunFolder
 
 PLAIN, ADAGRAD, PRODUCT = "gradient descent", "AdaGrad", "gradient descent on the product"
-
-
-@dataclass(frozen=True)
-class Config(DataOptions):
-    """Train linear regression by gradient descent on w and on a product, and by AdaGrad."""
-
-    steps: int = option(50_000, "full-batch steps", quick=5_000, within=STEPS)
-    seeds: tuple[int, ...] = option((0,), "seeds of the initial factors", within=SEEDS)
 
 
 def variants(seeds: Sequence[int]) -> list[Variant]:
@@ -105,6 +78,3 @@ def draw(folder: RunFolder, console: Console) -> None:
 
 
 EXPERIMENT = Experiment("minimal", Config, run, draw)
-
-if __name__ == "__main__":
-    EXPERIMENT.main()

@@ -1,13 +1,4 @@
-"""What does it cost to keep a record of a run? Logging and checkpoints as shares of the run's time.
-
-`optimizer_compare` and `mnist_cnn` run in their default settings, on stand-ins of the data's size,
-while everything that logs and saves is timed, by the clock and by the processor's time, which other
-work on the machine does not lengthen. Logging is progress reports, curves, result files and
-TensorBoard's files. The time of drawing figures is reported, but is no part of the run's time. A
-live display works in a separate thread: its processor time is measured by itself, and added.
-
-    python -m experiments.benchmarks.log_cost
-"""
+"""The command `python -m experiments.benchmarks.log_cost`: the run, the drawing."""
 
 from __future__ import annotations
 
@@ -16,19 +7,16 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import keras
 import pandas as pd
 from rich.console import Console
 
-from experiments import optimizer_compare
+from experiments.optimizer_compare import experiment as optimizer_compare
+from experiments.benchmarks.log_cost.config import Config
 from experiments.benchmarks.timing import Stopwatch
 from experiments.benchmarks.work_report import WorkReport
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.limits import EPOCHS, STEPS
-from experiments.harness.options import RunOptions
+from experiments.harness.command_line import Experiment
 from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_tensorboard import SweepFollower
@@ -44,7 +32,6 @@ from overparam_tf.sweep import History
 from overparam_tf.sweep.recorder import Recorder
 from overparam_tf.sweep.saving import SavedSweep
 
-Name = Literal["optimizer_compare", "mnist_cnn"]
 # Seconds by kind of work: on the clock, and of the processor.
 Seconds = dict[str, tuple[float, float]]
 
@@ -77,34 +64,6 @@ METHODS = {
     State: ("checkpoints", ["arrays", "restore"]),
 }
 WATCHED = [(owner, name, kind) for owner, (kind, names) in METHODS.items() for name in names]
-
-
-@dataclass(frozen=True)
-class Config(RunOptions):
-    """Measure which share of a run's time logging and checkpoints take."""
-
-    runs: tuple[Name, ...] = option(("optimizer_compare", "mnist_cnn"), "which experiments")
-    steps: int | None = option(
-        None, "steps of optimizer_compare; None is its own default", quick=3_000, within=STEPS
-    )
-    epochs: int | None = option(
-        None, "epochs of mnist_cnn; None is its own default", quick=1, within=EPOCHS
-    )
-
-    @property
-    def shortened(self) -> list[str]:
-        """Return the experiments that do less than by default: what is done once weighs more."""
-        lengths = {"optimizer_compare": self.steps, "mnist_cnn": self.epochs}
-        return [name for name in self.runs if lengths[name] is not None]
-
-    def settings(self, name: str) -> dict[str, Any]:
-        """Return the options of an experiment, by name."""
-        lengths = {
-            "optimizer_compare": {"steps": self.steps},
-            "mnist_cnn": {"epochs": self.epochs},
-        }
-        chosen = {key: value for key, value in lengths[name].items() if value is not None}
-        return {"data": "synthetic", "quick": self.quick, **chosen}
 
 
 def measure(options: Config, name: str) -> Seconds:
@@ -235,6 +194,3 @@ def draw(folder: RunFolder, console: Console) -> None:
 
 
 EXPERIMENT = Experiment("log_cost", Config, run, draw)
-
-if __name__ == "__main__":
-    EXPERIMENT.main()

@@ -1,19 +1,4 @@
-"""How well does `speedup` scale over machines? Simulated from the seconds of shares that were run.
-
-Run some shares, one core each, for example
-
-    taskset -c 0 python -m experiments.speedup --name shares --share 500/1000
-
-and then
-
-    python -m experiments.benchmarks.share_scaling --name shares --whole NAME --start-up 12
-
-Each sweep of a share has noted its processor's time. A model of four terms is fitted to them: of
-each sweep, of each of its variants (both mostly compiling), of each run and step, and of each
-multiply-add. It gives the time of every share of any number of machines, with the numbers of fine
-runs that the whole run NAME had. The efficiency is the time of one machine over that of all
-machines until the last has finished.
-"""
+"""The simulation of `python -m experiments.benchmarks.share_scaling`, and the tables it prints."""
 
 from __future__ import annotations
 
@@ -26,34 +11,17 @@ import pandas as pd
 from rich.console import Console
 from scipy.optimize import nnls
 
-from experiments.harness.command_line import exit_codes, option, parse
-from experiments.harness.limits import check_options
+from experiments.benchmarks.share_scaling.config import Config
 from experiments.harness.parts import lp_part
 from experiments.harness.results import print_table
 from experiments.harness.sweep_shares import SECONDS, Search, portions_of_all
 from experiments.speedup.config import Config as SpeedupConfig
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
+from overparam_tf.stopping import StopSignals
 from overparam_tf.sweep.sharing import Portion, run_cost
 
 TERMS = ("sweep", "variant", "million run-steps", "10^12 multiply-adds")
-
-
-@dataclass(frozen=True)
-class Config:
-    """Simulate `speedup` on several numbers of machines."""
-
-    logdir: str = option("logs", "where the shares and the whole run are")
-    name: tuple[str, ...] = option(("shares",), "names of the runs whose shares were run")
-    whole: str = option("full", "name of the undivided run")
-    data: str = option("auto", "its data")
-    start_up: float = option(
-        12.0, "seconds of a process before its first step: imports, data, floors", within=(0, 3600)
-    )
-    machines: tuple[int, ...] = option((1, 10, 100, 1000), "numbers of machines", within=(1, 8000))
-
-    def __post_init__(self) -> None:
-        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -184,19 +152,9 @@ def simulate(options: Config) -> tuple[pd.DataFrame, pd.DataFrame]:
     return model, table
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the model and the times.
-
-    Args:
-        arguments: Default `sys.argv[1:]`.
-    """
-    with exit_codes("share_scaling"):
-        options = parse(Config, "share_scaling", arguments)
-        model, table = simulate(options)
-        console = Console(soft_wrap=True)
-        print_table(model, "Processor's seconds of a sweep of speedup", console)
-        print_table(table, "Seconds of the share that ends last, and of all on average", console)
-
-
-if __name__ == "__main__":
-    main()
+def run_with(options: Config, stop: StopSignals) -> None:
+    """Print the model and the times."""
+    model, table = simulate(options)
+    console = Console(soft_wrap=True)
+    print_table(model, "Processor's seconds of a sweep of speedup", console)
+    print_table(table, "Seconds of the share that ends last, and of all on average", console)

@@ -34,8 +34,6 @@ PRESETS = {
     # 0.027 on z-scored data.
     "uva": Preset(("l2",), (1, 2, 3), "near_zero", 700_000, "minmax"),
 }
-
-
 QUICK_STEPS = 5_000
 
 

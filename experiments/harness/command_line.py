@@ -290,6 +290,8 @@ def run_program(
     """
     with exit_codes(name) as stop:
         options = parse(options_class, name)
+        if getattr(options, "redraw", None) is not None:
+            RunFolder.open(options.logdir, name, options.redraw)  # or it is refused
         import_tensorflow()
         operator.attrgetter(start)(importlib.import_module(module))(options, stop)
 

@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.nonlinear.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.nonlinear.config import Config
 
-EXPERIMENT.main()
+run_program("nonlinear", Config, "experiments.nonlinear.experiment")

@@ -1,26 +1,19 @@
-"""The options of the experiment, and the optimizers and penalties that they name."""
+"""The options of the experiment, and the rates and penalties that they name.
+
+Nothing here needs TensorFlow: `--help` and bad input need not wait for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import keras
+from typing import Literal, get_args
 
 from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS
 from experiments.harness.options import RunOptions
-from experiments.nonlinear.nets import NETS, NetName, penalty
-from overparam_tf.surgery import products_of
 
+NetName = Literal["convnet", "mlp", "resnet", "vit", "characters"]
 OptimizerName = Literal["SGD", "momentum", "Adam", "AdamW"]
-OPTIMIZERS: dict[OptimizerName, Callable[[], keras.optimizers.Optimizer]] = {
-    "SGD": lambda: keras.optimizers.SGD(0.1),
-    "momentum": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
-    "Adam": lambda: keras.optimizers.Adam(1e-3),
-    "AdamW": lambda: keras.optimizers.AdamW(1e-3),
-}
 # Coarse grids; each grows at an end where its best rate lies.
 RATES: dict[OptimizerName, tuple[float, ...]] = {
     "SGD": (0.01, 0.03, 0.1, 0.3),
@@ -44,9 +37,9 @@ class Config(RunOptions):
         "auto",
         "auto (MNIST if it can be had, else a synthetic stand-in), mnist, synthetic, or a path",
     )
-    nets: tuple[NetName, ...] = option(tuple(NETS), "nets to train", quick=("mlp",))
+    nets: tuple[NetName, ...] = option(get_args(NetName), "nets to train", quick=("mlp",))
     optimizers: tuple[OptimizerName, ...] = option(
-        tuple(OPTIMIZERS), "optimizers to compare", quick=("SGD", "Adam")
+        get_args(OptimizerName), "optimizers to compare", quick=("SGD", "Adam")
     )
     penalties: tuple[PenaltyName, ...] = option(
         tuple(PENALTIES),
@@ -69,24 +62,3 @@ class Config(RunOptions):
         super().__post_init__()
         valid = 1 in self.depths and len(self.depths) > 1
         self.require(valid, "depth 1 and others among the depths", depths=self.depths)
-
-    def steps(self, net: NetName) -> int:
-        """Return the steps of a net's runs."""
-        return max(2, round(self.length * NETS[net].steps))
-
-
-def regularizer_of(place: PenaltyName) -> Any:
-    """Return the regularizer with which a plain net is made."""
-    return None if place == "none" else penalty()
-
-
-def on_every_factor(model: keras.Model, depth: int) -> None:
-    """Move the penalty on a product to its factors.
-
-    Args:
-        model: A net whose kernels have a penalty.
-        depth: Its number of factors; at depth 1 there is nothing to move.
-    """
-    for product in products_of(model):
-        for factor in product.factors:
-            factor.regularizer = product.regularizer

@@ -16,17 +16,10 @@ from rich.console import Console
 from experiments.harness.command_line import Experiment
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.nonlinear.claims import claims_of, ratio_table, verdict_table
-from experiments.nonlinear.config import (
-    OPTIMIZERS,
-    PENALTIES,
-    RATES,
-    Config,
-    PenaltyName,
-    on_every_factor,
-    regularizer_of,
-)
+from experiments.nonlinear.config import PENALTIES, RATES, Config, NetName, PenaltyName
 from experiments.nonlinear.figures import draw_figures
-from experiments.nonlinear.nets import NETS, TOKENS, NetName
+from experiments.nonlinear.nets import NETS, TOKENS
+from experiments.nonlinear.penalties import OPTIMIZERS, on_every_factor, regularizer_of
 from experiments.nonlinear.tensorboard_log import board_of, chart_prefix, live_curves
 from experiments.nonlinear.text import text_rows
 from overparam_tf.comparison import DepthComparison, Plan, compare_depths
@@ -92,6 +85,11 @@ def run(
     return folder
 
 
+def steps_of(options: Config, net: NetName) -> int:
+    """Return the steps of a net's runs."""
+    return max(2, round(options.length * NETS[net].steps))
+
+
 def data_of(options: Config, digits: Digits, held_out: int) -> Data:
     """Return the data of the nets that the options name."""
     split = digits.split(held_out)
@@ -125,7 +123,7 @@ def compare(
         optimizers={name: OPTIMIZERS[name]() for name in options.optimizers},
         learning_rates={name: RATES[name] for name in options.optimizers},
         seeds=options.seeds,
-        steps=options.steps(net),
+        steps=steps_of(options, net),
         batch_size=chosen.batch_size,
         layers=None if chosen.layers is None else list(chosen.layers),
         prepare=on_every_factor if place == "factors" else None,
@@ -156,7 +154,7 @@ def train(
         curves: Where losses are written while the net trains.
         plain: A comparison whose runs of depth 1 are taken over; default None.
     """
-    follow = Chain(curves, options.steps(net), chart_prefix(net, place))
+    follow = Chain(curves, steps_of(options, net), chart_prefix(net, place))
     title = f"nonlinear, {NETS[net].title}, {PENALTIES[place]}"
     with ProgressReport(title, options.quiet) as progress:
         found = compare(

@@ -11,9 +11,9 @@ import numpy as np
 from keras import layers, ops
 
 from experiments.mnist_cnn.convnet import WEIGHT_DECAY, convnet
+from experiments.nonlinear.config import NetName
 from experiments.nonlinear.text import CHARACTERS
 
-NetName = Literal["convnet", "mlp", "resnet", "vit", "characters"]
 TOKENS = 32  # characters of a sequence
 WIDTH, HEADS, BLOCKS = 32, 2, 2  # of the two transformers
 # Without the embedding, a table.

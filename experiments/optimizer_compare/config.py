@@ -49,8 +49,6 @@ PRESETS = {
         adam_rate=1e-3,
     ),
 }
-
-
 QUICK_STEPS = 10_000
 
 

@@ -26,9 +26,8 @@ from experiments.harness.sweep_shares import (
 )
 from experiments.harness.tensorboard import Board, Line
 from experiments.speedup.claims import claims_of
-from experiments.speedup.config import SHARES, TARGETS, Config
+from experiments.speedup.config import SHARES, TARGETS, Config, OptimizerName
 from experiments.speedup.figures import draw_figures
-from experiments.speedup.config import OptimizerName
 from experiments.speedup.ratios import MAIN_TARGET, ratios_of
 from experiments.speedup.step_prices import join_prices, read_prices, write_prices
 from experiments.speedup.tables import PRICED, ratio_table, verdict_table

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import keras
 
-from experiments.speedup.config import OptimizerName
 from overparam_tf.optimizers import legacy_2019
 
-OPTIMIZERS: dict[OptimizerName, Callable[[], keras.optimizers.Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
     "SGD": keras.optimizers.SGD,
     "momentum": lambda: keras.optimizers.SGD(momentum=0.9),
     "Nesterov": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),

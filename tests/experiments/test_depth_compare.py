@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.depth_compare.experiment import Config, claims_of, course_claims, course_runs, speed_up_table
+from experiments.depth_compare.experiment import (
+    Config,
+    claims_of,
+    course_claims,
+    course_runs,
+    speed_up_table,
+)
 from overparam_tf import History
 
 

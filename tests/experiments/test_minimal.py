@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.minimal import experiment as minimal
 from experiments.harness.results import read_results
 from experiments.harness.sweeps import read_run
+from experiments.minimal import experiment as minimal
 from overparam_tf.runlog import RunFolder
 
 

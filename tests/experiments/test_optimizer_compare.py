@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from experiments.board.tree import read_dashboard
-from experiments.harness.sweeps import RATES_2019
+from experiments.harness.limits import RATES_2019
 from experiments.optimizer_compare.experiment import EXPERIMENT, Config
 from overparam_tf import History
 from tests.event_files import events, scalars

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from experiments.benchmarks.layer_cost.layers import Workload
 
 Compiler = Literal["xla", "graph"]
-
-
 Name = Literal["conv1", "conv2", "fc1", "fc2", "projection", "attention", "up", "down"]
-
-
 SIZES = (1, 10_000)
 
 

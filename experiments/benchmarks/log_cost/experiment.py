@@ -12,7 +12,6 @@ import keras
 import pandas as pd
 from rich.console import Console
 
-from experiments.optimizer_compare import experiment as optimizer_compare
 from experiments.benchmarks.log_cost.config import Config
 from experiments.benchmarks.timing import Stopwatch
 from experiments.benchmarks.work_report import WorkReport
@@ -23,6 +22,7 @@ from experiments.harness.sweep_tensorboard import SweepFollower
 from experiments.harness.tensorboard import Board
 from experiments.mnist_cnn import experiment as mnist_cnn
 from experiments.mnist_cnn.live import LiveLosses
+from experiments.optimizer_compare import experiment as optimizer_compare
 from overparam_tf.checkpoints.checkpoints import Checkpoints
 from overparam_tf.distributed.records import Records
 from overparam_tf.distributed.state import State

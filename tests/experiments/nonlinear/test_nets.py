@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.nonlinear.config import on_every_factor, regularizer_of
 from experiments.nonlinear.nets import NETS, TOKENS
+from experiments.nonlinear.penalties import on_every_factor, regularizer_of
 from experiments.nonlinear.text import CHARACTERS, text_rows
 from overparam_tf import overparameterize
 from overparam_tf.surgery import products_of

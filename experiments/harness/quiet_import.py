@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 
 from overparam_tf.errors import InputError, one_line
 
@@ -18,8 +21,9 @@ def import_tensorflow() -> None:
         standard_error = os.dup(2)
         os.dup2(notes.fileno(), 2)
         try:
-            import keras  # noqa: F401
-            import tensorflow  # noqa: F401
+            with _without_jax():
+                import keras  # noqa: F401
+                import tensorflow  # noqa: F401
         except (AssertionError, ValueError) as error:
             # Keras checks what its configuration file says.
             raise InputError(
@@ -33,3 +37,20 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+@contextlib.contextmanager
+def _without_jax() -> Iterator[None]:
+    """Open a block in which JAX cannot be imported, if it was not before.
+
+    TensorFlow Lite imports JAX where it is installed, a seventh of the time of all imports, for a
+    converter that nothing here uses.
+    """
+    if "jax" in sys.modules:
+        yield
+        return
+    sys.modules["jax"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["jax"]

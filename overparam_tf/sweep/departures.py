@@ -13,10 +13,10 @@ from overparam_tf.sweep.variant import Variant
 
 # The boundaries: the powers of two between these, then the multiples of the second.
 FIRST_BOUNDARY, BOUNDARY = 64, 2048
-# What tracing and compiling the loop costs for each variant, in multiply-adds: about 0.5 s, in
+# What tracing and compiling the loop costs for each variant, in multiply-adds: about 0.3 s, in
 # which two cores take as many in a sweep. Compiling takes one core, so that it is relatively dearer
 # on more of them; hence the margin of `GAIN`.
-COMPILE_COST = 4 * 10**10
+COMPILE_COST = 2 * 10**10
 # A smaller stack is compiled when the runs that have ended cost this share of its compilation since
 # they ended, so that those that end soon after one another leave together ...
 WAIT = 0.5

@@ -28,7 +28,7 @@ from experiments.benchmarks.step_cost.status import is_measured
 from experiments.harness.results import Claim
 
 SETTING = ["optimizer", "depth"]
-START_UP_SECONDS = 15
+START_UP_SECONDS = 6
 # Largest relative deviation of losses that agree, and least relative distance from the start.
 TOLERANCE, LEAST_MOVE = 1e-4, 1e-2
 # Costs of compressed problems may differ by this factor over all numbers of rows.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
+from experiments.harness.quiet_import import import_tensorflow
 from experiments.optimizer_compare.config import Config
-from overparam_tf import Problem, Sweep
 
 from .task import make_task
 
@@ -19,6 +19,9 @@ def main(data: str) -> None:
     Args:
         data: Path of an npz file with x and y.
     """
+    import_tensorflow()
+    from overparam_tf import Problem, Sweep
+
     task, options = make_task(data), Config()
     problem = Problem("start-up", task.x, task.y, "step_cost", "none", synthetic=True)
     for variants, _ in options.parts().values():

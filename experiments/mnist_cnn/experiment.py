@@ -89,8 +89,9 @@ def run(
             title = run_title(net.name, seed)
             with strategy.scope():
                 model = make_net(net.depth, net.place, options.convs, seed)
-            if net.depth > 1 and net.place is not None and workers.is_chief:
-                curve = training.penalty_alone(model, net.place)
+            is_first = seed == options.seeds[0]  # the others decay alike
+            if net.depth > 1 and net.place is not None and workers.is_chief and is_first:
+                curve = training.penalty_alone(title, model, net.place, stop)
                 records.curves[f"{title}/penalty alone"] = curve
             quiet = options.quiet or not workers.is_chief
             with make_progress(f"mnist_cnn, {title}", quiet) as progress:

@@ -8,8 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.regularizers import penalty_on
+
+# Between two checkpoints: some seconds.
+STEPS_PER_CALL = 500
 
 
 def penalty_alone(
@@ -18,6 +22,8 @@ def penalty_alone(
     place: str,
     optimizer: keras.optimizers.Optimizer,
     steps: int,
+    checkpoints: Checkpoints | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> np.ndarray:
     r"""Train factors and biases on their penalty alone.
 
@@ -35,9 +41,11 @@ def penalty_alone(
         place: What is penalised beside the biases, see `overparam_tf.penalty_on`.
         optimizer: SGD, with or without momentum.
         steps: Number of steps.
+        checkpoints: Where the state is saved and continued from; default None, nowhere.
+        should_stop: Called after some steps; whether to end there. Default, never.
 
     Returns:
-        The sum of the penalties before each step, shape (steps,).
+        The sum of the penalties before each step, shape (steps,); shorter after `should_stop`.
 
     Example: one weight of 1 decays by 1 - eta lambda a step.
 
@@ -56,7 +64,26 @@ def penalty_alone(
         optimizer.apply(tape.gradient(penalty, variables), variables)
         return penalty
 
-    return _repeat(step, steps).numpy()
+    state, loops = [*variables, *optimizer.variables], {}
+    curve = _restored(checkpoints, state)
+    while len(curve) < steps and not should_stop():
+        count = min(STEPS_PER_CALL, steps - len(curve))
+        loops.setdefault(count, _loop(step, count))
+        curve = np.concatenate([curve, loops[count]().numpy()])
+        if checkpoints is not None:
+            arrays = {f"state {number}": each.numpy() for number, each in enumerate(state)}
+            checkpoints.save(len(curve), {"curve": curve, **arrays})
+    return curve
+
+
+def _restored(checkpoints: Checkpoints | None, state: Sequence[keras.Variable]) -> np.ndarray:
+    """Take the state of the newest checkpoint, if there is one, and return its curve."""
+    newest = None if checkpoints is None else checkpoints.newest()
+    if newest is None:
+        return np.empty(0, np.float32)
+    for number, variable in enumerate(state):
+        variable.assign(newest.arrays[f"state {number}"])
+    return newest.arrays["curve"]
 
 
 def _reduced_layer(
@@ -89,8 +116,8 @@ def _penalised(layer: FactorizedDense, place: str) -> list[keras.Variable]:
     return [layer.factors[0], layer.bias] if place == "first" else layer.trainable_variables
 
 
-def _repeat(step: Callable[[], tf.Tensor], steps: int) -> tf.Tensor:
-    """Return the values of `step`, called `steps` times in one compiled loop."""
+def _loop(step: Callable[[], tf.Tensor], steps: int) -> Callable[[], tf.Tensor]:
+    """Return a compiled function that calls `step` `steps` times and returns its values."""
 
     @tf.function(jit_compile=True)
     def loop() -> tf.Tensor:
@@ -102,4 +129,4 @@ def _repeat(step: Callable[[], tf.Tensor], steps: int) -> tf.Tensor:
         )
         return values.stack()
 
-    return loop()
+    return loop

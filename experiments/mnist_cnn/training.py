@@ -109,12 +109,30 @@ class NetTraining:
             should_stop=lambda: stop.signal is not None,
         )
 
-    def penalty_alone(self, model: keras.Model, place: str) -> np.ndarray:
-        """Return the penalty of a net's initial factors, trained without data at the same rates."""
+    def penalty_alone(
+        self, title: str, model: keras.Model, place: str, stop: StopSignals
+    ) -> np.ndarray:
+        """Return the penalty of a net's initial factors, trained without data at the same rates.
+
+        Args:
+            title: Name of the net with its seed.
+            model: The net.
+            place: Where its penalty is put.
+            stop: A stop signal ends the training, and the curve.
+        """
         layers = []
         for layer in map(model.get_layer, LAYERS):
             factors = [keras.ops.convert_to_numpy(factor) for factor in layer.factors]
             layers.append((factors, keras.ops.convert_to_numpy(layer.bias)))
         steps = self.epochs * self.steps_per_epoch
         optimizer = momentum_sgd(self.steps_per_epoch)
-        return penalty_alone(layers, WEIGHT_DECAY, place, optimizer, steps)
+        identity = {"net": f"{title}, penalty alone", **settings(self.record)}
+        return penalty_alone(
+            layers,
+            WEIGHT_DECAY,
+            place,
+            optimizer,
+            steps,
+            Checkpoints(self.folder.checkpoints / f"{title}, penalty alone", identity),
+            lambda: stop.signal is not None,
+        )

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from experiments.mnist_cnn.convnet import WEIGHT_DECAY, convnet, momentum_sgd
 from experiments.mnist_cnn.penalty_alone import penalty_alone
+from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.layers import FactorizedDense
 from overparam_tf.regularizers import penalty_on
 
@@ -87,3 +88,16 @@ def test_the_penalty_alone_is_that_of_the_whole_factors(place):
         expected.append(float(loss))
     alone = penalty_alone([start], 0.5, place, keras.optimizers.SGD(0.1, momentum=0.9), 20)
     np.testing.assert_allclose(alone, expected, rtol=1e-5)
+
+
+def test_the_penalty_alone_continues_from_its_checkpoint(tmp_path):
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=(6, 3)), rng.normal(size=(3, 2))], np.ones(2)
+    arguments = [start], 0.5, "product"
+    whole = penalty_alone(*arguments, keras.optimizers.SGD(0.1, momentum=0.9), 9)
+    for steps in (5, 9):
+        optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+        curve = penalty_alone(*arguments, optimizer, steps, Checkpoints(tmp_path, {}))
+        np.testing.assert_allclose(curve, whole[:steps], rtol=1e-6)
+    optimizer = keras.optimizers.SGD(0.1)
+    assert len(penalty_alone(*arguments, optimizer, 9, should_stop=lambda: True)) == 0

@@ -15,8 +15,8 @@ from experiments.harness.options import RunOptions
 class Config(RunOptions):
     """Measure what a step costs: the sweep, its peers, the machine's limits, and how it scales."""
 
-    part: Literal["contest", "scaling", "all"] = option(
-        "all", "contest: side by side; scaling: the sweep alone"
+    part: Literal["contest", "scaling", "job", "all"] = option(
+        "all", "contest: side by side; scaling: the sweep alone; job: all of optimizer_compare"
     )
     depths: tuple[int, ...] = option(
         (1, 2, 3),
@@ -33,11 +33,21 @@ class Config(RunOptions):
     points: int = option(
         5, "scaling: largest number of values, the smallest first", quick=2, within=(1, 5)
     )
+    job_share: float = option(
+        0.1,
+        "job: share of its steps that the sweep takes; the rest is extrapolated",
+        quick=0.001,
+        within=(1e-5, 1),
+    )
     timeout: float = option(
         120.0,
         "seconds after which a worker that does not answer is given up",
         within=(1, 3600),
     )
+
+    def has(self, part: Literal["contest", "scaling", "job"]) -> bool:
+        """Return whether a part is measured."""
+        return self.part in (part, "all")
 
     def settings(self) -> list[Setting]:
         """Return optimizers and depths of the contest."""

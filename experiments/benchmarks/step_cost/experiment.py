@@ -19,6 +19,8 @@ from experiments.benchmarks.step_cost.claims import (
 )
 from experiments.benchmarks.step_cost.config import Config
 from experiments.benchmarks.step_cost.contest import IDLE_COLUMNS, Contest, measurements_of
+from experiments.benchmarks.step_cost.job import COLUMNS as JOB_COLUMNS
+from experiments.benchmarks.step_cost.job import job_claim, job_table, measure_job
 from experiments.benchmarks.step_cost.result_tables import (
     THREADS,
     contest_table,
@@ -60,10 +62,12 @@ def run(options: Config, launcher: Launcher | None = None) -> RunFolder:
     folder = options.open_folder(record, options.part)
     kept = KeptPieces(folder, record, seconds_between_checkpoints=0.0)
     scaling = None
-    if options.part != "scaling":
+    if options.has("contest"):
         _run_contest(options, problem, launcher, kept)
-    if options.part != "contest":
+    if options.has("scaling"):
         scaling = _run_scaling(options, launcher, kept)
+    if options.has("job"):
+        _run_job(options, problem, launcher, kept)
     board_of(scaling).write(folder)
     return folder
 
@@ -134,6 +138,21 @@ def _run_scaling(options: Config, launcher: Launcher, kept: KeptPieces) -> pd.Da
     return scaling
 
 
+def _run_job(options: Config, problem: Problem, launcher: Launcher, kept: KeptPieces) -> None:
+    """Measure the main job; write job.csv."""
+    with WorkReport("step_cost", 1, options.quiet) as report:
+        made = run_pieces(
+            kept,
+            {"the main job": options.job_share},
+            lambda share: PieceResult(measure_job(problem, share, options.seconds, launcher)),
+            options,
+            title="step_cost, the main job",
+            begin=report,
+        )
+    table = pd.DataFrame(made["the main job"].content, columns=JOB_COLUMNS)
+    kept.folder.write_table("job.csv", table)
+
+
 def draw(folder: RunFolder, console: Console) -> None:
     """Draw figures and print tables and verdicts, from a run folder alone."""
     record = folder.read_config()
@@ -141,18 +160,24 @@ def draw(folder: RunFolder, console: Console) -> None:
     tables: dict[str, pd.DataFrame] = {}
     claims: list[Claim] = []
     drawn, remarks = [], {}
-    if part != "scaling":
+    if part in ("contest", "all"):
         results = folder.read_table("results.csv", [*SETTING_COLUMNS, "status", "ms"])
         rounds = folder.read_table("rounds.csv", ROUND_COLUMNS)
         tables |= _contest_tables(record, results)
         claims += _contest_claims(results, rounds, _read_start_ups(folder))
         drawn += figures.draw_contest(folder, record, results)
+        drawn.append(figures.draw_history(folder, record, results))
         remarks["not_measured"] = "\n\n".join(not_measured(results))
-    if part != "contest":
+    if part in ("scaling", "all"):
         scaling = folder.read_table("scaling.csv", SCALING_COLUMNS)
         tables["How a step of the sweep scales"] = exponents(scaling)
         claims.append(rows_claim(scaling))
         drawn += figures.draw_scaling(folder, record, scaling)
+    # Runs of the first version have no main job.
+    if part in ("job", "all") and (folder.path / "job.csv").exists():
+        job = folder.read_table("job.csv", JOB_COLUMNS)
+        tables["The main job, optimizer_compare at its defaults"] = job_table(job)
+        claims.append(job_claim(job))
     for title, table in tables.items():
         print_table(table, title, console)
     for line in filter(None, remarks.values()):

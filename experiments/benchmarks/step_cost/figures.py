@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.benchmarks.step_cost.history import read_history, with_run
 from experiments.benchmarks.step_cost.scaling import BASE, fit_exponent
 from experiments.benchmarks.step_cost.status import is_measured
 from experiments.harness import figures
@@ -29,6 +30,35 @@ def draw_contest(folder: RunFolder, record: dict[str, Any], results: pd.DataFram
         results: Its results.csv.
     """
     return [_draw_run_step(folder, record, results), _draw_settings(folder, record, results)]
+
+
+def draw_history(folder: RunFolder, record: dict[str, Any], results: pd.DataFrame) -> Path:
+    """Draw the cost of a run-step in each release and in this run, gradient descent at depth 1.
+
+    Args:
+        folder: The run folder.
+        record: Its config.json.
+        results: Its results.csv.
+    """
+    releases = with_run(read_history(), record, results)
+    versions = list(releases["version"].unique())
+    title = "Cost of a step of one run by release, gradient descent, depth 1"
+    figure, (ax,) = figures.new_figure(1, title, height=5)
+    counts = releases.groupby("contestant", sort=False)["version"].count()
+    shown = [name for name in counts.index if counts[name] > 1]
+    for index, name in enumerate(shown):
+        rows = releases[releases["contestant"] == name]
+        places = [versions.index(version) for version in rows["version"]]
+        ours = name.startswith("sweep")
+        style = {"linestyle": "-" if ours else "--", "linewidth": 2.5 if ours else 1}
+        marker = MARKERS[index % len(MARKERS)]
+        ax.plot(places, rows["ms"], color=figures.colour(index), label=name, marker=marker, **style)
+    ax.set_xticks(range(len(versions)), versions)
+    ax.set(yscale="log", ylabel="ms per step and run, median")
+    if shown:
+        ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    note = "each release on the machine of its file in history; this run on"
+    return _save(figure, folder, "history", note, record)
 
 
 def draw_scaling(folder: RunFolder, record: dict[str, Any], scaling: pd.DataFrame) -> list[Path]:

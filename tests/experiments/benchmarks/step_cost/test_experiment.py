@@ -44,7 +44,7 @@ def test_the_run_folder_explains_itself(finished_run):
     assert len(workers["start_up_seconds"]) == 2
     assert "No module" in workers["workers"]["with_jax"]["error"]
     figures = sorted(path.name for path in (folder / "figures").iterdir())
-    assert len(figures) == 2 + 2 and "missing: jax: JAX scan, JAX vmap" in finished.output
+    assert len(figures) == 3 + 2 and "missing: jax: JAX scan, JAX vmap" in finished.output
     tags = {
         "claims",
         "settings",

@@ -17,6 +17,17 @@ def main_rows(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def ratio_table(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each net, penalty and depth beyond 1, with the ratio for each optimizer."""
+    rows = []
+    for (net, place, depth), own in main_rows(verdicts).groupby(
+        ["net", "penalty", "depth"], sort=False
+    ):
+        texts = dict(zip(own["optimizer"], own["text"], strict=True))
+        rows.append({"net": net, "penalty": place, "N": depth, **texts})
+    return pd.DataFrame(rows).fillna("")
+
+
+def detail_table(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each net, penalty, optimizer and depth beyond 1.
 
     Args:

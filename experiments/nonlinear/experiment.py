@@ -15,7 +15,7 @@ from rich.console import Console
 
 from experiments.harness.command_line import Experiment
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.nonlinear.claims import claims_of, ratio_table, verdict_table
+from experiments.nonlinear.claims import claims_of, detail_table, ratio_table, verdict_table
 from experiments.nonlinear.config import PENALTIES, RATES, Config, NetName, PenaltyName
 from experiments.nonlinear.figures import draw_figures
 from experiments.nonlinear.nets import NETS, TOKENS
@@ -236,7 +236,8 @@ def draw(folder: RunFolder, console: Console) -> None:
     title = f"+N: depth N helps, -N: it hurts, ?N: cannot tell; to the lower target; {label}"
     print_table(table, title, console)
     print_claims(claims, console)
-    write_results(folder, {"ratios": ratios, "verdicts": table}, claims, drawn)
+    tables = {"ratios": ratios, "verdicts": table, "details": detail_table(verdicts)}
+    write_results(folder, tables, claims, drawn)
 
 
 EXPERIMENT = Experiment("nonlinear", Config, run, draw)

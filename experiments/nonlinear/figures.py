@@ -77,7 +77,8 @@ def speed_ups(rows: pd.DataFrame, title: str) -> Figure:
             xlim=(-0.6, len(optimizers) - 0.4),
         )
     panels[0].set_ylabel("speed-up (above 1 depth helps)")
-    panels[0].legend(fontsize=8, loc="lower left")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="outside right upper")
     return figure
 
 
@@ -86,7 +87,8 @@ def _plot_depth(
 ) -> None:
     """Draw the speed-ups of one depth with their intervals."""
     known = rows[rows["bound"] != Bound.UNKNOWN.value]
-    colour, label = figures.colour(number), f"depth {rows['depth'].iloc[0]}" if len(rows) else None
+    # The colours that the depths have among the curves, where depth 1 is the first.
+    colour, label = figures.colour(number + 1), f"depth {rows['depth'].iloc[0]}"
     places = np.array([optimizers.index(name) for name in known["optimizer"]]) + shift
     values, low, high = (
         known[column].astype(float).clip(1 / LARGEST, LARGEST)
@@ -140,7 +142,8 @@ def best_curves(
         ax.spines[["top", "right"]].set_visible(False)
         ax.set(title=optimizer, xlabel="step")
     panels[0].set_ylabel("loss without penalty")
-    panels[0].legend(fontsize=8)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="outside right upper")
     return figure
 
 

@@ -125,6 +125,7 @@ def compare(
         seeds=options.seeds,
         steps=steps_of(options, net),
         batch_size=chosen.batch_size,
+        window=max(1, steps_of(options, net) // 10),
         layers=None if chosen.layers is None else list(chosen.layers),
         prepare=on_every_factor if place == "factors" else None,
         test_data=data.test[chosen.data],

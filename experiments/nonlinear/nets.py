@@ -124,10 +124,10 @@ def _transformer(x: Any, length: int, regularizer: Any, causal: bool) -> Any:
 
 NETS: dict[NetName, Net] = {
     "convnet": Net(
-        "the paper's convnet", paper_convnet, "digits", ("fc1", "fc2"), 60, 16, (1.2, 0.8)
+        "the paper's convnet", paper_convnet, "digits", ("fc1", "fc2"), 48, 8, (1.8, 1.5)
     ),
-    "mlp": Net("MLP", mlp, "digits", None, 240, 32, (0.8, 0.55)),
-    "resnet": Net("ResNet", resnet, "digits", None, 100, 32, (1.0, 0.6)),
-    "vit": Net("ViT", vit, "digits", None, 160, 32, (1.8, 1.5)),
-    "characters": Net("character transformer", characters, "text", KERNELS, 160, 16, (2.9, 2.7)),
+    "mlp": Net("MLP", mlp, "digits", None, 200, 32, (0.8, 0.6)),
+    "resnet": Net("ResNet", resnet, "digits", None, 80, 32, (1.2, 0.8)),
+    "vit": Net("ViT", vit, "digits", None, 120, 32, (1.9, 1.65)),
+    "characters": Net("character transformer", characters, "text", KERNELS, 120, 16, (3.0, 2.8)),
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from experiments.emulated_update.gaps import common_time
 from experiments.emulated_update.pairs import Pair
 from experiments.harness.results import Claim
 from overparam_tf.sweep import History
@@ -111,16 +112,17 @@ def _slopes_text(known: pd.Series) -> str:
 def _spread_over_widths(pairs: Sequence[Pair], history: History, start: str) -> float:
     """Return the largest relative difference between the curves of different widths.
 
-    They are those of real factors at the largest rate, without weight decay, as far as all of them
-    go; NaN where one diverged at once.
+    They are those of real factors at the largest rate, without weight decay, up to the time that
+    every rate trains for and as far as all of them go; NaN where one diverged at once.
     """
     compared = [pair for pair in pairs if pair.start == start and not pair.decay]
+    time = common_time(compared[0], pairs, history)
     spread = 0.0
     for seed in history.runs["seed"].unique():
         curves = []
         for pair in compared:
-            _, losses = history.curve(pair.factors, pair.largest_rate, seed)
-            curves.append(losses)
+            steps, losses = history.curve(pair.factors, pair.largest_rate, seed)
+            curves.append(losses[steps * pair.largest_rate <= time])
         length = min(map(len, curves))
         if not length:
             return float("nan")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import CubicSpline
 
 from experiments.emulated_update.pairs import Pair
 from overparam_tf.sweep import History
@@ -21,7 +22,8 @@ def gaps_of(pairs: Sequence[Pair], history: History) -> pd.DataFrame:
     """Return the largest relative gap between the two loss curves of each pair.
 
     The error of the rule is a rate times a function of the time, rate x steps. Rates are therefore
-    compared over the same time: up to where the smallest rate ends.
+    compared at the same times: those that the largest rate recorded, up to where the smallest rate
+    ends.
 
     Args:
         pairs: The pairs.
@@ -29,36 +31,52 @@ def gaps_of(pairs: Sequence[Pair], history: History) -> pd.DataFrame:
 
     Returns:
         A row for each pair, rate and seed, with the columns `COLUMNS` and rule: `gap` over the
-        whole run, and `gap_same_time`; NaN where one of the two diverged.
+        whole run, and `gap_same_time`. NaN where one of the two diverged, for `gap_same_time` if
+        that was in the time.
     """
     rows = []
     for pair in pairs:
         runs = history.runs[history.runs["variant"] == pair.factors]
-        smallest_rate = min(rate for other in pairs if other.p == pair.p for rate in other.rates)
-        time = smallest_rate * runs["steps"].max()
+        times = _common_times(pair, pairs, history)
         for rate, seed in zip(runs["learning_rate"], runs["seed"], strict=True):
-            rows.append(_row(pair, history, rate, seed, time))
+            rows.append(_row(pair, history, rate, seed, times))
     return pd.DataFrame(rows)
 
 
-def _row(pair: Pair, history: History, rate: float, seed: int, time: float) -> dict[str, Any]:
+def common_time(pair: Pair, pairs: Sequence[Pair], history: History) -> float:
+    """Return the time, rate x steps, that every rate of the pairs under the same loss trains for.
+
+    Args:
+        pair: A pair.
+        pairs: All pairs.
+        history: Their runs.
+    """
+    smallest_rate = min(rate for other in pairs if other.p == pair.p for rate in other.rates)
+    steps = history.runs.loc[history.runs["variant"] == pair.factors, "steps"].max()
+    return smallest_rate * steps * (1 + 1e-9)
+
+
+def _common_times(pair: Pair, pairs: Sequence[Pair], history: History) -> np.ndarray:
+    times = history.steps * pair.largest_rate
+    return times[times <= common_time(pair, pairs, history)]
+
+
+def _row(pair: Pair, history: History, rate: float, seed: int, times: np.ndarray) -> dict[str, Any]:
     """Return the row of one rate and seed."""
     setting = (pair.p, pair.depth, pair.width, pair.start, pair.decay, pair.update)
     row = {**dict(zip(SETTING, setting, strict=True)), "rate": rate, "seed": seed}
     names = pair.factors, pair.rule
     (steps, real), (_, rule) = (history.curve(name, rate, seed) for name in names)
     both = min(len(real), len(rule))
-    gap = np.abs(real[:both] / rule[:both] - 1)
-    same_time = steps[:both] * rate <= time * (1 + 1e-9)
-    ends = (history.run(name, rate, seed) for name in names)
-    # A run that diverged has no gap; its gap over the same time is known if it diverged later.
-    divergences = [end["diverged_at"] for end in ends if end["status"] == "diverged"]
-    in_time = all(step * rate > time for step in divergences)
-    return {
-        **row,
-        "gap": np.nan if divergences else gap.max(),
-        "gap_same_time": gap[same_time].max() if in_time else np.nan,
-    }
+    gap = real[:both] / rule[:both] - 1
+    ends = [history.run(name, rate, seed) for name in names]
+    diverged = any(end["status"] == "diverged" for end in ends)
+    if both < 2 or times[-1] > steps[both - 1] * rate * (1 + 1e-9):
+        same_time = np.nan
+    else:
+        # From near zero the gap rises and falls within a few recorded steps.
+        same_time = np.abs(CubicSpline(steps[:both] * rate, gap)(times)).max()
+    return {**row, "gap": np.nan if diverged else np.abs(gap).max(), "gap_same_time": same_time}
 
 
 def slopes_of(gaps: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,13 @@ from overparam_tf.initializers import SPLITS, low_rank
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
-from overparam_tf.products import by_rows, kernel_pays_above, product, split_matrix
+from overparam_tf.products import (
+    by_rows,
+    kernel_pays_above,
+    kernel_penalty,
+    product,
+    split_matrix,
+)
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -151,6 +157,9 @@ class FactorizedDense(FactorizedLayer):
 
     def _compose(self) -> Any:
         return product(self._factors)
+
+    def _penalty_of_kernel(self) -> Any:
+        return kernel_penalty(self.kernel_regularizer, self._factors, self._compose)
 
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
         return SPLITS[split](kernel, self.depth, self.width)

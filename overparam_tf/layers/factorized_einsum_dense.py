@@ -19,7 +19,7 @@ from overparam_tf.layers._einsum_equation import EinsumEquation
 from overparam_tf.layers._multiplication import plus
 from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
-from overparam_tf.products import kernel_pays_above, product, split_matrix
+from overparam_tf.products import kernel_pays_above, kernel_penalty, product, split_matrix
 
 
 @keras.saving.register_keras_serializable(package="overparam_tf")
@@ -170,6 +170,9 @@ class FactorizedEinsumDense(FactorizedLayer):
         letters = self._letters
         kernel = ops.reshape(product(self._factors), self._in_shape + self._out_shape)
         return ops.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", kernel)
+
+    def _penalty_of_kernel(self) -> Any:
+        return kernel_penalty(self.kernel_regularizer, self._factors, self._compose)
 
     def _split(self, kernel: np.ndarray, split: str) -> list[np.ndarray]:
         return SPLITS[split](self._as_matrix(kernel), self.depth, self.width)

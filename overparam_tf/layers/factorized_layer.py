@@ -160,8 +160,11 @@ class FactorizedLayer(Convertible, PlainWeights, Multiplying, Starting, Constrai
         if j > 0 or self.kernel_regularizer is None:
             return on_factor
         if on_factor is None:
-            return lambda factor: self.kernel_regularizer(self._compose())
-        return lambda factor: on_factor(factor) + self.kernel_regularizer(self._compose())
+            return lambda factor: self._penalty_of_kernel()
+        return lambda factor: on_factor(factor) + self._penalty_of_kernel()
+
+    def _penalty_of_kernel(self) -> Any:
+        return self.kernel_regularizer(self._compose())
 
     @property
     def factors(self) -> list[keras.Variable]:

@@ -14,6 +14,7 @@ from overparam_tf.products.matrix_axes import MATRIX, MatrixAxes, check_axes
 from overparam_tf.products.matrix_product import cost_from_left, product
 from overparam_tf.products.product_variable import Product
 from overparam_tf.products.splitting import is_concrete, split_matrix
+from overparam_tf.products.squared_norm import kernel_penalty, squared_norm
 
 __all__ = [
     "MATRIX",
@@ -27,9 +28,11 @@ __all__ = [
     "in_cheaper_order",
     "is_concrete",
     "kernel_pays_above",
+    "kernel_penalty",
     "known_kernels",
     "multiplied",
     "product",
     "split_matrix",
+    "squared_norm",
     "zero_start",
 ]

@@ -24,11 +24,11 @@ def product(factors: Sequence[Any]) -> Any:
         (5, 2, 2)
     """
     first, last = factors[0], factors[-1]
-    sizes = [first.shape[-2], *(factor.shape[-1] for factor in factors)]
+    sizes = sizes_of(factors)
     if cost_from_left(sizes) <= cost_from_left(sizes[::-1]):
-        return functools.reduce(_times, factors[1:], ops.convert_to_tensor(first))
+        return functools.reduce(times, factors[1:], ops.convert_to_tensor(first))
     return functools.reduce(
-        lambda right, left: _times(left, right), factors[-2::-1], ops.convert_to_tensor(last)
+        lambda right, left: times(left, right), factors[-2::-1], ops.convert_to_tensor(last)
     )
 
 
@@ -45,6 +45,17 @@ def cost_from_left(sizes: Sequence[int]) -> int:
     return sum(sizes[0] * rows * columns for rows, columns in itertools.pairwise(sizes[1:]))
 
 
-def _times(left: Any, right: Any) -> Any:
+def sizes_of(factors: Sequence[Any]) -> list[int]:
+    """Return `[rows of F_1, columns of F_1, ..., columns of F_N]`.
+
+    Example:
+        >>> sizes_of([ops.ones((1, 4)), ops.ones((4, 3))])
+        [1, 4, 3]
+    """
+    return [factors[0].shape[-2], *(factor.shape[-1] for factor in factors)]
+
+
+def times(left: Any, right: Any) -> Any:
+    """Return `left right`, for matrices or stacks of them."""
     # Not `ops.matmul`, which multiplies float64 in float32 on PyTorch.
     return ops.einsum("...ij,...jk->...ik", left, right)

@@ -12,7 +12,7 @@ from keras import ops
 from keras.layers import Layer
 
 from overparam_tf.layers.skip_init import initialization_is_skipped
-from overparam_tf.products import MATRIX, Product, multiplied, product
+from overparam_tf.products import MATRIX, Product, kernel_penalty, multiplied, product
 from overparam_tf.surgery import _tracking
 from overparam_tf.surgery._places import Place, places_of, put, read
 from overparam_tf.surgery._splits import Split
@@ -172,7 +172,10 @@ class Penalty:
         self.whole = whole
 
     def __call__(self, factor: Any) -> Any:
-        return self.whole.regularizer(self.whole.value)
+        whole = self.whole
+        if whole.base is not None:
+            return whole.regularizer(whole.value)
+        return kernel_penalty(whole.regularizer, whole.factors, lambda: whole.value)
 
 
 def _initial_values(

@@ -20,6 +20,17 @@ OPTIMIZERS = {
     "RMSprop": (lambda rate: keras.optimizers.RMSprop(rate), 0.0003),
     "Adam": (lambda rate: keras.optimizers.Adam(rate), 0.003),
     "AdamW": (lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.02), 0.003),
+    "Adamax": (lambda rate: keras.optimizers.Adamax(rate), 0.003),
+    "Nadam": (lambda rate: keras.optimizers.Nadam(rate), 0.003),
+    "Lion": (lambda rate: keras.optimizers.Lion(rate), 0.0003),
+    "Ftrl": (lambda rate: keras.optimizers.Ftrl(rate), 0.003),
+}
+
+# Optimizers that mix the entries of a matrix, whose runs are updated one by one.
+MIXING_OPTIMIZERS = {
+    "Muon": (lambda rate: keras.optimizers.Muon(rate), 0.003),
+    "Adafactor": (lambda rate: keras.optimizers.Adafactor(rate), 0.003),
+    "Lamb": (lambda rate: keras.optimizers.Lamb(rate), 0.003),
 }
 
 

@@ -4,6 +4,7 @@ from overparam_tf.datasets.digits import Digits
 from overparam_tf.datasets.font_digits import synthetic_digits
 from overparam_tf.datasets.gas import load
 from overparam_tf.datasets.gas_stand_in import synthetic_gas
+from overparam_tf.datasets.low_rank import low_rank_matrix, matrix_completion, matrix_sensing
 from overparam_tf.datasets.mnist import load_mnist
 from overparam_tf.datasets.preprocessing import PREPROCESSINGS, preprocess
 from overparam_tf.datasets.problem import Problem
@@ -19,6 +20,9 @@ __all__ = [
     "check_variation",
     "load",
     "load_mnist",
+    "low_rank_matrix",
+    "matrix_completion",
+    "matrix_sensing",
     "measure_regression",
     "preprocess",
     "synthetic_digits",

@@ -12,9 +12,9 @@ from overparam_tf.sweep.stacks import (
     FactorStack,
     Forward,
     Stack,
-    StackedRates,
     affine_product,
     layers_of_runs,
+    stack_optimizer,
     stacked,
     stacked_bias,
 )
@@ -99,8 +99,8 @@ class PreconditionedStack(Stack):
         )
         self._depth = variant.depth
         self._method = "products" if has_products(variant.depth) else "svd"
-        self.optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
-        self.optimizer.build(self.variables)
+        biases = [bias for bias in self.biases if bias is not None]
+        self.optimizer = stack_optimizer(variant, self.variables, biases)
 
     @property
     def changing(self) -> list[keras.Variable]:

@@ -19,6 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from overparam_tf.layers import FactorizedDense
+from overparam_tf.sweep.one_by_one import OneByOne, optimizers_of, recorded_optimizer
+from overparam_tf.sweep.template import is_elementwise
 from overparam_tf.sweep.variant import Variant
 
 Update = Callable[[tf.Tensor, "tf.Tensor | None"], None]
@@ -136,10 +138,12 @@ class FactorStack(Stack):
             [stacked(factor, dtype, name) for factor, name in zip(factors, names, strict=True)],
             [stacked_bias(bias, dtype) for bias in biases],
         )
-        if optimizer is None:
-            optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
-        self.optimizer = optimizer
-        self.optimizer.build(self.variables)
+        own = [bias for bias in self.biases if bias is not None]
+        self.optimizer = (
+            stack_optimizer(variant, self.variables, own)
+            if optimizer is None
+            else recorded_optimizer(optimizer, self.variables, own)
+        )
 
     @property
     def changing(self) -> list[keras.Variable]:
@@ -172,6 +176,23 @@ def weights_of(variables: Sequence[np.ndarray], depth: int, run: int) -> list[np
     """
     values = [variable[run] for variable in variables]
     return values[:depth] + [bias[0] for bias in values[depth:]]
+
+
+def stack_optimizer(
+    variant: Variant, variables: Sequence[keras.Variable], biases: Sequence[keras.Variable]
+) -> keras.optimizers.Optimizer | OneByOne:
+    """Return the built optimizer of a stack, every run at its own rate.
+
+    Args:
+        variant: The runs.
+        variables: The variables of the stack.
+        biases: Those of them that are biases.
+    """
+    if not is_elementwise(variant.optimizer):
+        return optimizers_of(variant, variables, biases)
+    optimizer = variant.optimizer_with(StackedRates([rate for rate, _ in variant.runs]))
+    optimizer.build(variables)
+    return optimizer
 
 
 def affine_product(

@@ -11,9 +11,21 @@ from overparam_tf.checks import real_number, resolve
 from overparam_tf.errors import input_error
 
 # Their update of one weight uses nothing but that weight's own gradient and slots, so that a stack
-# of runs trained as one tensor is exactly the runs trained one by one. (LAMB, LARS, Muon and
-# Adafactor use norms of a tensor: they are not elementwise.)
-ELEMENTWISE_OPTIMIZERS = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW")
+# of runs trained as one tensor is exactly the runs trained one by one.
+ELEMENTWISE_OPTIMIZERS = (
+    "SGD",
+    "Adagrad",
+    "Adadelta",
+    "RMSprop",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Nadam",
+    "Lion",
+    "Ftrl",
+)
+# They use norms, means or products of a whole tensor: the runs of a stack are updated one by one.
+MIXING_OPTIMIZERS = ("Muon", "Adafactor", "Lamb")
 
 # Options of Keras optimizers that mix the weights of a tensor, and so the runs of a stack.
 MIXING_OPTIONS = (
@@ -35,17 +47,19 @@ def check_template(value: Any, update: str) -> keras.optimizers.Optimizer:
         update: That of the variant.
 
     Raises:
-        InputError: If it is no optimizer, mixes the runs of a stack, has a schedule, excludes
-            variables from its weight decay that do not exist in a sweep, or has an option that the
-            update has not.
+        InputError: If it is no optimizer that a sweep knows, has an option that mixes the runs of a
+            stack, has a schedule, excludes variables from its weight decay that do not exist in a
+            sweep, or has an option that the update has not.
     """
-    names = ", ".join(ELEMENTWISE_OPTIMIZERS)
+    known = (*ELEMENTWISE_OPTIMIZERS, *MIXING_OPTIMIZERS)
+    names = ", ".join(known)
     optimizer = resolve("optimizer", value, _optimizer, f"one of {names}")
     kind = type(optimizer).__name__
     is_of_keras = type(optimizer) is getattr(keras.optimizers, kind, None)
-    if not is_of_keras or kind not in ELEMENTWISE_OPTIMIZERS:
+    if not is_of_keras or kind not in known:
         raise input_error(
-            f"an elementwise optimizer, which does not mix the runs of a stack: {names}",
+            "an elementwise optimizer of Keras, or one whose runs can be updated one by one: "
+            f"{names}",
             optimizer=kind,
         )
     _check_fixed_rate(optimizer)
@@ -62,6 +76,16 @@ def check_template(value: Any, update: str) -> keras.optimizers.Optimizer:
     if update not in ("factors", "preconditioned"):
         _check_plain(kind, config, update)
     return optimizer
+
+
+def is_elementwise(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Return whether an optimizer is none of those that mix the entries of a tensor.
+
+    Example:
+        >>> is_elementwise(keras.optimizers.Adam()), is_elementwise(keras.optimizers.Muon())
+        (True, False)
+    """
+    return type(optimizer).__name__ not in MIXING_OPTIMIZERS
 
 
 def _check_fixed_rate(optimizer: keras.optimizers.Optimizer) -> None:

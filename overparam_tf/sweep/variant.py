@@ -48,7 +48,9 @@ class Variant:
             `depth - 1` ints.
         optimizer: A Keras optimizer or its name; default `"sgd"`. It is a template: each run gets
             a new copy of it, at its own learning rate. One of SGD (with momentum or Nesterov too),
-            Adagrad, Adadelta, RMSprop, Adam, AdamW, without a schedule. Names that are excluded
+            Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Lion, Ftrl, without a schedule;
+            or Muon, Adafactor, Lamb, which mix the entries of a matrix: their runs are updated one
+            by one, slower, and a warning says so. Names that are excluded
             from its weight decay are those of `FactorizedDense`, such as `"bias"` and `"factor_1"`,
             and `"kernel"` for every update but `"factors"`.
         learning_rates: The rates to try, each > 0 and apart by more than 1e-8 of it; default None,

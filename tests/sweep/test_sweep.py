@@ -172,7 +172,10 @@ BAD_VARIANTS = {
     "seed fractional": (dict(seeds=(0.5,)), "seeds"),
     "seed negative": (dict(seeds=(-1,)), "seeds"),
     "unknown optimizer": (dict(optimizer="sdg"), "optimizer"),
-    "optimizer with norms": (dict(optimizer=keras.optimizers.Lamb()), "elementwise"),
+    "optimizer of other numbers": (
+        dict(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())),
+        "elementwise",
+    ),
     "clipping by norm": (dict(optimizer=keras.optimizers.SGD(clipnorm=1.0)), "clipnorm"),
     "averaged weights": (dict(optimizer=keras.optimizers.Adam(use_ema=True)), "use_ema"),
     "unknown update": (dict(update="magic"), "update"),

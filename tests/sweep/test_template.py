@@ -10,7 +10,12 @@ import tensorflow as tf
 from overparam_tf import InputError, Variant
 from overparam_tf.sweep.kernel_stacks import make_stack
 from overparam_tf.sweep.saving import identity_of
-from overparam_tf.sweep.template import ELEMENTWISE_OPTIMIZERS, MIXING_OPTIONS
+from overparam_tf.sweep.stacks import FactorStack
+from overparam_tf.sweep.template import (
+    ELEMENTWISE_OPTIMIZERS,
+    MIXING_OPTIMIZERS,
+    MIXING_OPTIONS,
+)
 
 SGD = keras.optimizers.SGD
 # A value other than the default of every option of an elementwise optimizer of Keras.
@@ -35,6 +40,11 @@ ALTERED = {
     "beta_1": 0.5,
     "beta_2": 0.75,
     "amsgrad": True,
+    "learning_rate_power": -0.25,
+    "l1_regularization_strength": 0.125,
+    "l2_regularization_strength": 0.125,
+    "l2_shrinkage_regularization_strength": 0.125,
+    "beta": 0.5,
 }
 
 
@@ -56,6 +66,21 @@ def refused_options(kind, **variant):
 @pytest.mark.parametrize("name", ELEMENTWISE_OPTIMIZERS)
 def test_every_option_is_kept_or_refused(name):
     assert refused_options(getattr(keras.optimizers, name)) == set(MIXING_OPTIONS)
+
+
+@pytest.mark.parametrize("name", MIXING_OPTIMIZERS)
+def test_a_run_by_itself_takes_the_steps_of_a_recorded_run(name):
+    optimizer = getattr(keras.optimizers, name)(0.01)
+    variant = Variant("v", 2, 3, optimizer, use_bias=True)
+    stack = make_stack(variant, 3, 2, "float32")
+    recorded = FactorStack(variant, 3, 2, "float32", variant.optimizer_with(0.01))
+    rng = np.random.default_rng(0)
+    gradients = [tf.constant(rng.normal(size=v.shape), v.dtype) for v in stack.variables]
+    for each in (stack, recorded):
+        each.optimizer.apply(gradients, each.variables)
+    for one, other in zip(stack.variables, recorded.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert len(stack.changing) > len(stack.variables)
 
 
 def test_every_option_is_kept_or_refused_by_the_rule():

@@ -20,6 +20,7 @@ from overparam_tf.sweep.kernel_stacks import make_stack
 from overparam_tf.sweep.replicated_pass import ReplicatedPass
 from overparam_tf.sweep.sensing_pass import SensingPass
 from overparam_tf.sweep.stacks import Stack
+from overparam_tf.sweep.template import is_elementwise
 from overparam_tf.sweep.variant import Variant
 from overparam_tf.sweep.whole_pass import WholePass
 
@@ -94,6 +95,8 @@ def _on_one_device(
     products = vectors * (batch_size or problem.rows) * problem.features
     # A rule of several inputs and outputs is a long program by itself.
     is_simple = problem.outputs == 1 or all(variant.update == "factors" for variant in variants)
+    # So is an update of one run after the other.
+    is_simple &= all(is_elementwise(variant.optimizer) for variant in variants)
     is_small = len(variants) == 1 and products <= SMALL_STEP and is_simple
     stacks = _stacks(problem, variants, dtype)
     data_pass: DataPass

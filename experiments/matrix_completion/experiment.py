@@ -1,0 +1,236 @@
+"""The command `python -m experiments.matrix_completion`: its options, the run, the drawing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from experiments.harness import limits
+from experiments.harness.command_line import Experiment, option
+from experiments.harness.options import ShareOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.rank_runs import FollowedRuns, effective_rank, held_out_error
+from experiments.harness.results import print_claims, print_table, write_results
+from experiments.harness.tensorboard import Board, Distribution, Line, Trial
+from experiments.matrix_completion.claims import BASELINE, claims_of, completion_table
+from experiments.matrix_completion.descent import descend
+from experiments.matrix_completion.figures import CompletionFigures
+from experiments.matrix_completion.nuclear_norm import check_solver, least_nuclear_norm
+from overparam_tf.datasets import Problem, matrix_completion
+from overparam_tf.runlog import RunFolder
+
+# Singular values that curves.npz keeps, the largest ones.
+KEPT_VALUES = 12
+COLUMNS = ["observations", "depth", "scale", "draw", "status", "steps", "loss", "error"]
+COLUMNS += ["best_error", "best_error_of_all", "rank"]
+
+
+@dataclass(frozen=True)
+class Config(ShareOptions):
+    """Complete a matrix of low rank by products of matrices, by depth and start."""
+
+    size: int = option(100, "rows and columns of the matrix", quick=30, within=(4, 1000))
+    rank: int = option(5, "its rank", quick=2, within=(1, 1000))
+    observations: tuple[int, ...] = option(
+        (2000, 5000), "numbers of observed entries", quick=(350,), within=(1, 10**6)
+    )
+    depths: tuple[int, ...] = option(
+        (1, 2, 3, 4), "numbers of factors", quick=(1, 2, 3), within=(1, 8)
+    )
+    scales: tuple[float, ...] = option(
+        (1e-3, 1e-4, 1e-5, 1e-6),
+        "starts: the product is this multiple of the identity",
+        quick=(1e-3, 1e-4),
+        within=(1e-12, 1),
+    )
+    draws: tuple[int, ...] = option(
+        (0, 1, 2, 3, 4), "seeds of matrix and entries", quick=(0, 1), within=limits.SEEDS
+    )
+    steps: int = option(40_000, "the most steps of a run", quick=3_000, within=(1, 10**7))
+    target: float = option(
+        1e-6,
+        "mean squared error over the observed entries at which a run ends",
+        quick=1e-4,
+        within=(1e-12, 1),
+    )
+    nuclear_norm: bool = option(
+        False, "also the matrix of least nuclear norm (needs cvxpy; a minute for each draw)"
+    )
+    dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sizes = {"rank": self.rank, "size": self.size}
+        self.require(self.rank <= self.size, "a rank of at most the size", **sizes)
+        valid = max(self.observations) < self.size**2
+        expected = f"observations below {self.size**2:,}, so that entries are left to complete"
+        self.require(valid, expected, observations=self.observations)
+        if self.nuclear_norm:
+            check_solver()
+
+    def problem(self, observations: int, draw: int) -> Problem:
+        """Return the problem of a draw; all numbers of observations have the same matrix."""
+        return matrix_completion(self.size, self.rank, observations, seed=draw)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """All starts at one depth on one draw, or its matrix of least nuclear norm (depth 0)."""
+
+    observations: int
+    depth: int
+    draw: int
+
+    def __str__(self) -> str:
+        return f"{self.observations} entries, depth {self.depth}, draw {self.draw}"
+
+
+def pieces_of(options: Config) -> Iterator[Piece]:
+    """Yield the pieces of a run."""
+    depths = [*sorted(options.depths), *([0] if options.nuclear_norm else [])]
+    grid = itertools.product(sorted(options.observations), depths, options.draws)
+    yield from itertools.starmap(Piece, grid)
+
+
+def run(options: Config) -> RunFolder:
+    """Complete every draw at every depth; write config.json, results.csv and curves.npz."""
+    record = options.record("matrix_completion")
+    folder = options.open_folder(record, f"{options.size}-rank-{options.rank}")
+    pieces = list(pieces_of(options))
+    made = run_pieces(
+        KeptPieces(folder, record),
+        {str(piece): piece for piece in pieces},
+        lambda piece: complete(options, piece),
+        options,
+        title="matrix_completion",
+        costs=[4 ** min(piece.depth, 3) for piece in pieces],
+    )
+    results = pd.DataFrame([row for result in made.values() for row in result.content])
+    curves = {name: array for result in made.values() for name, array in result.arrays.items()}
+    folder.write_table("results.csv", results)
+    folder.write_arrays("curves.npz", curves)
+    board_of(results, curves).write(folder)
+    return folder
+
+
+def complete(options: Config, piece: Piece) -> PieceResult:
+    """Return a row and the curves of every start of a piece."""
+    problem = options.problem(piece.observations, piece.draw)
+    if piece.depth == BASELINE:
+        return PieceResult([_baseline_row(problem, piece)])
+    followed = descend(
+        problem,
+        piece.depth,
+        options.scales,
+        steps=options.steps,
+        target=options.target,
+        dtype=options.dtype,
+    )
+    rows, arrays = [], {}
+    for scale, runs in zip(options.scales, followed, strict=True):
+        rows.append(_row(problem, piece, scale, runs))
+        arrays |= {f"{key_of(rows[-1])}/{name}": values for name, values in _curves(runs).items()}
+    return PieceResult(rows, arrays)
+
+
+def key_of(row: Mapping[str, Any]) -> str:
+    """Return what the names of a run's arrays begin with."""
+    return f"{row['observations']}/{row['depth']}/{row['scale']:g}/{row['draw']}"
+
+
+def _row(problem: Problem, piece: Piece, scale: float, runs: FollowedRuns) -> dict[str, Any]:
+    """Return the row of a run, which is the only one of its engine."""
+    end = runs.end(0)
+    share = problem.observations / problem.y.size
+    losses, errors = runs.losses[: end + 1, 0], runs.errors[: end + 1, 0]
+    best = float(np.fmin.reduce(errors))
+    return {
+        **vars(piece),
+        "scale": scale,
+        "status": runs.status(0),
+        "steps": int(runs.steps[end]),
+        "loss": float(losses[-1]),
+        "error": float(errors[-1]),
+        "best_error": best,
+        "best_error_of_all": float(np.fmin.reduce(share * losses + (1 - share) * errors)),
+        "rank": float(runs.ranks[end, 0]),
+    }
+
+
+def _baseline_row(problem: Problem, piece: Piece) -> dict[str, Any]:
+    kernel = least_nuclear_norm(problem)
+    error = held_out_error(kernel, problem.held_out)
+    loss = float(np.mean((kernel - problem.y)[problem.observed] ** 2))
+    share = problem.observations / problem.y.size
+    return {
+        **vars(piece),
+        "scale": 0.0,
+        "status": "fitted",
+        "steps": 0,
+        "loss": loss,
+        "error": error,
+        "best_error": error,
+        "best_error_of_all": share * loss + (1 - share) * error,
+        "rank": float(effective_rank(np.linalg.svd(kernel, compute_uv=False))),
+    }
+
+
+def _curves(runs: FollowedRuns) -> dict[str, np.ndarray]:
+    stop = runs.end(0) + 1
+    return {
+        "steps": runs.steps[:stop],
+        "losses": runs.losses[:stop, 0],
+        "errors": runs.errors[:stop, 0],
+        "ranks": runs.ranks[:stop, 0],
+        "singular_values": runs.singular_values[:stop, 0, :KEPT_VALUES],
+    }
+
+
+def board_of(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Board:
+    """Return what TensorBoard shows: a run for each depth and number of entries, of one draw."""
+    metrics = {"error": "median error on unseen entries", "rank": "median effective rank"}
+    trained = results[results["depth"] != BASELINE]
+    first = trained[trained["draw"] == trained["draw"].iloc[0]]
+    trials, lines, distributions = [], [], []
+    for (depth, observations), rows in trained.groupby(["depth", "observations"]):
+        run_name = f"depth {depth}, {observations:,} entries"
+        hparams = {"depth": int(depth), "observations": int(observations), "runs": len(rows)}
+        outcome = {"error": float(rows["error"].median()), "rank": float(rows["rank"].median())}
+        trials.append(Trial(run_name, hparams, outcome))
+        own = first[(first["depth"] == depth) & (first["observations"] == observations)]
+        for row in own.to_dict("records"):
+            key, start = key_of(row), f"start {row['scale']:g}"
+            steps = curves[f"{key}/steps"]
+            for tag, name in (
+                ("error on unseen entries", "errors"),
+                ("effective rank", "ranks"),
+                ("log10 of the loss", "losses"),
+            ):
+                values = curves[f"{key}/{name}"]
+                if name == "losses":
+                    values = np.log10(np.maximum(values, 1e-30))
+                lines.append(Line(run_name, f"{tag}/{start}", (steps, values)))
+            spectra = dict(zip(steps.tolist(), curves[f"{key}/singular_values"], strict=True))
+            distributions.append(Distribution(run_name, f"singular values/{start}", spectra))
+    return Board("matrix_completion", metrics, trials, lines, distributions)
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draw figures and print table and verdicts, from a run folder alone."""
+    results = folder.read_table("results.csv", COLUMNS)
+    curves, record = folder.read_arrays("curves.npz"), folder.read_config()
+    drawn = CompletionFigures(folder, record, results, curves).draw()
+    table, claims = completion_table(results), claims_of(results, record["options"])
+    title = "Error by depth and start: median over draws [95 % interval]"
+    print_table(table, title, console)
+    print_claims(claims, console)
+    write_results(folder, table, claims, drawn)
+
+
+EXPERIMENT = Experiment("matrix_completion", Config, run, draw)

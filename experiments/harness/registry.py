@@ -42,6 +42,8 @@ EXPERIMENTS = (
     Entry("when_depth_helps", group="beyond"),
     Entry("late_divergence", group="beyond"),
     Entry("nonlinear", data="mnist", group="beyond"),
+    Entry("matrix_completion", data=None, group="beyond"),
+    Entry("optimizer_bias", data=None, group="beyond"),
     Entry("step_cost", data=None, group="benchmark"),
     Entry("layer_cost", data=None, group="benchmark"),
     Entry("loop_cost", data=None, group="benchmark"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +52,7 @@ def claims_of(results: pd.DataFrame, options: Mapping[str, Any]) -> list[Claim]:
     largest = fewest[fewest["scale"] == max(options["scales"])]
     depths = sorted(set(options["depths"]))
     claims = [_published(depth, results, options) for depth in depths if depth in PUBLISHED]
-    claims += [_deeper_is_better(largest, pair) for pair in zip(depths, depths[1:], strict=False)]
+    claims += [_deeper_is_better(largest, pair) for pair in itertools.pairwise(depths)]
     claims += [_smaller_is_better(depth, fewest, options) for depth in depths if depth > 1]
     claims += [_has_the_rank(depth, fewest, options) for depth in depths if depth > 2]
     if max(options["observations"]) > min(options["observations"]) and 2 in depths:

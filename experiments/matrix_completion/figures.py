@@ -110,8 +110,8 @@ class CompletionFigures:
         note = (
             f"generated {options['size']} x {options['size']} matrices of rank {options['rank']}, "
             f"entries of mean square 1 · identity start · gradient descent (depth 4 and up: "
-            f"momentum 0.9) until the observed entries are fitted to {options['target']:g} · median "
-            f"and 95 % interval over draws {', '.join(map(str, options['draws']))} · at most "
+            f"momentum 0.9) until the observed entries are fitted to {options['target']:g} · "
+            f"median, 95 % interval over draws {', '.join(map(str, options['draws']))} · at most "
             f"{options['steps']:,} steps · {options['dtype']} · {self.record['machine']}"
         )
         return figures.save_figure(figure, self.folder, name, note, self.record)

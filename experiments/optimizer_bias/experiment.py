@@ -1,0 +1,237 @@
+"""The command `python -m experiments.optimizer_bias`: its options, the run, the drawing."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from experiments.harness import limits
+from experiments.harness.command_line import Experiment, option
+from experiments.harness.options import ShareOptions
+from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.rank_runs import FollowedRuns, follow
+from experiments.harness.results import print_claims, print_table, write_results
+from experiments.harness.tensorboard import Board, Distribution, Line, Trial
+from experiments.optimizer_bias.claims import best_runs, bias_table, claims_of
+from experiments.optimizer_bias.figures import BiasFigures
+from experiments.optimizer_bias.optimizers import CANDIDATES, CLAIMED
+from experiments.optimizer_bias.settings import SETTINGS, curvature_of
+from overparam_tf.losses import LpLoss
+from overparam_tf.messages import print_to_stderr
+from overparam_tf.runlog import RunFolder
+from overparam_tf.sweep import Variant
+from overparam_tf.sweep.devices import make_engine
+
+# Singular values that curves.npz keeps, the largest ones.
+KEPT_VALUES = 12
+COLUMNS = ["problem", "optimizer", "depth", "draw", "rate", "status", "steps", "loss", "error"]
+COLUMNS += ["rank"]
+Problems = Literal["completion", "sensing", "large", "tiny", "tiny-sensing"]
+Optimizers = Literal[
+    "SGD",
+    "momentum",
+    "Adagrad",
+    "Adadelta",
+    "RMSprop",
+    "Adam",
+    "Nadam",
+    "Adamax",
+    "Lion",
+    "Muon",
+    "Adafactor",
+]
+DEFAULT = ("SGD", "Adagrad", "RMSprop", "Adam", "Nadam", "Adamax", "Lion", "Muon", "Adafactor")
+
+
+@dataclass(frozen=True)
+class Config(ShareOptions):
+    """Compare which product each optimizer chooses among those that fit."""
+
+    problems: tuple[Problems, ...] = option(
+        ("completion", "sensing", "large"),
+        "completion (50 x 50, rank 3, 800 entries), sensing (30 x 30, rank 2, 300 products), large "
+        "(completion of 100 x 100, rank 5, 2,000 entries), tiny and tiny-sensing for short runs",
+        quick=("tiny", "tiny-sensing"),
+    )
+    optimizers: tuple[Optimizers, ...] = option(
+        DEFAULT,
+        "the optimizers; on sensing and large those of the claims alone: " + ", ".join(CLAIMED),
+        quick=("SGD", "RMSprop", "Adam", "Lion", "Muon"),
+    )
+    depths: tuple[int, ...] = option((2, 3), "numbers of factors", within=(1, 8))
+    scale: float = option(
+        1e-3, "start: the product is this multiple of the identity", within=(1e-12, 1)
+    )
+    draws: tuple[int, ...] = option(
+        (0, 1, 2, 3, 4), "seeds of matrix and observations", quick=(0,), within=limits.SEEDS
+    )
+    steps: int = option(5_000, "the most steps of a run", quick=1_500, within=(1, 10**7))
+    target: float = option(
+        1e-4,
+        "mean squared error over what is observed at which runs are compared",
+        within=(1e-12, 1),
+    )
+    dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
+
+    def compared(self, problem: str) -> list[str]:
+        """Return the optimizers that are compared on a problem."""
+        with_all = SETTINGS[problem].with_all
+        return [name for name in self.optimizers if with_all or name in CLAIMED]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """All rates of one optimizer at one depth on one draw of a problem."""
+
+    problem: str
+    optimizer: str
+    depth: int
+    draw: int
+
+    def __str__(self) -> str:
+        return f"{self.problem}, {self.optimizer}, depth {self.depth}, draw {self.draw}"
+
+    @property
+    def cost(self) -> int:
+        """Return about what it costs, in multiply-adds of a step."""
+        mixing = 1 if CANDIDATES[self.optimizer].is_elementwise else 6
+        return SETTINGS[self.problem].size ** 3 * self.depth * mixing
+
+
+def pieces_of(options: Config) -> Iterator[Piece]:
+    """Yield the pieces of a run, all optimizers of a problem and draw in a row."""
+    for problem in options.problems:
+        grid = itertools.product(options.draws, sorted(options.depths), options.compared(problem))
+        for draw_, depth, optimizer in grid:
+            yield Piece(problem, optimizer, depth, draw_)
+
+
+def run(options: Config) -> RunFolder:
+    """Train every optimizer on every draw; write config.json, results.csv and curves.npz."""
+    problems = {name: SETTINGS[name].words for name in options.problems}
+    record = options.record("optimizer_bias", problems=problems)
+    folder = options.open_folder(record, "-".join(options.problems))
+    pieces = list(pieces_of(options))
+    mixing = sorted({p.optimizer for p in pieces if not CANDIDATES[p.optimizer].is_elementwise})
+    if mixing and not options.quiet:
+        names = " and ".join(mixing)
+        print_to_stderr(f"{names}: they mix the entries of a matrix; runs one by one, slower.")
+    made = run_pieces(
+        KeptPieces(folder, record),
+        {str(piece): piece for piece in pieces},
+        lambda piece: fit(options, piece),
+        options,
+        title="optimizer_bias",
+        costs=[piece.cost for piece in pieces],
+    )
+    results = pd.DataFrame([row for result in made.values() for row in result.content])
+    curves = {name: array for result in made.values() for name, array in result.arrays.items()}
+    folder.write_table("results.csv", results)
+    folder.write_arrays("curves.npz", curves)
+    board_of(results, curves).write(folder)
+    return folder
+
+
+def fit(options: Config, piece: Piece) -> PieceResult:
+    """Return a row for each rate of a piece, and on the first draw the curves."""
+    problem = SETTINGS[piece.problem].problem(piece.draw)
+    candidate = CANDIDATES[piece.optimizer]
+    unit = 1 / curvature_of(problem, piece.depth) if candidate.is_relative else 1.0
+    rates = [float(f"{rate * unit:.4g}") for rate in candidate.rates]
+    start = [np.eye(problem.features) * options.scale ** (1 / piece.depth)] * piece.depth
+    variant = Variant(
+        piece.optimizer,
+        piece.depth,
+        optimizer=candidate.make(1.0),
+        learning_rates=rates,
+        initial_factors=start,
+    )
+    with warnings.catch_warnings():
+        # `run` has said so for all pieces.
+        warnings.filterwarnings("ignore", ".*mixes the entries of a matrix", UserWarning)
+        engine = make_engine(problem, [variant], LpLoss(2, scale=False), options.dtype)
+    runs = follow(engine, problem.held_out, options.steps, options.target)
+    rows = [_row(piece, rate, runs, place) for place, rate in enumerate(rates)]
+    if piece.draw != options.draws[0]:
+        return PieceResult(rows)
+    arrays = {}
+    for place, row in enumerate(rows):
+        arrays |= {f"{key_of(row)}/{name}": v for name, v in _curves(runs, place).items()}
+    return PieceResult(rows, arrays)
+
+
+def key_of(row: Mapping[str, Any]) -> str:
+    """Return what the names of a run's arrays begin with."""
+    return f"{row['problem']}/{row['optimizer']}/{row['depth']}/{row['rate']:.4g}"
+
+
+def _row(piece: Piece, rate: float, runs: FollowedRuns, place: int) -> dict[str, Any]:
+    end = runs.end(place)
+    return {
+        **vars(piece),
+        "rate": rate,
+        "status": runs.status(place),
+        "steps": int(runs.steps[end]),
+        "loss": float(runs.losses[end, place]),
+        "error": float(runs.errors[end, place]),
+        "rank": float(runs.ranks[end, place]),
+    }
+
+
+def _curves(runs: FollowedRuns, place: int) -> dict[str, np.ndarray]:
+    stop = runs.end(place) + 1
+    return {
+        "steps": runs.steps[:stop],
+        "losses": runs.losses[:stop, place],
+        "errors": runs.errors[:stop, place],
+        "ranks": runs.ranks[:stop, place],
+        "singular_values": runs.singular_values[:stop, place, :KEPT_VALUES],
+    }
+
+
+def board_of(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Board:
+    """Return what TensorBoard shows: a run for each problem, optimizer and depth."""
+    metrics = {"error": "median error at the best rate", "rank": "median effective rank"}
+    best, trials, lines, distributions = best_runs(results), [], [], []
+    for (problem, optimizer, depth), runs in best.groupby(
+        ["problem", "optimizer", "depth"], sort=False
+    ):
+        name = f"{problem}, {optimizer}, depth {depth}"
+        hparams = {"problem": problem, "optimizer": optimizer, "depth": int(depth)}
+        outcome = {tag: float(runs[tag].median()) for tag in metrics}
+        trials.append(Trial(name, hparams, outcome))
+        for row in runs[runs["draw"] == results["draw"].iloc[0]].to_dict("records"):
+            key = key_of(row)
+            steps, losses = curves[f"{key}/steps"], curves[f"{key}/losses"]
+            shown = {
+                "error on what was held out": curves[f"{key}/errors"],
+                "effective rank": curves[f"{key}/ranks"],
+                "log10 of the loss": np.log10(np.maximum(losses, 1e-30)),
+            }
+            where = f"{problem}, depth {depth}"
+            lines += [Line(name, f"{tag}/{where}", (steps, v)) for tag, v in shown.items()]
+            spectra = dict(zip(steps.tolist(), curves[f"{key}/singular_values"], strict=True))
+            distributions.append(Distribution(name, f"singular values/{where}", spectra))
+    return Board("optimizer_bias", metrics, trials, lines, distributions)
+
+
+def draw(folder: RunFolder, console: Console) -> None:
+    """Draw figures and print table and verdicts, from a run folder alone."""
+    results = folder.read_table("results.csv", COLUMNS)
+    curves, record = folder.read_arrays("curves.npz"), folder.read_config()
+    drawn = BiasFigures(folder, record, results, curves).draw()
+    table, claims = bias_table(results), claims_of(results)
+    title = f"At a loss of {record['options']['target']:g}: median over draws [95 % interval]"
+    print_table(table, title, console)
+    print_claims(claims, console)
+    write_results(folder, table, claims, drawn)
+
+
+EXPERIMENT = Experiment("optimizer_bias", Config, run, draw)

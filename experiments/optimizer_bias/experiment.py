@@ -47,7 +47,7 @@ Optimizers = Literal[
     "Muon",
     "Adafactor",
 ]
-DEFAULT = ("SGD", "Adagrad", "RMSprop", "Adam", "Nadam", "Adamax", "Lion", "Muon", "Adafactor")
+DEFAULT = ("SGD", "Adagrad", "RMSprop", "Adam", "Lion", "Muon", "Adafactor")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Config(ShareOptions):
     """Compare which product each optimizer chooses among those that fit."""
 
     problems: tuple[Problems, ...] = option(
-        ("completion", "sensing", "large"),
+        ("completion", "sensing"),
         "completion (50 x 50, rank 3, 800 entries), sensing (30 x 30, rank 2, 300 products), large "
         "(completion of 100 x 100, rank 5, 2,000 entries), tiny and tiny-sensing for short runs",
         quick=("tiny", "tiny-sensing"),
@@ -72,7 +72,7 @@ class Config(ShareOptions):
     draws: tuple[int, ...] = option(
         (0, 1, 2, 3, 4), "seeds of matrix and observations", quick=(0,), within=limits.SEEDS
     )
-    steps: int = option(5_000, "the most steps of a run", quick=1_500, within=(1, 10**7))
+    steps: int = option(4_000, "the most steps of a run", quick=1_200, within=(1, 10**7))
     target: float = option(
         1e-4,
         "mean squared error over what is observed at which runs are compared",

@@ -41,7 +41,7 @@ CANDIDATES = {
     # Keras's Muon decays weights unless it is told not to.
     "Muon": Candidate(
         lambda rate: keras.optimizers.Muon(rate, weight_decay=None, adam_weight_decay=None),
-        (5e-4, 1e-3, 2e-3, 4e-3),
+        (1e-3, 2e-3, 4e-3, 8e-3),
         is_elementwise=False,
     ),
     "Adafactor": Candidate(

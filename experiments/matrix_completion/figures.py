@@ -59,7 +59,8 @@ class CompletionFigures:
             ax.set_title(f"{count:,} of {options['size'] ** 2:,} entries observed", fontsize=10)
             if logarithm is not None:
                 ax.set_yscale("log")
-            figures.place_legend(ax)
+            is_slow = (own["status"] != "fitted").any()
+            figures.place_legend(ax, title="×: not fitted in all draws" if is_slow else None)
         return self._save(figure, f"{column}_against_start")
 
     def _draw_references(self, ax: Axes, count: int, column: str) -> None:
@@ -128,6 +129,4 @@ def _draw_depth(ax: Axes, runs: pd.DataFrame, column: str, label: str, index: in
     slow = sorted(set(runs.loc[runs["status"] != "fitted", "scale"]))
     if slow:
         heights = [numbers[scale].median for scale in slow]
-        ax.plot(
-            slow, heights, "x", color="k", markersize=8, label=f"{label}: not fitted in all draws"
-        )
+        ax.plot(slow, heights, "x", color="k", markersize=8)

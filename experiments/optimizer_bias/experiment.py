@@ -63,7 +63,7 @@ class Config(ShareOptions):
     optimizers: tuple[Optimizers, ...] = option(
         DEFAULT,
         "the optimizers; on sensing and large those of the claims alone: " + ", ".join(CLAIMED),
-        quick=("SGD", "RMSprop", "Adam", "Lion", "Muon"),
+        quick=("SGD", "Adam", "Muon"),
     )
     depths: tuple[int, ...] = option((2, 3), "numbers of factors", within=(1, 8))
     scale: float = option(
@@ -122,7 +122,7 @@ def run(options: Config) -> RunFolder:
     mixing = sorted({p.optimizer for p in pieces if not CANDIDATES[p.optimizer].is_elementwise})
     if mixing and not options.quiet:
         names = " and ".join(mixing)
-        print_to_stderr(f"{names}: they mix the entries of a matrix; runs one by one, slower.")
+        print_to_stderr(f"Runs of {names}, which mix a matrix's entries, go one by one: slower.")
     made = run_pieces(
         KeptPieces(folder, record),
         {str(piece): piece for piece in pieces},

@@ -72,19 +72,19 @@ class BiasFigures:
     def _draw_against_rate(self) -> Path:
         """Draw the error of all fitted runs against the rate, a panel for each depth."""
         problem, *_ = self._problems()
-        fitted = self.results[
-            (self.results["status"] == "fitted") & (self.results["problem"] == problem)
-        ]
+        own = self.results[self.results["problem"] == problem]
+        # Relative rates differ a little from draw to draw; their places in the grid do not.
+        cells = own.groupby(["optimizer", "depth", "draw"])["rate"]
+        own = own.assign(place=cells.rank().astype(int))
+        fitted = own[own["status"] == "fitted"]
         depths = sorted(self.results["depth"].unique())
         title = f"Error at every rate that reached the same loss: {SETTINGS[problem].words}"
         figure, axes = figures.new_figure(len(depths), title, height=5.4)
         for ax, depth in zip(axes, depths, strict=True):
-            own = fitted[fitted["depth"] == depth]
-            for index, name in enumerate(self.results["optimizer"].unique()):
-                runs = own[own["optimizer"] == name]
-                # Relative rates differ a little from draw to draw; their places in the grid do not.
-                places = runs.groupby("draw")["rate"].rank().astype(int)
-                medians = runs.groupby(places)[["rate", "error"]].median()
+            of_depth = fitted[fitted["depth"] == depth]
+            for index, name in enumerate(own["optimizer"].unique()):
+                runs = of_depth[of_depth["optimizer"] == name]
+                medians = runs.groupby("place")[["rate", "error"]].median()
                 look = figures.marker_style(index)
                 ax.plot(medians["rate"], medians["error"], label=name, **look)
             ax.set(xscale="log", yscale="log", xlabel="learning rate", title=f"depth {depth}")

@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.matrix_completion.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.matrix_completion.config import Config
 
-EXPERIMENT.main()
+run_program("matrix_completion", Config, "experiments.matrix_completion.experiment")

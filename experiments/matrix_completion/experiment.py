@@ -1,27 +1,26 @@
-"""The command `python -m experiments.matrix_completion`: its options, the run, the drawing."""
+"""The command `python -m experiments.matrix_completion`: the run, the drawing."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from experiments.harness import limits
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.options import ShareOptions
+from experiments.harness.command_line import Experiment
 from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.rank_runs import FollowedRuns, effective_rank, held_out_error
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.tensorboard import Board, Distribution, Line, Trial
 from experiments.matrix_completion.claims import BASELINE, claims_of, completion_table
+from experiments.matrix_completion.config import Config
 from experiments.matrix_completion.descent import descend
 from experiments.matrix_completion.figures import CompletionFigures
-from experiments.matrix_completion.nuclear_norm import check_solver, least_nuclear_norm
+from experiments.matrix_completion.nuclear_norm import least_nuclear_norm
 from overparam_tf.datasets import Problem, matrix_completion
 from overparam_tf.runlog import RunFolder
 
@@ -29,54 +28,6 @@ from overparam_tf.runlog import RunFolder
 KEPT_VALUES = 12
 COLUMNS = ["observations", "depth", "scale", "draw", "status", "steps", "loss", "error"]
 COLUMNS += ["best_error", "best_error_of_all", "rank"]
-
-
-@dataclass(frozen=True)
-class Config(ShareOptions):
-    """Complete a matrix of low rank by products of matrices, by depth and start."""
-
-    size: int = option(100, "rows and columns of the matrix", quick=30, within=(4, 1000))
-    rank: int = option(5, "its rank", quick=2, within=(1, 1000))
-    observations: tuple[int, ...] = option(
-        (2000, 5000), "numbers of observed entries", quick=(350,), within=(1, 10**6)
-    )
-    depths: tuple[int, ...] = option(
-        (1, 2, 3, 4), "numbers of factors", quick=(1, 2, 3), within=(1, 8)
-    )
-    scales: tuple[float, ...] = option(
-        (1e-3, 1e-4, 1e-5, 1e-6),
-        "starts: the product is this multiple of the identity",
-        quick=(1e-3, 1e-4),
-        within=(1e-12, 1),
-    )
-    draws: tuple[int, ...] = option(
-        (0, 1, 2, 3, 4), "seeds of matrix and entries", quick=(0, 1), within=limits.SEEDS
-    )
-    steps: int = option(40_000, "the most steps of a run", quick=3_000, within=(1, 10**7))
-    target: float = option(
-        1e-6,
-        "mean squared error over the observed entries at which a run ends",
-        quick=1e-4,
-        within=(1e-12, 1),
-    )
-    nuclear_norm: bool = option(
-        False, "also the matrix of least nuclear norm (needs cvxpy; a minute for each draw)"
-    )
-    dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        sizes = {"rank": self.rank, "size": self.size}
-        self.require(self.rank <= self.size, "a rank of at most the size", **sizes)
-        valid = max(self.observations) < self.size**2
-        expected = f"observations below {self.size**2:,}, so that entries are left to complete"
-        self.require(valid, expected, observations=self.observations)
-        if self.nuclear_norm:
-            check_solver()
-
-    def problem(self, observations: int, draw: int) -> Problem:
-        """Return the problem of a draw; all numbers of observations have the same matrix."""
-        return matrix_completion(self.size, self.rank, observations, seed=draw)
 
 
 @dataclass(frozen=True)
@@ -121,7 +72,9 @@ def run(options: Config) -> RunFolder:
 
 def complete(options: Config, piece: Piece) -> PieceResult:
     """Return a row and the curves of every start of a piece."""
-    problem = options.problem(piece.observations, piece.draw)
+    # All numbers of observations have the same matrix.
+    count = piece.observations
+    problem = matrix_completion(options.size, options.rank, count, seed=piece.draw)
     if piece.depth == BASELINE:
         return PieceResult([_baseline_row(problem, piece)])
     followed = descend(

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 
 import numpy as np
 
 from overparam_tf.datasets import Problem
-from overparam_tf.errors import InputError
-
-
-def check_solver() -> None:
-    """Check that the solver is installed.
-
-    Raises:
-        InputError: If it is not; the line says how to install it.
-    """
-    if importlib.util.find_spec("cvxpy") is None:
-        raise InputError(
-            "Expected the package cvxpy for --nuclear-norm: pip install overparam_tf[baselines]. "
-            "Received: an environment without it"
-        )
 
 
 def least_nuclear_norm(problem: Problem) -> np.ndarray:

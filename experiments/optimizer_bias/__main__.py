@@ -1,5 +1,6 @@
 """Run the experiment from the command line."""
 
-from experiments.optimizer_bias.experiment import EXPERIMENT
+from experiments.harness.command_line import run_program
+from experiments.optimizer_bias.config import Config
 
-EXPERIMENT.main()
+run_program("optimizer_bias", Config, "experiments.optimizer_bias.experiment")

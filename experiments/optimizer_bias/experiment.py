@@ -1,4 +1,4 @@
-"""The command `python -m experiments.optimizer_bias`: its options, the run, the drawing."""
+"""The command `python -m experiments.optimizer_bias`: the run, the drawing."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import itertools
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from experiments.harness import limits
-from experiments.harness.command_line import Experiment, option
-from experiments.harness.options import ShareOptions
+from experiments.harness.command_line import Experiment
 from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
 from experiments.harness.rank_runs import FollowedRuns, follow
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.tensorboard import Board, Distribution, Line, Trial
 from experiments.optimizer_bias.claims import best_runs, bias_table, claims_of
+from experiments.optimizer_bias.config import CLAIMED, Config
 from experiments.optimizer_bias.figures import BiasFigures
-from experiments.optimizer_bias.optimizers import CANDIDATES, CLAIMED
+from experiments.optimizer_bias.optimizers import CANDIDATES
 from experiments.optimizer_bias.settings import SETTINGS, curvature_of
 from overparam_tf.losses import LpLoss
 from overparam_tf.messages import print_to_stderr
@@ -33,57 +32,6 @@ from overparam_tf.sweep.devices import make_engine
 KEPT_VALUES = 12
 COLUMNS = ["problem", "optimizer", "depth", "draw", "rate", "status", "steps", "loss", "error"]
 COLUMNS += ["rank"]
-Problems = Literal["completion", "sensing", "large", "tiny", "tiny-sensing"]
-Optimizers = Literal[
-    "SGD",
-    "momentum",
-    "Adagrad",
-    "Adadelta",
-    "RMSprop",
-    "Adam",
-    "Nadam",
-    "Adamax",
-    "Lion",
-    "Muon",
-    "Adafactor",
-]
-DEFAULT = ("SGD", "Adagrad", "RMSprop", "Adam", "Lion", "Muon", "Adafactor")
-
-
-@dataclass(frozen=True)
-class Config(ShareOptions):
-    """Compare which product each optimizer chooses among those that fit."""
-
-    problems: tuple[Problems, ...] = option(
-        ("completion", "sensing"),
-        "completion (50 x 50, rank 3, 800 entries), sensing (30 x 30, rank 2, 300 products), large "
-        "(completion of 100 x 100, rank 5, 2,000 entries), tiny and tiny-sensing for short runs",
-        quick=("tiny", "tiny-sensing"),
-    )
-    optimizers: tuple[Optimizers, ...] = option(
-        DEFAULT,
-        "the optimizers; on sensing and large those of the claims alone: " + ", ".join(CLAIMED),
-        quick=("SGD", "Adam", "Muon"),
-    )
-    depths: tuple[int, ...] = option((2, 3), "numbers of factors", within=(1, 8))
-    scale: float = option(
-        1e-3, "start: the product is this multiple of the identity", within=(1e-12, 1)
-    )
-    draws: tuple[int, ...] = option(
-        (0, 1, 2, 3, 4), "seeds of matrix and observations", quick=(0,), within=limits.SEEDS
-    )
-    steps: int = option(4_000, "the most steps of a run", quick=1_200, within=(1, 10**7))
-    target: float = option(
-        1e-4,
-        "mean squared error over what is observed at which runs are compared",
-        within=(1e-12, 1),
-    )
-    dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
-
-    def compared(self, problem: str) -> list[str]:
-        """Return the optimizers that are compared on a problem."""
-        with_all = SETTINGS[problem].with_all
-        return [name for name in self.optimizers if with_all or name in CLAIMED]
 
 
 @dataclass(frozen=True)
@@ -108,7 +56,9 @@ class Piece:
 def pieces_of(options: Config) -> Iterator[Piece]:
     """Yield the pieces of a run, all optimizers of a problem and draw in a row."""
     for problem in options.problems:
-        grid = itertools.product(options.draws, sorted(options.depths), options.compared(problem))
+        with_all = SETTINGS[problem].with_all
+        compared = [name for name in options.optimizers if with_all or name in CLAIMED]
+        grid = itertools.product(options.draws, sorted(options.depths), compared)
         for draw_, depth, optimizer in grid:
             yield Piece(problem, optimizer, depth, draw_)
 

@@ -50,5 +50,3 @@ CANDIDATES = {
         is_elementwise=False,
     ),
 }
-# The optimizers of the three claims, compared on every problem.
-CLAIMED = ("SGD", "RMSprop", "Adam", "Lion", "Muon")

@@ -41,7 +41,8 @@ OPTIONS = {
     "--length 0.1",
     "matrix_completion": "--size 8 --rank 1 --observations 40 --depths 1 2 3 --scales 0.01 0.001 "
     "--draws 0 --steps 300 --target 0.01",
-    "optimizer_bias": "--problems tiny --optimizers SGD Adafactor --draws 0 --steps 300 --target 0.05",
+    "optimizer_bias": "--problems tiny --optimizers SGD Adafactor --draws 0 --steps 300 "
+    "--target 0.05",
     "step_cost": "--depths 1 --rounds 2 --seconds 0.002 --axes rows compressed_rows",
     "layer_cost": "--inputs 16 --units 4 --batches 8 --compilers graph --layers fc2 --seconds 0.02",
     "loop_cost": "--rounds 1 --steps 1",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from experiments.harness.results import Claim
+from experiments.harness.speed_up import Bound
 from experiments.nonlinear.config import PENALTIES
 from experiments.nonlinear.nets import NETS
 
@@ -51,7 +55,7 @@ def detail_table(verdicts: pd.DataFrame) -> pd.DataFrame:
                 "depth": row.depth,
                 "steps, depth 1": one["steps"],
                 "ratio": row.text,
-                "in time": f"{row.time_ratio:.2g} [{row.time_low:.2g}, {row.time_high:.2g}]",
+                "in time": _in_time(row),
                 "best loss": f"{row.best_loss:.3g} ({one['best_loss']:.3g})",
                 "test error": f"{_error(row._asdict())} ({_error(one)})",
                 "lost": f"{row.diverged}+{row.censored} of {row.runs}",
@@ -60,7 +64,14 @@ def detail_table(verdicts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _error(row: object) -> str:
+def _in_time(row: Any) -> str:
+    """Return the ratio in time with its interval over seeds."""
+    if Bound(row.bound) is Bound.UNKNOWN:
+        return row.text
+    return f"{Bound(row.bound).mark}{row.time_ratio:.2g} [{row.time_low:.2g}, {row.time_high:.2g}]"
+
+
+def _error(row: Mapping[str, Any]) -> str:
     """Return the test error in per cent with its standard error."""
     name = "test_sparse_categorical_accuracy"
     return f"{100 * (1 - row[name]):.1f}±{100 * row[f'{name}_error']:.1f} %"

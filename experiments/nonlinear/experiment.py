@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,9 +64,7 @@ def run(
     data = data_of(options, digits, held_out)
     pairs = list(itertools.product(options.nets, options.penalties))
     if options.dry_run:
-        for net, place in pairs:
-            plan = compare(options, data, net, place, dry_run=True)
-            print_to_stderr(f"{NETS[net].title}, {PENALTIES[place]}: {plan}")
+        say_what_it_takes(options, data, pairs)
         return None
     targets = {name: NETS[name].targets for name in options.nets}
     record = options.record("nonlinear", digits, targets=targets)
@@ -83,6 +81,18 @@ def run(
                 break
     board_of(label, found.verdicts, found.curves).write(folder)
     return folder
+
+
+def say_what_it_takes(
+    options: Config, data: Data, pairs: Sequence[tuple[NetName, PenaltyName]]
+) -> None:
+    """Print runs, time and memory of every net and penalty, and the time of all together."""
+    seconds = 0.0
+    for net, place in pairs:
+        plan = compare(options, data, net, place, dry_run=True)
+        print_to_stderr(f"{NETS[net].title}, {PENALTIES[place]}: {plan}")
+        seconds += plan.seconds
+    print_to_stderr(f"together about {seconds / 60:,.0f} minutes")
 
 
 def steps_of(options: Config, net: NetName) -> int:

@@ -145,10 +145,10 @@ def compare_depths(
         ...     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         >>> x = np.random.default_rng(0).normal(size=(64, 3))
         >>> plan = compare_depths(
-        ...     build, (x, x[:, :1]), loss="mse", targets=[0.1], steps=30, quiet=True, dry_run=True
+        ...     build, (x, x[:, :1]), loss="mse", targets=[0.1], depths=(1, 2), dry_run=True
         ... )
         >>> [cost.parameters for cost in plan.costs.values()], plan.runs
-        ([4, 5, 6], 150)
+        ([4, 5], 100)
     """
     settings = Settings.check(
         depths, optimizers, learning_rates, seeds, steps, batch_size, targets, window, start
@@ -296,7 +296,9 @@ class _Training:
         return [Run(optimizer, depth, rate, seed) for rate, seed in pairs]
 
     def _note_model(self, trainee: Trainee, optimizer: str, depth: int) -> None:
-        require_memory("models", trainee.bytes, depth=depth)
+        # The starts of all seeds are kept, plain and as factors.
+        size = 2 * len(self.work.settings.seeds) * trainee.bytes
+        require_memory("the starts of all seeds", size, depth=depth)
         model = trainee.deep.model
         parameters = sum(int(np.prod(each.shape)) for each in model.trainable_variables)
         self.store.cells[f"{optimizer}, depth {depth}"] = {

@@ -46,6 +46,7 @@ def next_runs(
     half = float(np.exp(ratio / 2))
     bests = best_rates(found, grid, [first_seed])
     around = {near(rate * half**power, grid) for rate in bests for power in (-1, 0, 1)}
+    around = around or {grid[0]}  # every rate diverged
     fine = grown(found, sorted(around), seeds, half, FINE_GROWTH)
     return [(rate, seed) for rate in fine for seed in seeds if (rate, seed) not in found]
 

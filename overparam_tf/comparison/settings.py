@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,6 @@ from overparam_tf.checks import (
     positive_int,
     real_number,
     resolve,
-    text,
     whole_number,
 )
 from overparam_tf.errors import InputError, input_error
@@ -133,16 +133,9 @@ def optimizer_configs(optimizers: Any) -> dict[str, dict[str, Any]]:
         entries = [optimizers] if alone else optimizers
         if not isinstance(entries, (list, tuple)):
             raise input_error("an optimizer, or a list or mapping of them", optimizers=optimizers)
-        names = [
-            text("optimizers", each if isinstance(each, str) else _name(each)) for each in entries
-        ]
-        named = dict(
-            zip(
-                distinct("optimizers", names),
-                [_optimizer("optimizers", e) for e in entries],
-                strict=True,
-            )
-        )
+        checked = [_optimizer("optimizers", each) for each in entries]
+        names = [_name(each, optimizer) for each, optimizer in zip(entries, checked, strict=True)]
+        named = dict(zip(distinct("optimizers", names), checked, strict=True))
     if not named:
         raise input_error("at least one optimizer", optimizers=optimizers)
     configs = {}
@@ -164,8 +157,9 @@ def fresh_optimizer(config: dict[str, Any], learning_rate: float) -> keras.optim
     return keras.optimizers.deserialize({**config, "config": inner})
 
 
-def _name(optimizer: Any) -> Any:
-    return getattr(optimizer, "name", optimizer)
+def _name(given: Any, optimizer: keras.optimizers.Optimizer) -> str:
+    """Return the name of an optimizer, without the number that Keras puts behind it."""
+    return given if isinstance(given, str) else re.sub(r"_\d+$", "", optimizer.name)
 
 
 def _optimizer(name: str, value: Any) -> keras.optimizers.Optimizer:
@@ -206,13 +200,3 @@ def _largest_divisor(number: int, most: int) -> int:
         (6, 1)
     """
     return next(each for each in range(min(most, number), 0, -1) if number % each == 0)
-
-
-def sequence_text(values: Sequence[Any]) -> str:
-    """Return values as a text with spaces between.
-
-    Example:
-        >>> sequence_text((1, 2, 3))
-        '1 2 3'
-    """
-    return " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)

@@ -17,7 +17,7 @@ def products_of(model: keras.Model) -> list[Product]:
     Example:
         >>> from overparam_tf import overparameterize
         >>> model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, name="head")])
-        >>> [product.shape for product in products_of(overparameterize(model, depth=3))]
+        >>> [tuple(product.shape) for product in products_of(overparameterize(model, depth=3))]
         [(5, 2)]
     """
     return [record.product for layer in model._flatten_layers() for record in factorisations(layer)]

@@ -124,8 +124,8 @@ class EmulationFigures:
                 _draw_gaps(ax, group, figures.colour(index), label)
             ax.set(xscale="log", yscale="log", xlabel="learning rate")
             ax.set_ylabel("relative gap over the same time")
-            ax.set_title(f"L{reference.p} (larger circle: wider)")
-            ax.legend(fontsize=7)
+            ax.set_title(f"L{reference.p} (a line a seed; larger circle: wider)")
+            ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
         return self._save(figure, "gap_against_rate")
 
     def _save(self, figure: Figure, name: str) -> Path:
@@ -135,8 +135,8 @@ class EmulationFigures:
 
 
 def _draw_gaps(ax: Axes, gaps: pd.DataFrame, colour: str, label: str) -> None:
-    """Draw the gaps of one setting, a line for each width, and their proportion to the rate."""
-    for width, rows in gaps.groupby("width"):
+    """Draw the gaps of one setting, a line a width and seed, and their proportion to the rate."""
+    for index, ((width, _), rows) in enumerate(gaps.groupby(["width", "seed"])):
         ax.plot(
             rows["rate"],
             rows["gap_same_time"],
@@ -144,8 +144,10 @@ def _draw_gaps(ax: Axes, gaps: pd.DataFrame, colour: str, label: str) -> None:
             color=colour,
             markersize=3 + 2 * np.log10(width),
             fillstyle="none",
-            label=label if width == gaps["width"].min() else None,
+            linewidth=1,
+            label=None if index else label,
         )
     rates = np.sort(gaps["rate"].unique())
-    proportional = gaps["gap_same_time"].max() * rates / rates.max()
+    at_largest = gaps.loc[gaps["rate"] == rates.max(), "gap_same_time"].max()
+    proportional = at_largest * rates / rates.max()
     ax.plot(rates, proportional, ":", color=colour, linewidth=0.8)

@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import gc
 import os
-import time
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from overparam_tf._shapes import Width, check_width
-from overparam_tf._version import __version__
 from overparam_tf.checks import boolean, function, instance_of, optional, real_number
-from overparam_tf.comparison.batches import Rows, read_rows, sizes_text
+from overparam_tf.comparison.batches import read_rows
 from overparam_tf.comparison.display import (
     Follow,
     follow_all,
-    follow_one,
-    losses_shown,
     progress_report,
     tensorboard_follower,
 )
-from overparam_tf.comparison.models import DeepModel, Recipe
-from overparam_tf.comparison.plan import DepthCost, Plan
+from overparam_tf.comparison.models import Recipe
+from overparam_tf.comparison.plan import Plan
 from overparam_tf.comparison.results import DepthComparison, run_of
-from overparam_tf.comparison.runs import Curve, Run, row_of
-from overparam_tf.comparison.search import FINE_GROWTH, next_runs
 from overparam_tf.comparison.settings import Settings
-from overparam_tf.comparison.store import Partial, Store
-from overparam_tf.comparison.trainee import Trainee
+from overparam_tf.comparison.store import Store
+from overparam_tf.comparison.timing import measure_plan
+from overparam_tf.comparison.training import Training
+from overparam_tf.comparison.work import Work, identity_of
 from overparam_tf.errors import input_error
-from overparam_tf.memory import require_memory
 from overparam_tf.progress import Progress
-from overparam_tf.stopping import StopSignals, deferred
-
-# Points that `dry_run` times.
-TIMED_POINTS = 3
+from overparam_tf.stopping import deferred
 
 
 def compare_depths(
@@ -163,13 +153,14 @@ def compare_depths(
     sample = rows.at(slice(0, 1)).x
     build = function("build_model", build_model)
     recipe = Recipe(build, sample, layers, width, optional("prepare", prepare, function))
-    work = _Work(recipe, settings, rows, loss, jit_compile, test, metrics)
+    work = Work(recipe, settings, rows, loss, jit_compile, test, metrics)
     if boolean("dry_run", dry_run):
-        return _plan(work, boolean("refine", refine))
+        return measure_plan(work, boolean("refine", refine))
     if plain is not None:
         require_alike(settings, instance_of("plain", plain, DepthComparison).settings)
     pause = real_number("seconds_between_checkpoints", seconds_between_checkpoints, least=0)
-    store = Store(folder, _identity(work, refine), settings.points, pause)
+    store = Store(folder, identity_of(work, refine), settings.points, pause)
+    warn_of_equal_starts(work)
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(deferred())
         if follow is None:
@@ -180,9 +171,11 @@ def compare_depths(
             )
         take_plain_runs(store, plain)
         follow_all(follow, store.curves, settings)
-        training = _Training(work, store, stop, follow, progress, boolean("refine", refine))
-        finished = training.train_all()
-        store.save(training.partial)
+        training = Training(work, store, stop, follow, progress, boolean("refine", refine))
+        try:
+            finished = training.train_all()
+        finally:
+            store.save(training.partial)
     kept = list(store.rows)
     return DepthComparison(
         settings,
@@ -191,156 +184,6 @@ def compare_depths(
         store.cells,
         finished,
     )
-
-
-@dataclass(eq=False)
-class _Work:
-    """What is to be compared, on which data."""
-
-    recipe: Recipe
-    settings: Settings
-    rows: Rows
-    loss: Any
-    jit_compile: bool | str
-    test: Rows | None
-    metrics: Any
-    _starts: dict[int, list[np.ndarray]] = field(default_factory=dict)
-
-    def start(self, seed: int) -> list[np.ndarray]:
-        """Return the numbers of the plain model at a seed."""
-        if seed not in self._starts:
-            model = self.recipe.plain(seed)
-            self._starts[seed] = DeepModel(model, list(model.variables)).values()
-        return self._starts[seed]
-
-    def trainee(self, optimizer: str, depth: int, quiet: bool) -> Trainee:
-        """Return the compiled model of an optimizer and depth."""
-        return Trainee(
-            self.recipe,
-            self.settings,
-            optimizer,
-            depth,
-            self.loss,
-            self.rows,
-            self.start,
-            self.jit_compile,
-            quiet,
-        )
-
-    @functools.cached_property
-    def evaluator(self) -> DeepModel:
-        """Return a plain model that is compiled with the metrics."""
-        first, *_ = self.settings.seeds
-        deep = DeepModel.make(replace(self.recipe, prepare=None), 1, first)
-        deep.model.compile(loss=self.loss, metrics=self.metrics, jit_compile=self.jit_compile)
-        return deep
-
-    def evaluate(self, deep: DeepModel) -> dict[str, float]:
-        """Return loss and metrics on the test data, computed in the plain form."""
-        if self.test is None:
-            return {}
-        self.evaluator.assign(deep.values())
-        test = self.test
-        found = self.evaluator.model.evaluate(
-            test.x,
-            test.y,
-            sample_weight=test.weights,
-            batch_size=max(256, self.settings.batch_size),
-            verbose=0,
-            return_dict=True,
-        )
-        return {name: float(value) for name, value in found.items()}
-
-
-@dataclass(eq=False)
-class _Training:
-    """The runs of a comparison, trained one after the other."""
-
-    work: _Work
-    store: Store
-    stop: StopSignals
-    follow: Follow | None
-    progress: Callable[[Progress], object]
-    refine: bool
-    partial: Partial | None = None
-    _begun: float = field(default_factory=time.monotonic)
-    _steps_here: int = 0
-
-    def train_all(self) -> bool:
-        """Train all runs, and return whether that came to its end."""
-        settings, is_first = self.work.settings, True
-        for optimizer in settings.optimizers:
-            for depth in settings.depths:
-                if not self._next(optimizer, depth):
-                    continue
-                trainee = self.work.trainee(optimizer, depth, quiet=not is_first and depth > 1)
-                is_first = is_first and depth == 1
-                self._note_model(trainee, optimizer, depth)
-                while runs := self._next(optimizer, depth):
-                    for run in runs:
-                        if not self._train(trainee, run):
-                            return False
-                del trainee
-                gc.collect()
-        return True
-
-    def _next(self, optimizer: str, depth: int) -> list[Run]:
-        settings = self.work.settings
-        found = {
-            (run.learning_rate, run.seed): row
-            for run, row in self.store.rows.items()
-            if (run.optimizer, run.depth) == (optimizer, depth)
-        }
-        coarse = settings.learning_rates[optimizer]
-        pairs = next_runs(found, coarse, settings.seeds, self.refine)
-        return [Run(optimizer, depth, rate, seed) for rate, seed in pairs]
-
-    def _note_model(self, trainee: Trainee, optimizer: str, depth: int) -> None:
-        # The starts of all seeds are kept, plain and as factors.
-        size = 2 * len(self.work.settings.seeds) * trainee.bytes
-        require_memory("the starts of all seeds", size, depth=depth)
-        model = trainee.deep.model
-        parameters = sum(int(np.prod(each.shape)) for each in model.trainable_variables)
-        self.store.cells[f"{optimizer}, depth {depth}"] = {
-            "parameters": parameters,
-            "bytes": trainee.bytes,
-            "products": len(trainee.deep.products),
-        }
-
-    def _train(self, trainee: Trainee, run: Run) -> bool:
-        """Train a run, from where it was interrupted, and return whether it came to its end."""
-        settings, curve = self.work.settings, Curve()
-        trainee.begin(run)
-        earlier = self.store.partial
-        if earlier is not None and earlier.run == run:
-            trainee.warm_up_for(run, curve)
-            trainee.restore(earlier.state)
-            curve = earlier.curve
-        while len(curve.losses) < settings.points and curve.is_finite:
-            if self.stop.signal is not None:
-                self.partial = Partial(run, curve, trainee.state())
-                return False
-            before = len(curve.losses)
-            curve = trainee.advance(run, curve)
-            self._steps_here += settings.per_point * (len(curve.losses) - before)
-            follow_one(self.follow, run, curve, settings)
-            if self.store.is_due:
-                self.store.save(Partial(run, curve, trainee.state()))
-            self._report(run, curve)
-        test = self.work.evaluate(trainee.deep) if curve.is_finite else {}
-        self.store.add(run, row_of(run, curve, settings, test), curve)
-        return True
-
-    def _report(self, run: Run, curve: Curve) -> None:
-        settings = self.work.settings
-        cells = len(settings.optimizers) * len(settings.depths)
-        planned = cells * runs_per_cell(settings, self.refine)
-        done = len(self.store.rows)
-        steps = settings.steps * done + settings.per_point * len(curve.losses)
-        shown = losses_shown(list(self.store.rows.values()))
-        total = settings.steps * max(planned, done + 1)
-        seconds = time.monotonic() - self._begun
-        self.progress(Progress(steps, total, seconds, shown, self._steps_here))
 
 
 def require_alike(settings: Settings, earlier: Settings) -> None:
@@ -368,57 +211,15 @@ def take_plain_runs(store: Store, plain: DepthComparison | None) -> None:
             store.cells[name] = dict(cell)
 
 
-def runs_per_cell(settings: Settings, refine: bool) -> int:
-    """Return about how many runs an optimizer takes at a depth.
-
-    Of a search: the coarse grid with one seed, and three rates around the best with all seeds, or
-    one more.
-    """
-    rates = max(len(grid) for grid in settings.learning_rates.values())
-    if not refine:
-        return rates * len(settings.seeds)
-    return rates + (3 + FINE_GROWTH // 2) * len(settings.seeds)
-
-
-def _plan(work: _Work, refine: bool) -> Plan:
-    """Return what a comparison takes, from timed steps of each depth with the first optimizer."""
-    settings, costs = work.settings, {}
-    optimizer, *_ = settings.optimizers
-    rate, *_ = settings.learning_rates[optimizer]
-    for depth in settings.depths:
-        begin = time.perf_counter()
-        trainee = work.trainee(optimizer, depth, quiet=True)
-        run = Run(optimizer, depth, rate, settings.seeds[0])
-        trainee.begin(run)
-        trainee.warm_up_for(run, Curve())
-        compiled = time.perf_counter() - begin
-        curve = Curve()
-        for _ in range(min(TIMED_POINTS, settings.points)):
-            curve = trainee.advance(run, curve)
-            if len(curve.losses) >= settings.points or not curve.is_finite:
-                break
-        parameters = sum(int(np.prod(v.shape)) for v in trainee.deep.model.trainable_variables)
-        per_step = curve.seconds / (settings.per_point * max(1, len(curve.losses)))
-        costs[depth] = DepthCost(parameters, trainee.bytes, compiled, per_step)
-    data_bytes = sum(array.nbytes for array in work.rows.arrays)
-    return Plan(settings, costs, runs_per_cell(settings, refine), data_bytes)
-
-
-def _identity(work: _Work, refine: bool) -> dict[str, Any]:
-    """Return what must be equal for one call to continue another."""
-    loss = work.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
-    first, *_ = work.settings.seeds
-    numbers = np.array([float(np.sum(np.abs(v.astype(float)))) for v in work.start(first)])
-    return {
-        "settings": dict(vars(work.settings)),
-        "refine": refine,
-        "loss": str(name),
-        "rows": sizes_text(work.rows),
-        "data": work.rows.checksum,
-        "test data": None if work.test is None else work.test.checksum,
-        "weights": [list(value.shape) for value in work.start(first)],
-        "start": f"{numbers.sum():.6g}",
-        "backend": keras.backend.backend(),
-        "versions": {"overparam_tf": __version__, "keras": keras.__version__},
-    }
+def warn_of_equal_starts(work: Work) -> None:
+    """Warn in one line if the model starts from the same numbers at two seeds."""
+    seeds = work.settings.seeds
+    if len(seeds) > 1:
+        pairs = zip(work.start(seeds[0]), work.start(seeds[1]), strict=False)
+        if all(np.array_equal(one, other) for one, other in pairs):
+            warnings.warn(
+                "build_model returns the same numbers at every seed, so that only the order of "
+                "the batches differs: leave out the seeds of its initializers",
+                UserWarning,
+                stacklevel=3,
+            )

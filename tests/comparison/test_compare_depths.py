@@ -53,36 +53,35 @@ def test_the_result_is_plain_numbers(found):
     assert losses.shape == (2, len(steps)) and np.isfinite(losses).all()
 
 
-def test_a_stopped_comparison_goes_on_to_the_same_numbers(found, tmp_path):
-    grid = {"learning_rates": [0.1, 0.3], "test_data": regression(20), "metrics": ["mae"]}
-
+def test_a_stopped_comparison_goes_on_to_the_same_numbers(tmp_path):
+    options = {**LINEAR, "seeds": (0,), "learning_rates": [0.1, 0.3], "refine": False}
     followed = []
 
     def stop(progress):
-        if progress.step > 60:
+        if progress.step > 40:
             signal.raise_signal(signal.SIGINT)
 
     with StopSignals():
         part = compare_depths(
             linear,
             regression(),
-            **LINEAR,
-            **grid,
+            **options,
             folder=tmp_path,
             progress=stop,
             follow=lambda run, steps, losses: followed.append((run, len(steps), len(losses))),
             seconds_between_checkpoints=0,
         )
-        assert not part.finished and 0 < len(part.rows) < len(found.rows)
+        assert not part.finished and 0 < len(part.rows) < 4
     with pytest.warns(UserWarning) if BACKEND != "tensorflow" else contextlib.nullcontext():
-        whole = compare_depths(linear, regression(), **LINEAR, **grid, folder=tmp_path)
+        continued = compare_depths(linear, regression(), **options, folder=tmp_path)
     assert followed and all(points == losses > 0 for _, points, losses in followed)
     assert list(tmp_path.glob("depth 2/events*")) or BACKEND != "tensorflow"
-    assert whole.finished and len(whole.rows) == len(found.rows)
-    for ours, theirs in zip(whole.curves, found.curves, strict=True):
+    whole = compare_depths(linear, regression(), **options)
+    assert continued.finished and len(continued.rows) == len(whole.rows) == 4
+    for ours, theirs in zip(continued.curves, whole.curves, strict=True):
         np.testing.assert_array_equal(ours.losses, theirs.losses)
     with pytest.raises(InputError, match="another run"):
-        compare_depths(linear, regression(), **{**LINEAR, "steps": 20}, folder=tmp_path)
+        compare_depths(linear, regression(), **{**options, "steps": 20}, folder=tmp_path)
 
 
 def test_a_subclassed_model_with_inputs_by_name():
@@ -158,3 +157,18 @@ def test_bad_data_are_one_line(data):
 def test_a_function_that_returns_no_model_is_one_line():
     with pytest.raises(InputError, match="build_model"):
         compare_depths(lambda: 7, regression(), **LINEAR)
+
+
+def test_equal_starts_at_all_seeds_are_one_line():
+    def build():
+        layer = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=1))
+        return keras.Sequential([keras.Input((3,)), layer])
+
+    def stop(progress):
+        raise RuntimeError("after the warning")
+
+    with (
+        pytest.warns(UserWarning, match="every seed"),
+        pytest.raises(RuntimeError, match="after the warning"),
+    ):
+        compare_depths(build, regression(), **LINEAR, progress=stop)

@@ -9,12 +9,12 @@ from overparam_tf.products.contraction import (
     kernel_pays_above,
     multiplied,
 )
+from overparam_tf.products.l2_penalty import kernel_penalty, squared_norm
 from overparam_tf.products.layer_kernels import known_kernels
 from overparam_tf.products.matrix_axes import MATRIX, MatrixAxes, check_axes
 from overparam_tf.products.matrix_product import cost_from_left, product
 from overparam_tf.products.product_variable import Product
 from overparam_tf.products.splitting import is_concrete, split_matrix
-from overparam_tf.products.squared_norm import kernel_penalty, squared_norm
 
 __all__ = [
     "MATRIX",

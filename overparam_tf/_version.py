@@ -1,3 +1,3 @@
 """The package's version, in its own module so that a build reads it without TensorFlow."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

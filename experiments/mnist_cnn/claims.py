@@ -69,9 +69,11 @@ def smooth(curve: np.ndarray, window: int = WINDOW) -> tuple[np.ndarray, np.ndar
 def results_table(results: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each net: the last epoch's losses and errors, size and time.
 
-    With several seeds it has their means, with 95 % intervals over seeds.
+    With several seeds it has their means, with 95 % intervals over seeds. One that is still in
+    training does not count.
     """
     if results["seed"].nunique() > 1:
+        results = results[results["epoch"] == results["epoch"].max()]
         return pd.DataFrame(
             [_net_row(net, rows) for net, rows in results.groupby("net", sort=False)]
         )
@@ -137,7 +139,9 @@ def lower(epochs: pd.DataFrame, quantity: str, name: str, against: str, text: st
     share = (difference < 0).mean() + (difference == 0).mean() / 2
     held = True if share >= CLEAR_SHARE else False if share <= 0.5 else None
     first, last = difference.index[0], difference.index[-1]
-    by_seed = difference.groupby("seed").mean()
+    counts = difference.groupby("seed").size()
+    whole = counts.index[counts == counts.max()]  # seeds that are not still in training
+    by_seed = difference.groupby("seed").mean()[whole]
     if len(by_seed) > 1:
         gain = Mean.of(by_seed)
         numbers = (

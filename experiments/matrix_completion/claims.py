@@ -31,10 +31,9 @@ def completion_table(results: pd.DataFrame) -> pd.DataFrame:
                 "depth": "nuclear norm" if is_baseline else str(depth),
                 "start": "-" if is_baseline else f"{scale:g}",
                 "error, unseen": OverDraws.of(runs["error"]).text(),
-                "best over all": OverDraws.of(runs["best_error_of_all"]).text(),
-                "effective rank": OverDraws.of(runs["rank"]).text(),
+                "rank": OverDraws.of(runs["rank"]).text(),
                 "steps": int(runs["steps"].median()),
-                "fitted": f"{(runs['status'] == 'fitted').sum()} of {len(runs)}",
+                "fitted": f"{(runs['status'] == 'fitted').sum()}/{len(runs)}",
             }
         )
     return pd.DataFrame(rows)

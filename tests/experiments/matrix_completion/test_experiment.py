@@ -53,7 +53,7 @@ def test_what_was_not_fitted_is_not_compared():
     results.loc[results["depth"] == 3, "status"] = "slow"
     held = verdicts(results)
     assert held["depth 3 completes better than depth 2, on every draw"] is None
-    assert "0 of 3" in completion_table(results)["fitted"].tolist()
+    assert "0/3" in completion_table(results)["fitted"].tolist()
 
 
 def test_the_nuclear_norm_is_a_rival_where_it_was_computed():

@@ -4,6 +4,7 @@ import gc
 import importlib.abc
 import importlib.machinery
 import os
+import signal
 import sys
 
 from tests.xla_flags import fast_compilation
@@ -84,6 +85,9 @@ def pytest_collection_finish():
 
 
 def pytest_configure(config):
+    # Under `nohup` it is ignored, and then it stops no program, as it should.
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if BACKEND != "tensorflow" and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         config.args = portable_paths()
 

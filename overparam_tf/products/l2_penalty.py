@@ -48,7 +48,8 @@ def squared_norm(factors: Sequence[Any]) -> Any:
         >>> float(squared_norm([ops.ones((5, 1)), ops.ones((1, 5))]))
         25.0
     """
-    tensors = [ops.convert_to_tensor(factor) for factor in factors]
+    # Outside a graph TensorFlow converts a variable to itself, which no custom gradient may use.
+    tensors = [ops.reshape(factor, factor.shape) for factor in factors]
     sizes = sizes_of(tensors)
     # How many factors are multiplied into P; none stands for the product itself.
     cut = min(range(len(tensors)), key=lambda cut: _cost(sizes, cut))

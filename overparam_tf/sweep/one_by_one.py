@@ -7,10 +7,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from overparam_tf.sweep.template import is_elementwise
 from overparam_tf.sweep.variant import Variant
+
+
+class OfAllRuns:
+    """The same variable of every run's optimizer, read and written as one stack.
+
+    Args:
+        variables: One variable a run.
+    """
+
+    def __init__(self, variables: Sequence[keras.Variable]):
+        self._variables = variables
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = [keras.ops.convert_to_numpy(variable) for variable in self._variables]
+        return np.asarray(np.stack(values), dtype)
+
+    def assign(self, values: np.ndarray) -> None:
+        """Set the variable of each run to its row."""
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
 
 
 class OneByOne:
@@ -26,7 +47,7 @@ class OneByOne:
         biases: Those of them that are biases.
 
     Attributes:
-        variables: The variables of all optimizers.
+        variables: The variables of an optimizer, each of all runs together.
     """
 
     def __init__(
@@ -49,9 +70,10 @@ class OneByOne:
             optimizer.build(own)
 
     @property
-    def variables(self) -> list[keras.Variable]:
-        """Return the variables of all optimizers, run after run."""
-        return [variable for optimizer in self._optimizers for variable in optimizer.variables]
+    def variables(self) -> list[OfAllRuns]:
+        """Return the variables of an optimizer, each of all runs together."""
+        of_runs = [optimizer.variables for optimizer in self._optimizers]
+        return [OfAllRuns(variables) for variables in zip(*of_runs, strict=True)]
 
     def apply(self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable]) -> None:
         """Update the variables of the stack by their gradients, each run by its own optimizer."""

@@ -25,7 +25,7 @@ WITH_GENERATED_TABLES = ("when_depth_helps",)
 # Files that drawing does not read: it writes the one, the other is for later use.
 NOT_NEEDED = {"speedup": ("ratios.csv",), "mnist_cnn": ("spectra.npz",)}
 # Files that an interrupted run may lack; damaged, they are refused like any other.
-MAY_BE_MISSING = {"speedup": ("prices.csv",)}
+MAY_BE_MISSING = {"speedup": ("prices.csv",), "step_cost": ("job.csv",)}
 NAMES = [entry.name for entry in EXPERIMENTS]
 BAD = {
     f"{name}: {fault}": (name, shlex.split(options))

@@ -63,7 +63,8 @@ class Problem:
     provenance: str
     preprocessing: str
     synthetic: bool
-    unobserved: Any = False
+    # No `Any`: the pages of the API look it up where a subclass stands.
+    unobserved: object = False
     held_out: Problem | None = None
 
     def __post_init__(self) -> None:
@@ -109,7 +110,9 @@ class Problem:
     @property
     def observed(self) -> np.ndarray:
         """Return which labels are observed, a mask of shape (n, k)."""
-        return np.ones(self.y.shape, bool) if self.unobserved is False else ~self.unobserved
+        if self.unobserved is False:
+            return np.ones(self.y.shape, bool)
+        return np.logical_not(np.asarray(self.unobserved))
 
     @property
     def observations(self) -> int:

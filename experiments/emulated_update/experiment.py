@@ -22,7 +22,7 @@ from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import History
 
 # From near zero the gap is largest in the few steps in which a run leaves the plateau.
-POINTS, UVA_POINTS = 1000, 4000
+UVA_POINTS = 4000
 GAPS = "gaps.csv"
 
 
@@ -41,7 +41,7 @@ def run(options: Config) -> RunFolder:
         options,
         problem,
         [lp_part(problem, p, variants[p], steps[p]) for p in options.powers],
-        pace={"points": UVA_POINTS if options.preset == "uva" else POINTS},
+        pace={"points": UVA_POINTS} if options.preset == "uva" else None,
         place=place_of,
         pairs=[pair.record() for pair in pairs],
     )

@@ -44,6 +44,13 @@ class OverDraws:
         low, high = ends.tolist()
         return cls(float(np.median(known)), low, high, known.size)
 
+    @staticmethod
+    def heights(numbers: Sequence[OverDraws]) -> tuple[np.ndarray, np.ndarray]:
+        """Return medians, shape (n,), and how far the intervals reach below and above, (2, n)."""
+        medians = np.array([each.median for each in numbers])
+        ends = np.array([[each.low, each.high] for each in numbers]).T
+        return medians, np.nan_to_num(np.abs(ends - medians))
+
     def text(self) -> str:
         """Return it as tables show it, or `"-"` without a draw."""
         if not self.draws:

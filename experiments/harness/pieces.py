@@ -43,6 +43,16 @@ class PieceResult:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+def rows_of(made: Mapping[str, PieceResult]) -> list[Any]:
+    """Return the rows of all pieces, whose contents are lists of rows."""
+    return [row for result in made.values() for row in result.content]
+
+
+def arrays_of(made: Mapping[str, PieceResult]) -> dict[str, np.ndarray]:
+    """Return the arrays of all pieces by name."""
+    return {name: array for result in made.values() for name, array in result.arrays.items()}
+
+
 class KeptPieces:
     """The results of the pieces that are done, in the checkpoints of a run folder.
 

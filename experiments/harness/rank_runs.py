@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from overparam_tf.callbacks import effective_rank
 from overparam_tf.datasets import Problem
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
 from overparam_tf.sweep.stacks import Stack
 
 NEVER = -1
+# Singular values that a run folder keeps, the largest ones.
+KEPT_VALUES = 12
 # Points of a curve in a decade of steps, from the first decade that has so many.
 POINTS_PER_DECADE = 24
 
@@ -49,6 +53,28 @@ class FollowedRuns:
         fitted_at = self.fitted_at[run]
         last = len(self.steps) - 1
         return last if fitted_at == NEVER else int(np.searchsorted(self.steps, fitted_at))
+
+    def outcome(self, run: int) -> dict[str, Any]:
+        """Return the end of a run as columns of a table: status, steps, loss, error, rank."""
+        end = self.end(run)
+        return {
+            "status": self.status(run),
+            "steps": int(self.steps[end]),
+            "loss": float(self.losses[end, run]),
+            "error": float(self.errors[end, run]),
+            "rank": float(self.ranks[end, run]),
+        }
+
+    def curves(self, run: int) -> dict[str, np.ndarray]:
+        """Return the records of a run up to its end, as arrays of a run folder by name."""
+        stop = self.end(run) + 1
+        return {
+            "steps": self.steps[:stop],
+            "losses": self.losses[:stop, run],
+            "errors": self.errors[:stop, run],
+            "ranks": self.ranks[:stop, run],
+            "singular_values": self.singular_values[:stop, run, :KEPT_VALUES],
+        }
 
 
 def follow(engine: Engine, held_out: Problem, steps: int, target: float) -> FollowedRuns:
@@ -91,23 +117,6 @@ def record_points(steps: int) -> list[int]:
     return sorted({0, steps, *spaced.round().astype(int).tolist()})
 
 
-def effective_rank(singular_values: np.ndarray) -> np.ndarray:
-    """Return exp of the entropy of singular values as shares of their sum, along the last axis.
-
-    Source:
-        Roy & Vetterli, "The effective rank" (2007), as in Arora, Cohen, Hu & Luo (2019).
-
-    Example:
-        >>> effective_rank(np.array([1.0, 1.0, 1.0, 0.0])).round(6).item()
-        3.0
-    """
-    total = np.sum(singular_values, axis=-1, keepdims=True)
-    shares = singular_values / np.where(total > 0, total, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(shares > 0, shares * np.log(shares), 0.0)
-    return np.exp(-terms.sum(axis=-1))
-
-
 def kernels_of(stack: Stack) -> np.ndarray:
     """Return the products of the factors of all runs of a stack, shape (R, d, k)."""
     kernel, *others = (factor.numpy().astype(np.float64) for factor in stack.factors)
@@ -140,7 +149,7 @@ def _followed(
     finite = np.isfinite(stacked).all(axis=(2, 3))
     singular = np.linalg.svd(np.where(finite[..., None, None], stacked, 0.0), compute_uv=False)
     singular[~finite] = np.nan
-    ranks = np.where(finite, effective_rank(np.nan_to_num(singular)), np.nan)
+    ranks = np.apply_along_axis(effective_rank, -1, singular)
     with np.errstate(all="ignore"):
         errors = np.array([[held_out_error(k, held_out) for k in runs] for runs in kernels])
     return FollowedRuns(

@@ -12,20 +12,20 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
-from experiments.harness.rank_runs import FollowedRuns, effective_rank, held_out_error
+from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, rows_of, run_pieces
+from experiments.harness.rank_board import shown_curves
+from experiments.harness.rank_runs import FollowedRuns, held_out_error
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.tensorboard import Board, Distribution, Line, Trial
+from experiments.harness.tensorboard import Board, Trial
 from experiments.matrix_completion.claims import BASELINE, claims_of, completion_table
 from experiments.matrix_completion.config import Config
 from experiments.matrix_completion.descent import descend
 from experiments.matrix_completion.figures import CompletionFigures
 from experiments.matrix_completion.nuclear_norm import least_nuclear_norm
+from overparam_tf.callbacks import effective_rank
 from overparam_tf.datasets import Problem, matrix_completion
 from overparam_tf.runlog import RunFolder
 
-# Singular values that curves.npz keeps, the largest ones.
-KEPT_VALUES = 12
 COLUMNS = ["observations", "depth", "scale", "draw", "status", "steps", "loss", "error"]
 COLUMNS += ["best_error", "best_error_of_all", "rank"]
 
@@ -62,8 +62,7 @@ def run(options: Config) -> RunFolder:
         title="matrix_completion",
         costs=[4 ** min(piece.depth, 3) for piece in pieces],
     )
-    results = pd.DataFrame([row for result in made.values() for row in result.content])
-    curves = {name: array for result in made.values() for name, array in result.arrays.items()}
+    results, curves = pd.DataFrame(rows_of(made)), arrays_of(made)
     folder.write_table("results.csv", results)
     folder.write_arrays("curves.npz", curves)
     board_of(results, curves).write(folder)
@@ -88,7 +87,7 @@ def complete(options: Config, piece: Piece) -> PieceResult:
     rows, arrays = [], {}
     for scale, runs in zip(options.scales, followed, strict=True):
         rows.append(_row(problem, piece, scale, runs))
-        arrays |= {f"{key_of(rows[-1])}/{name}": values for name, values in _curves(runs).items()}
+        arrays |= {f"{key_of(rows[-1])}/{name}": values for name, values in runs.curves(0).items()}
     return PieceResult(rows, arrays)
 
 
@@ -102,18 +101,11 @@ def _row(problem: Problem, piece: Piece, scale: float, runs: FollowedRuns) -> di
     end = runs.end(0)
     share = problem.observations / problem.y.size
     losses, errors = runs.losses[: end + 1, 0], runs.errors[: end + 1, 0]
-    best = float(np.fmin.reduce(errors))
-    return {
-        **vars(piece),
-        "scale": scale,
-        "status": runs.status(0),
-        "steps": int(runs.steps[end]),
-        "loss": float(losses[-1]),
-        "error": float(errors[-1]),
-        "best_error": best,
+    best = {
+        "best_error": float(np.fmin.reduce(errors)),
         "best_error_of_all": float(np.fmin.reduce(share * losses + (1 - share) * errors)),
-        "rank": float(runs.ranks[end, 0]),
     }
+    return {**vars(piece), "scale": scale, **runs.outcome(0), **best}
 
 
 def _baseline_row(problem: Problem, piece: Piece) -> dict[str, Any]:
@@ -130,18 +122,7 @@ def _baseline_row(problem: Problem, piece: Piece) -> dict[str, Any]:
         "error": error,
         "best_error": error,
         "best_error_of_all": share * loss + (1 - share) * error,
-        "rank": float(effective_rank(np.linalg.svd(kernel, compute_uv=False))),
-    }
-
-
-def _curves(runs: FollowedRuns) -> dict[str, np.ndarray]:
-    stop = runs.end(0) + 1
-    return {
-        "steps": runs.steps[:stop],
-        "losses": runs.losses[:stop, 0],
-        "errors": runs.errors[:stop, 0],
-        "ranks": runs.ranks[:stop, 0],
-        "singular_values": runs.singular_values[:stop, 0, :KEPT_VALUES],
+        "rank": effective_rank(np.linalg.svd(kernel, compute_uv=False)),
     }
 
 
@@ -158,19 +139,10 @@ def board_of(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Board:
         trials.append(Trial(run_name, hparams, outcome))
         own = first[(first["depth"] == depth) & (first["observations"] == observations)]
         for row in own.to_dict("records"):
-            key, start = key_of(row), f"start {row['scale']:g}"
-            steps = curves[f"{key}/steps"]
-            for tag, name in (
-                ("error on unseen entries", "errors"),
-                ("effective rank", "ranks"),
-                ("log10 of the loss", "losses"),
-            ):
-                values = curves[f"{key}/{name}"]
-                if name == "losses":
-                    values = np.log10(np.maximum(values, 1e-30))
-                lines.append(Line(run_name, f"{tag}/{start}", (steps, values)))
-            spectra = dict(zip(steps.tolist(), curves[f"{key}/singular_values"], strict=True))
-            distributions.append(Distribution(run_name, f"singular values/{start}", spectra))
+            where, error = f"start {row['scale']:g}", "error on unseen entries"
+            of_run, spectra = shown_curves(run_name, where, curves, key_of(row), error)
+            lines += of_run
+            distributions.append(spectra)
     return Board("matrix_completion", metrics, trials, lines, distributions)
 
 

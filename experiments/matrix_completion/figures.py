@@ -121,11 +121,10 @@ class CompletionFigures:
 def _draw_depth(ax: Axes, runs: pd.DataFrame, column: str, label: str, index: int) -> None:
     """Draw the median over draws with its interval against the start; hollow if runs were slow."""
     numbers = {scale: OverDraws.of(own[column]) for scale, own in runs.groupby("scale")}
-    scales = np.array(list(numbers))
-    medians = np.array([each.median for each in numbers.values()])
-    ends = np.array([[each.low, each.high] for each in numbers.values()]).T
-    spread = np.nan_to_num(np.abs(ends - medians))
-    ax.errorbar(scales, medians, spread, capsize=3, label=label, **figures.marker_style(index))
+    medians, spread = OverDraws.heights(list(numbers.values()))
+    ax.errorbar(
+        list(numbers), medians, spread, capsize=3, label=label, **figures.marker_style(index)
+    )
     slow = sorted(set(runs.loc[runs["status"] != "fitted", "scale"]))
     if slow:
         heights = [numbers[scale].median for scale in slow]

@@ -13,10 +13,11 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
-from experiments.harness.rank_runs import FollowedRuns, follow
+from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, rows_of, run_pieces
+from experiments.harness.rank_board import shown_curves
+from experiments.harness.rank_runs import follow
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.tensorboard import Board, Distribution, Line, Trial
+from experiments.harness.tensorboard import Board, Trial
 from experiments.optimizer_bias.claims import best_runs, bias_table, claims_of
 from experiments.optimizer_bias.config import CLAIMED, Config
 from experiments.optimizer_bias.figures import BiasFigures
@@ -28,8 +29,6 @@ from overparam_tf.runlog import RunFolder
 from overparam_tf.sweep import Variant
 from overparam_tf.sweep.devices import make_engine
 
-# Singular values that curves.npz keeps, the largest ones.
-KEPT_VALUES = 12
 COLUMNS = ["problem", "optimizer", "depth", "draw", "rate", "status", "steps", "loss", "error"]
 COLUMNS += ["rank"]
 
@@ -81,8 +80,7 @@ def run(options: Config) -> RunFolder:
         title="optimizer_bias",
         costs=[piece.cost for piece in pieces],
     )
-    results = pd.DataFrame([row for result in made.values() for row in result.content])
-    curves = {name: array for result in made.values() for name, array in result.arrays.items()}
+    results, curves = pd.DataFrame(rows_of(made)), arrays_of(made)
     folder.write_table("results.csv", results)
     folder.write_arrays("curves.npz", curves)
     board_of(results, curves).write(folder)
@@ -108,42 +106,20 @@ def fit(options: Config, piece: Piece) -> PieceResult:
         warnings.filterwarnings("ignore", ".*mixes the entries of a matrix", UserWarning)
         engine = make_engine(problem, [variant], LpLoss(2, scale=False), options.dtype)
     runs = follow(engine, problem.held_out, options.steps, options.target)
-    rows = [_row(piece, rate, runs, place) for place, rate in enumerate(rates)]
+    rows = [
+        {**vars(piece), "rate": rate, **runs.outcome(place)} for place, rate in enumerate(rates)
+    ]
     if piece.draw != options.draws[0]:
         return PieceResult(rows)
     arrays = {}
     for place, row in enumerate(rows):
-        arrays |= {f"{key_of(row)}/{name}": v for name, v in _curves(runs, place).items()}
+        arrays |= {f"{key_of(row)}/{name}": v for name, v in runs.curves(place).items()}
     return PieceResult(rows, arrays)
 
 
 def key_of(row: Mapping[str, Any]) -> str:
     """Return what the names of a run's arrays begin with."""
     return f"{row['problem']}/{row['optimizer']}/{row['depth']}/{row['rate']:.4g}"
-
-
-def _row(piece: Piece, rate: float, runs: FollowedRuns, place: int) -> dict[str, Any]:
-    end = runs.end(place)
-    return {
-        **vars(piece),
-        "rate": rate,
-        "status": runs.status(place),
-        "steps": int(runs.steps[end]),
-        "loss": float(runs.losses[end, place]),
-        "error": float(runs.errors[end, place]),
-        "rank": float(runs.ranks[end, place]),
-    }
-
-
-def _curves(runs: FollowedRuns, place: int) -> dict[str, np.ndarray]:
-    stop = runs.end(place) + 1
-    return {
-        "steps": runs.steps[:stop],
-        "losses": runs.losses[:stop, place],
-        "errors": runs.errors[:stop, place],
-        "ranks": runs.ranks[:stop, place],
-        "singular_values": runs.singular_values[:stop, place, :KEPT_VALUES],
-    }
 
 
 def board_of(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Board:
@@ -158,17 +134,10 @@ def board_of(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Board:
         outcome = {tag: float(runs[tag].median()) for tag in metrics}
         trials.append(Trial(name, hparams, outcome))
         for row in runs[runs["draw"] == results["draw"].iloc[0]].to_dict("records"):
-            key = key_of(row)
-            steps, losses = curves[f"{key}/steps"], curves[f"{key}/losses"]
-            shown = {
-                "error on what was held out": curves[f"{key}/errors"],
-                "effective rank": curves[f"{key}/ranks"],
-                "log10 of the loss": np.log10(np.maximum(losses, 1e-30)),
-            }
-            where = f"{problem}, depth {depth}"
-            lines += [Line(name, f"{tag}/{where}", (steps, v)) for tag, v in shown.items()]
-            spectra = dict(zip(steps.tolist(), curves[f"{key}/singular_values"], strict=True))
-            distributions.append(Distribution(name, f"singular values/{where}", spectra))
+            where, error = f"{problem}, depth {depth}", "error on what was held out"
+            of_run, spectra = shown_curves(name, where, curves, key_of(row), error)
+            lines += of_run
+            distributions.append(spectra)
     return Board("optimizer_bias", metrics, trials, lines, distributions)
 
 

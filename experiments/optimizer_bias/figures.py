@@ -107,9 +107,7 @@ def _draw_points(
     ax: Axes, best: pd.DataFrame, names: list[str], column: str, label: str, index: int
 ) -> None:
     numbers = [OverDraws.of(best.loc[best["optimizer"] == name, column]) for name in names]
-    medians = np.array([each.median for each in numbers])
-    ends = np.array([[each.low, each.high] for each in numbers]).T
+    medians, spread = OverDraws.heights(numbers)
     style = {**figures.marker_style(index), "linestyle": ""}
     places = np.arange(len(names)) + 0.12 * (index - 0.5)
-    spread = np.nan_to_num(np.abs(ends - medians))
     ax.errorbar(places, medians, spread, capsize=3, label=label, **style)

@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.tensorboard import Board, Line, Trial
 from experiments.harness.two_examples import Scan, kernel_path, learning_rates, scan
@@ -56,7 +56,7 @@ def run(options: Config) -> RunFolder:
         title="plateau",
     )
     rows = [result.content for result in made.values()]
-    curves = {name: array for result in made.values() for name, array in result.arrays.items()}
+    curves = arrays_of(made)
     steps = {search.steps: "Int64" for search in SEARCHES}
     results = with_speed_ups(pd.DataFrame(rows).astype(steps), options.steps)
     folder.write_table("results.csv", results)

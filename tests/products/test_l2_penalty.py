@@ -46,18 +46,15 @@ def test_a_product_of_zero_has_no_negative_norm():
 
 def step_of(layer, factors):
     """Return the factors after one step of SGD on the layer's penalty alone."""
-    model = keras.Sequential([keras.Input((layer_inputs(factors),)), layer])
+    inputs = len(factors[0])
+    model = keras.Sequential([keras.Input((inputs,)), layer])
     layer.set_weights(factors)
     model.compile(
         keras.optimizers.SGD(0.01), lambda y, prediction: 0 * keras.ops.sum(prediction, axis=-1)
     )
-    x = np.ones((4, layer_inputs(factors)), "float32")
+    x = np.ones((4, inputs), "float32")
     model.fit(x, np.ones((4, 1)), batch_size=4, verbose=0)
     return layer.get_weights()
-
-
-def layer_inputs(factors):
-    return factors[0].shape[0]
 
 
 @pytest.mark.parametrize("kind", ["dense", "einsum", "in place"])

@@ -11,7 +11,7 @@ from experiments.benchmarks.layer_cost.config import Config
 from experiments.benchmarks.layer_cost.measure import measure_dense, measure_model
 from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from overparam_tf.runlog import RunFolder
 
@@ -41,7 +41,7 @@ def run(options: Config) -> RunFolder:
     kept = KeptPieces(folder, record, seconds_between_checkpoints=0.0)
     with WorkReport("layer_cost", len(pieces), options.quiet) as report:
         made = run_pieces(kept, pieces, make, options, title="layer_cost", begin=report)
-    rows = [row for result in made.values() for row in result.content]
+    rows = rows_of(made)
     results = pd.DataFrame(rows)
     folder.write_table("results.csv", results)
     return folder

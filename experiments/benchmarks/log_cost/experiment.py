@@ -16,7 +16,7 @@ from experiments.benchmarks.log_cost.config import Config
 from experiments.benchmarks.timing import Stopwatch
 from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_tensorboard import SweepFollower
 from experiments.harness.tensorboard import Board
@@ -130,7 +130,7 @@ def run(
     with WorkReport("log_cost", len(options.runs), options.quiet) as report:
         names = {name: name for name in options.runs}
         made = run_pieces(kept, names, make, options, title="log_cost", begin=report)
-    rows = [row for result in made.values() for row in result.content]
+    rows = rows_of(made)
     folder.write_table("results.csv", pd.DataFrame(rows))
     return folder
 

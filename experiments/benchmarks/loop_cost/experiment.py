@@ -13,7 +13,7 @@ from experiments.benchmarks.loop_cost.config import Config
 from experiments.benchmarks.timing import Times
 from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.mnist_cnn.convnet import BATCH, convnet, momentum_sgd
 from overparam_tf.distributed import train
@@ -44,7 +44,7 @@ def run(options: Config) -> RunFolder:
     with WorkReport("loop_cost", len(NETS), options.quiet) as report:
         nets = {net: net for net in NETS}
         made = run_pieces(kept, nets, make, options, title="loop_cost", begin=report)
-    rows = [row for result in made.values() for row in result.content]
+    rows = rows_of(made)
     folder.write_table("results.csv", pd.DataFrame(rows))
     return folder
 

@@ -35,7 +35,7 @@ from experiments.benchmarks.step_cost.tensorboard_log import board_of
 from experiments.benchmarks.step_cost.worker_process import Launcher
 from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from overparam_tf.datasets import Problem, load
 from overparam_tf.errors import DataError
@@ -132,7 +132,7 @@ def _run_scaling(options: Config, launcher: Launcher, kept: KeptPieces) -> pd.Da
             title="step_cost, scaling",
             begin=report,
         )
-    rows = [row for result in made.values() for row in result.content]
+    rows = rows_of(made)
     scaling = pd.DataFrame(rows, columns=SCALING_COLUMNS)
     kept.folder.write_table("scaling.csv", scaling)
     return scaling

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras.layers import Layer
 
+from overparam_tf.layers.factorized_layer import FactorizedLayer
 from overparam_tf.products import Product
 from overparam_tf.surgery import _tracking
 from overparam_tf.surgery._factors import factorisations
@@ -46,10 +47,14 @@ def entries(layer: Layer) -> list[Entry]:
 
 
 def tracked_products(layer: Layer) -> list[Product]:
-    """Return the products that a layer holds and whose factors it tracks, also another layer's."""
+    """Return the products that a layer holds and whose factors it tracks, also another layer's.
+
+    The kernel that a factorised layer is built with is none of them: its class saves it.
+    """
     found: list[Product] = [record.product for record in factorisations(layer)]
+    built_with = layer._kernel if isinstance(layer, FactorizedLayer) and layer.built else None
     for _, held in contents(layer):
-        known = any(held is product for product in found)
+        known = any(held is product for product in [built_with, *found])
         if isinstance(held, Product) and not known and _tracking.tracks(layer, held.factors[0]):
             found.append(held)
     return found

@@ -150,3 +150,37 @@ def test_factors_inside_other_layers_become_plain_where_they_are(layer):
     (inside,) = outer._flatten_layers(include_self=False)
     assert type(inside) is layers.Dense and [w.name for w in model.weights] == ["kernel", "bias"]
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), before, atol=1e-5)
+
+
+@keras.saving.register_keras_serializable("overparam_tf_tests")
+class OwnAndInPlace(keras.Model):
+    """A model with a factorised layer of its own beside a plain one that becomes a product."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.plain = layers.Dense(4, "tanh")
+        self.deep = FactorizedDense(3, kernel_regularizer="l2")
+
+    def call(self, x):
+        return self.deep(self.plain(x))
+
+
+def own_functional():
+    inputs = keras.Input((5,))
+    return keras.Model(inputs, FactorizedDense(3)(layers.Dense(4, "tanh")(inputs)))
+
+
+@pytest.mark.parametrize("build", [OwnAndInPlace, own_functional])
+def test_a_factorised_layer_stays_itself_beside_products_in_place(build, tmp_path):
+    model = build()
+    x = np.random.default_rng(3).normal(size=(6, 5)).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(x))
+    overparameterize(model, depth=3)
+    (deep,) = [layer for layer in model.layers if isinstance(layer, FactorizedDense)]
+    assert type(deep) is FactorizedDense and len(deep.factors) == 2
+    model.save(tmp_path / "products.keras")
+    loaded = keras.models.load_model(tmp_path / "products.keras")
+    plain = [collapse(each) for each in (model, loaded)]
+    for each in plain:
+        assert not [layer for layer in each.layers if isinstance(layer, FactorizedDense)]
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(each(x)), expected, atol=1e-5)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.harness.results import Claim
 from experiments.harness.speed_up import Bound
-from experiments.nonlinear.config import PENALTIES
+from experiments.nonlinear.config import FORMS
 from experiments.nonlinear.nets import NETS
 
 SIGNS = {"helps": "+", "hurts": "-", "cannot tell": "?"}
@@ -85,7 +85,7 @@ def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
             optimizer: " ".join(f"{SIGNS[row.verdict]}{row.depth}" for row in cells.itertuples())
             for optimizer, cells in own.groupby("optimizer", sort=False)
         }
-        rows.append({"net": NETS[net].title, "penalty": PENALTIES[place], **signs})
+        rows.append({"net": NETS[net].title, "penalty": FORMS[place], **signs})
     return pd.DataFrame(rows).fillna("")
 
 
@@ -97,7 +97,7 @@ def claims_of(verdicts: pd.DataFrame) -> list[Claim]:
     claims = []
     for (net, place), own in main_rows(verdicts).groupby(["net", "penalty"], sort=False):
         target = own["target"].iloc[0]
-        text = f"{NETS[net].title}, {PENALTIES[place]}: depth is faster to a loss of {target:g}"
+        text = f"{NETS[net].title}, {FORMS[place]}: depth is faster to a loss of {target:g}"
         counts = {word: int((own["verdict"] == word).sum()) for word in SIGNS}
         held = None
         if counts["helps"] and not counts["hurts"]:

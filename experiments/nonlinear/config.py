@@ -22,10 +22,13 @@ RATES: dict[OptimizerName, tuple[float, ...]] = {
     "AdamW": (3e-4, 1e-3, 3e-3, 1e-2),
 }
 PenaltyName = Literal["none", "product", "factors"]
-PENALTIES: dict[PenaltyName, str] = {
+# What a net is compared with its plain form in.
+FormName = Literal["none", "product", "factors", "rule"]
+FORMS: dict[FormName, str] = {
     "none": "no penalty",
     "product": "penalty on the products",
     "factors": "penalty on every factor",
+    "rule": "no penalty, behind the rule",
 }
 
 
@@ -42,9 +45,14 @@ class Config(RunOptions):
         get_args(OptimizerName), "optimizers to compare", quick=("SGD", "Adam")
     )
     penalties: tuple[PenaltyName, ...] = option(
-        tuple(PENALTIES),
+        get_args(PenaltyName),
         "where the L2 penalty on kernels is put",
         quick=("none", "factors"),
+    )
+    behind_rule: bool = option(
+        False,
+        "the nets without factors and penalty too, each optimizer behind the end-to-end rule: "
+        "`EndToEnd(optimizer)`",
     )
     depths: tuple[int, ...] = option(
         (1, 2, 3), "numbers of factors, 1 among them", quick=(1, 2), within=(1, 8)
@@ -57,6 +65,11 @@ class Config(RunOptions):
     )
     images: int = option(10_000, "training images, at most", quick=2_000, within=(64, 10**9))
     dry_run: bool = option(False, "only say what it takes, from timed steps of each net")
+
+    @property
+    def forms(self) -> tuple[FormName, ...]:
+        """Return the forms in which each net is compared, those with the penalties first."""
+        return (*self.penalties, "rule") if self.behind_rule else self.penalties
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -16,7 +16,7 @@ from rich.console import Console
 from experiments.harness.command_line import Experiment
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.nonlinear.claims import claims_of, detail_table, ratio_table, verdict_table
-from experiments.nonlinear.config import PENALTIES, RATES, Config, NetName, PenaltyName
+from experiments.nonlinear.config import FORMS, RATES, Config, FormName, NetName
 from experiments.nonlinear.figures import draw_figures
 from experiments.nonlinear.nets import NETS, TOKENS
 from experiments.nonlinear.penalties import OPTIMIZERS, on_every_factor, regularizer_of
@@ -32,6 +32,8 @@ from overparam_tf.stopping import deferred
 # Rows of text, and of test data of either kind.
 SEQUENCES, TEST_ROWS = 20_000, 500
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
+# The forms of which depth 1 is the same as in another.
+SAME_PLAIN_NET: dict[FormName, FormName] = {"factors": "product", "rule": "none"}
 
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -47,7 +49,7 @@ class Data:
 def run(
     options: Config, *, load: Callable[[str], Digits] = load_mnist, held_out: int = 5_000
 ) -> RunFolder | None:
-    """Compare the depths of every net under every penalty.
+    """Compare the depths of every net in every form.
 
     Writes config.json, results.csv (a row for each run), verdicts.csv, curves.npz and TensorBoard's
     event files.
@@ -62,7 +64,7 @@ def run(
     """
     digits = load(options.data)
     data = data_of(options, digits, held_out)
-    pairs = list(itertools.product(options.nets, options.penalties))
+    pairs = list(itertools.product(options.nets, options.forms))
     if options.dry_run:
         say_what_it_takes(options, data, pairs)
         return None
@@ -71,11 +73,11 @@ def run(
     folder = options.open_folder(record, "nets", digits)
     label, found = record["data"]["label"], Found()
     with deferred() as stop, live_curves(folder, label, options) as curves:
-        for net, place in pairs:
-            # Depth 1 is the same with the penalty on the product and on every factor.
-            plain = found.comparisons.get((net, "product")) if place == "factors" else None
-            comparison = train(options, data, net, place, folder, curves, plain)
-            found.add(net, place, comparison)
+        for net, form in pairs:
+            earlier = SAME_PLAIN_NET.get(form)
+            plain = None if earlier is None else found.comparisons.get((net, earlier))
+            comparison = train(options, data, net, form, folder, curves, plain)
+            found.add(net, form, comparison)
             found.write(folder)
             if stop.signal is not None:
                 break
@@ -84,13 +86,13 @@ def run(
 
 
 def say_what_it_takes(
-    options: Config, data: Data, pairs: Sequence[tuple[NetName, PenaltyName]]
+    options: Config, data: Data, pairs: Sequence[tuple[NetName, FormName]]
 ) -> None:
     """Print runs, time and memory of every net and penalty, and the time of all together."""
     seconds = 0.0
-    for net, place in pairs:
-        plan = compare(options, data, net, place, dry_run=True)
-        print_to_stderr(f"{NETS[net].title}, {PENALTIES[place]}: {plan}")
+    for net, form in pairs:
+        plan = compare(options, data, net, form, dry_run=True)
+        print_to_stderr(f"{NETS[net].title}, {FORMS[form]}: {plan}")
         seconds += plan.seconds
     print_to_stderr(f"together about {seconds / 60:,.0f} minutes")
 
@@ -112,7 +114,7 @@ def data_of(options: Config, digits: Digits, held_out: int) -> Data:
 
 
 def compare(
-    options: Config, data: Data, net: NetName, place: PenaltyName, **arguments: Any
+    options: Config, data: Data, net: NetName, form: FormName, **arguments: Any
 ) -> DepthComparison | Plan:
     """Return the comparison of a net under a penalty.
 
@@ -120,12 +122,12 @@ def compare(
         options: The options.
         data: The data.
         net: The net.
-        place: Where its penalty is put.
+        form: Its form.
         **arguments: Further arguments of `compare_depths`.
     """
     chosen = NETS[net]
     return compare_depths(
-        functools.partial(chosen.build, regularizer_of(place)),
+        functools.partial(chosen.build, regularizer_of(form)),
         data.training[chosen.data],
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         targets=chosen.targets,
@@ -137,7 +139,10 @@ def compare(
         batch_size=chosen.batch_size,
         window=max(1, steps_of(options, net) // 10),
         layers=None if chosen.layers is None else list(chosen.layers),
-        prepare=on_every_factor if place == "factors" else None,
+        update="end_to_end" if form == "rule" else "factors",
+        # XLA decomposes a kernel far slower than TensorFlow does.
+        jit_compile=False if form == "rule" else "auto",
+        prepare=on_every_factor if form == "factors" else None,
         test_data=data.test[chosen.data],
         metrics=["sparse_categorical_accuracy"],
         quiet=options.quiet,
@@ -149,7 +154,7 @@ def train(
     options: Config,
     data: Data,
     net: NetName,
-    place: PenaltyName,
+    form: FormName,
     folder: RunFolder,
     curves: LiveCurves,
     plain: DepthComparison | None = None,
@@ -160,20 +165,20 @@ def train(
         options: The options.
         data: The data.
         net: The net.
-        place: Where its penalty is put.
+        form: Its form.
         folder: The run folder.
         curves: Where losses are written while the net trains.
         plain: A comparison whose runs of depth 1 are taken over; default None.
     """
-    follow = Chain(curves, steps_of(options, net), chart_prefix(net, place))
-    title = f"nonlinear, {NETS[net].title}, {PENALTIES[place]}"
+    follow = Chain(curves, steps_of(options, net), chart_prefix(net, form))
+    title = f"nonlinear, {NETS[net].title}, {FORMS[form]}"
     with ProgressReport(title, options.quiet) as progress:
         found = compare(
             options,
             data,
             net,
-            place,
-            folder=folder.checkpoints / f"{net}, {place}",
+            form,
+            folder=folder.checkpoints / f"{net}, {form}",
             follow=follow,
             progress=progress,
             plain=plain,
@@ -195,7 +200,7 @@ class Found:
     """
 
     def __init__(self) -> None:
-        self.comparisons: dict[tuple[NetName, PenaltyName], DepthComparison] = {}
+        self.comparisons: dict[tuple[NetName, FormName], DepthComparison] = {}
         self.tables: list[pd.DataFrame] = []
         self.rows: list[dict[str, Any]] = []
         self.curves: dict[str, np.ndarray] = {}
@@ -205,10 +210,10 @@ class Found:
         """Return the table verdicts.csv."""
         return pd.DataFrame(self.rows, columns=None if self.rows else ["net"])
 
-    def add(self, net: NetName, place: PenaltyName, comparison: DepthComparison) -> None:
+    def add(self, net: NetName, form: FormName, comparison: DepthComparison) -> None:
         """Add a comparison, which may have been stopped."""
-        key = {"net": net, "penalty": place}
-        self.comparisons[net, place] = comparison
+        key = {"net": net, "penalty": form}
+        self.comparisons[net, form] = comparison
         self.tables.append(pd.DataFrame(comparison.table()).assign(**key))
         lowest = min(comparison.settings.targets)
         for row in comparison.verdicts():
@@ -217,7 +222,7 @@ class Found:
             for depth in comparison.settings.depths:
                 steps, losses = comparison.best_curves(optimizer, depth)
                 self.curves[f"{net}/steps"] = steps
-                self.curves[f"{net}/{place}/{optimizer}/{depth}"] = losses
+                self.curves[f"{net}/{form}/{optimizer}/{depth}"] = losses
 
     def write(self, folder: RunFolder) -> None:
         """Write results.csv, verdicts.csv and curves.npz as they are so far."""

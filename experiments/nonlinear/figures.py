@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from experiments.harness import figures
 from experiments.harness.speed_up import Bound
 from experiments.nonlinear.claims import main_rows
-from experiments.nonlinear.config import PENALTIES
+from experiments.nonlinear.config import FORMS
 from experiments.nonlinear.nets import NETS
 from overparam_tf.runlog import RunFolder
 
@@ -47,7 +47,7 @@ def draw_figures(
         "only one of the two depths reached it; no point: neither did"
     )
     for place, rows in main_rows(verdicts).groupby("penalty", sort=False):
-        figure = speed_ups(rows, f"Steps of depth 1 / steps of depth N, {PENALTIES[place]}")
+        figure = speed_ups(rows, f"Steps of depth 1 / steps of depth N, {FORMS[place]}")
         drawn.append(_save(figure, folder, f"ratio_{place}", key, record))
     for net in verdicts["net"].unique():
         for place in verdicts.loc[verdicts["net"] == net, "penalty"].unique():
@@ -122,7 +122,7 @@ def best_curves(
     optimizers, depths = list(rows["optimizer"].unique()), sorted(rows["depth"].unique())
     figure = Figure(figsize=(0.8 + 3.3 * len(optimizers), 3.9), layout="constrained")
     panels = figure.subplots(1, len(optimizers), squeeze=False, sharey=True)[0]
-    figure.suptitle(f"{NETS[net].title}, {PENALTIES[place]}: smoothed training loss")
+    figure.suptitle(f"{NETS[net].title}, {FORMS[place]}: smoothed training loss")
     steps = curves[f"{net}/steps"]
     for ax, optimizer in zip(panels, optimizers, strict=True):
         for number, depth in enumerate(depths):

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from experiments.nonlinear.config import OptimizerName, PenaltyName
+from experiments.nonlinear.config import FormName, OptimizerName
 from experiments.nonlinear.nets import penalty
 from overparam_tf.surgery import products_of
 
@@ -19,9 +19,9 @@ OPTIMIZERS: dict[OptimizerName, Callable[[], keras.optimizers.Optimizer]] = {
 }
 
 
-def regularizer_of(place: PenaltyName) -> Any:
+def regularizer_of(form: FormName) -> Any:
     """Return the regularizer with which a plain net is made."""
-    return None if place == "none" else penalty()
+    return penalty() if form in ("product", "factors") else None
 
 
 def on_every_factor(model: keras.Model, depth: int) -> None:

@@ -19,14 +19,14 @@ def title_of(label: str) -> str:
     return f"nonlinear, {label}"
 
 
-def chart_prefix(net: str, place: str) -> str:
+def chart_prefix(net: str, form: str) -> str:
     """Return the beginning of the tags of a net under a penalty while it trains.
 
     Example:
         >>> chart_prefix("mlp", "none") + "SGD"
         'training mlp/none, SGD'
     """
-    return f"training {net}/{place}, "
+    return f"training {net}/{form}, "
 
 
 @contextlib.contextmanager
@@ -43,9 +43,9 @@ def live_curves(folder: RunFolder, label: str, options: Config) -> Iterator[Live
     with LiveCurves(log, [f"depth {depth}" for depth in sorted(options.depths)]) as curves:
         curves.flush()
         charts = [
-            f"{chart_prefix(net, place)}{optimizer}"
+            f"{chart_prefix(net, form)}{optimizer}"
             for net in options.nets
-            for place in options.penalties
+            for form in options.forms
             for optimizer in options.optimizers
         ]
         log.dashboard([], [], categories_of(layout_of(title_of(label), charts)))
@@ -81,6 +81,6 @@ def _lines(curves: Mapping[str, np.ndarray]) -> Iterator[Line]:
     for key, losses in curves.items():
         net, *rest = key.split("/")
         if len(rest) == 3 and len(losses):
-            place, optimizer, depth = rest
-            chart = f"best rates, {net}/{place}, {optimizer}"
+            form, optimizer, depth = rest
+            chart = f"best rates, {net}/{form}, {optimizer}"
             yield Line(f"depth {depth}", chart, (curves[f"{net}/steps"], np.median(losses, axis=0)))

@@ -48,6 +48,7 @@ def compare_depths(
     layers: Any = None,
     width: Width = None,
     start: str = "same",
+    update: str = "factors",
     prepare: Callable[[keras.Model, int], object] | None = None,
     test_data: Any = None,
     metrics: Any = None,
@@ -98,6 +99,10 @@ def compare_depths(
         width: Inner dimensions of the factors, see there; default None.
         start: `"same"` (default), balanced factors of the plain kernels, or `"paper"`: every factor
             is drawn as the plain kernel is, so that the product is another function.
+        update: What depth is: `"factors"` (default), kernels that are products, or `"end_to_end"`,
+            the plain model with every optimizer behind the rule of that depth
+            (`overparam_tf.EndToEnd`) on the kernels that would be products. These have neither
+            `width` nor another `start`.
         prepare: Called with each model and its depth after conversion, for example to put a penalty
             on every factor; default None.
         test_data: Like `data`, evaluated at the end of runs with all seeds; default None.
@@ -141,7 +146,7 @@ def compare_depths(
         ([4, 5], 100)
     """
     settings = Settings.check(
-        depths, optimizers, learning_rates, seeds, steps, batch_size, targets, window, start
+        depths, optimizers, learning_rates, seeds, steps, batch_size, targets, window, start, update
     )
     rows = read_rows("data", data)
     if len(rows) < settings.batch_size:
@@ -150,9 +155,12 @@ def compare_depths(
         )
     test = None if test_data is None else read_rows("test_data", test_data)
     check_width(width, max(settings.depths))
+    if width is not None and settings.update != "factors":
+        raise input_error("width=None for an update without factors", width=width)
     sample = rows.at(slice(0, 1)).x
     build = function("build_model", build_model)
-    recipe = Recipe(build, sample, layers, width, optional("prepare", prepare, function))
+    prepare = optional("prepare", prepare, function)
+    recipe = Recipe(build, sample, layers, width, prepare, settings.update == "factors")
     work = Work(recipe, settings, rows, loss, jit_compile, test, metrics)
     if boolean("dry_run", dry_run):
         return measure_plan(work, boolean("refine", refine))
@@ -189,11 +197,12 @@ def compare_depths(
 def require_alike(settings: Settings, earlier: Settings) -> None:
     """Raise an `InputError` that names the first setting in which two comparisons differ.
 
-    The depths and the start of products may differ: they are nothing to a plain model.
+    The depths, and how products start and are updated, may differ: they are nothing to a plain
+    model.
     """
     for name, value in vars(settings).items():
         other = getattr(earlier, name)
-        if name not in ("depths", "start") and value != other:
+        if name not in ("depths", "start", "update") and value != other:
             expected = f"a comparison of the same {name} for plain, {value}"
             raise input_error(expected, **{name: other})
 

@@ -7,7 +7,7 @@ import random
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -17,8 +17,8 @@ from keras import ops
 from overparam_tf._shapes import Width
 from overparam_tf.errors import InputError
 from overparam_tf.initializers import factor_seed
-from overparam_tf.products import Product
-from overparam_tf.surgery import overparameterize, products_of
+from overparam_tf.products import MatrixAxes, Product
+from overparam_tf.surgery import axes_of_products, overparameterize, products_of
 
 START_SEED = 7919  # apart from the seeds that draw the plain model
 
@@ -33,6 +33,7 @@ class Recipe:
         layers: The layers to convert, see `overparameterize`.
         width: Inner dimensions, see `overparameterize`.
         prepare: Called with each model and its depth after conversion; None for nothing.
+        has_factors: Whether depth makes products; otherwise models stay plain.
     """
 
     build: Callable[[], keras.Model]
@@ -40,6 +41,7 @@ class Recipe:
     layers: Any = None
     width: Width = None
     prepare: Callable[[keras.Model, int], object] | None = None
+    has_factors: bool = True
 
     def plain(self, seed: int) -> keras.Model:
         """Return the plain model of a seed, built.
@@ -67,10 +69,13 @@ class DeepModel:
         model: The model.
         weights: For each variable of the plain model, in its order, what stands for it here: the
             variable itself, or a product.
+        kernels: For each variable that stays plain where it would be a product, its path and which
+            of its axes are inputs and outputs.
     """
 
     model: keras.Model
     weights: list[Any]
+    kernels: dict[str, MatrixAxes] = field(default_factory=dict)
 
     @classmethod
     def make(cls, recipe: Recipe, depth: int, seed: int, quiet: bool = False) -> DeepModel:
@@ -87,11 +92,12 @@ class DeepModel:
         with warnings.catch_warnings():
             if quiet:
                 warnings.simplefilter("ignore", UserWarning)
-            if depth > 1:
+            if depth > 1 and recipe.has_factors:
                 overparameterize(model, depth, recipe.width, recipe.layers)
+            kernels = {} if depth == 1 or recipe.has_factors else kernels_of(recipe, depth, model)
         if recipe.prepare is not None:
             recipe.prepare(model, depth)
-        return cls(model, list(_successors(plain, model)))
+        return cls(model, list(_successors(plain, model)), kernels)
 
     @property
     def products(self) -> list[Product]:
@@ -148,6 +154,24 @@ class DeepModel:
                     f"needs none. Received: {product.path}"
                 )
             yield product, keras.initializers.get(found)
+
+
+def kernels_of(recipe: Recipe, depth: int, model: keras.Model) -> dict[str, MatrixAxes]:
+    """Return, by path, the axes of those variables of a plain model that would be products.
+
+    Args:
+        recipe: How the models are made.
+        depth: Number of factors.
+        model: The plain model.
+    """
+    # Layers have other names in every model, but the same order.
+    twin = recipe.plain(0)
+    plain = list(twin.variables)
+    overparameterize(twin, depth, layers=recipe.layers)
+    pairs = zip(products_of(twin), axes_of_products(twin), strict=True)
+    axes = {id(product): one for product, one in pairs}
+    successors = zip(model.variables, _successors(plain, twin), strict=True)
+    return {variable.path: axes[id(found)] for variable, found in successors if id(found) in axes}
 
 
 def _held(layer: Any) -> list[Product]:

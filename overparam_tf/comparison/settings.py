@@ -23,6 +23,7 @@ from overparam_tf.checks import (
 from overparam_tf.errors import InputError, input_error
 
 STARTS = ("same", "paper")
+UPDATES = ("factors", "end_to_end")
 # Rates by default: two to either side of the optimizer's own, half a decade apart.
 DECADES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 # The largest seed that `keras.utils.set_random_seed` takes.
@@ -44,6 +45,7 @@ class Settings:
         window: Over how many steps the loss is averaged before it is compared with the targets.
         per_point: Steps of a point of a curve, a divisor of `steps`.
         start: How products start.
+        update: What the optimizer does at a depth above 1: `"factors"` or `"end_to_end"`.
     """
 
     depths: tuple[int, ...]
@@ -56,6 +58,7 @@ class Settings:
     window: int
     per_point: int
     start: str
+    update: str
 
     @classmethod
     def check(
@@ -69,6 +72,7 @@ class Settings:
         targets: Any,
         window: Any,
         start: Any,
+        update: Any = "factors",
     ) -> Settings:
         """Return the settings that arguments of `compare_depths` stand for.
 
@@ -88,6 +92,9 @@ class Settings:
         numbers = list_of("seeds", seeds, lambda n, v: whole_number(n, v, most=MOST_SEED))
         if not numbers or not goals:
             raise input_error("at least one seed and one target", seeds=seeds, targets=targets)
+        one_of("update", update, UPDATES)
+        if update != "factors" and one_of("start", start, STARTS) == "paper":
+            raise input_error("start='same' for an update without factors", start=start)
         return cls(
             tuple(counts),
             configs,
@@ -99,6 +106,7 @@ class Settings:
             per_window,
             _largest_divisor(count, max(1, per_window // 2)),
             one_of("start", start, STARTS),
+            update,
         )
 
     @property

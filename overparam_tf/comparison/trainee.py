@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,98 +13,16 @@ from keras import ops
 
 from overparam_tf.comparison.batches import Rows, batch_rows
 from overparam_tf.comparison.models import DeepModel, Recipe
+from overparam_tf.comparison.recorder import DataLoss, Recorder
 from overparam_tf.comparison.runs import Curve, Run
 from overparam_tf.comparison.settings import Settings, fresh_optimizer
-from overparam_tf.errors import InputError
+from overparam_tf.optimizers import EndToEnd
+from overparam_tf.products import MatrixAxes
 
 # About how long a call of `fit` takes, between which a run can be saved and stopped.
 SECONDS_PER_CALL = 4.0
 # Most bytes of the batches of one call.
 BYTES_PER_CALL = 2**28
-DATA_LOSS = "overparam_tf_data_loss"
-
-
-class FunctionLoss(keras.losses.Loss):
-    """A loss that is a function of labels and predictions, averaged as `compile` does.
-
-    Args:
-        function: Returns the loss of each row.
-    """
-
-    def __init__(self, function: Callable[[Any, Any], Any]):
-        super().__init__()
-        self._function = function
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each row."""
-        return self._function(y_true, y_pred)
-
-
-class DataLoss(keras.metrics.Metric):
-    """The loss without the penalties that Keras adds to it.
-
-    Args:
-        loss: The loss as `compile` takes it, a single one.
-    """
-
-    def __init__(self, loss: Any):
-        super().__init__(name=DATA_LOSS)
-        found = keras.losses.get(loss)
-        self._loss = found if isinstance(found, keras.losses.Loss) else FunctionLoss(found)
-        self.total = self.add_weight(shape=(), initializer="zeros", name="total")
-        self.count = self.add_weight(shape=(), initializer="zeros", name="count")
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add the loss of a batch."""
-        value = self._loss(y_true, y_pred, sample_weight=sample_weight)
-        self.total.assign_add(ops.cast(value, self.total.dtype))
-        self.count.assign_add(1.0)
-
-    def result(self) -> Any:
-        """Return the mean over the batches."""
-        return self.total / ops.maximum(self.count, 1.0)
-
-
-class Recorder(keras.callbacks.Callback):
-    """The losses of a call of `fit`, a point for each execution.
-
-    On TensorFlow an execution is several steps, over which the metrics average; on other backends
-    a call of `fit` is one point.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.losses: list[float] = []
-        self.penalties: list[float] = []
-        self._is_grouped = keras.backend.backend() == "tensorflow"
-
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Let the metrics begin again."""
-        if self._is_grouped:
-            self.model.reset_metrics()
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Note a point."""
-        if self._is_grouped:
-            self._note(logs or {})
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Note the point that the call is."""
-        if not self._is_grouped:
-            self._note(logs or {})
-
-    def _note(self, logs: Mapping[str, Any]) -> None:
-        if "loss" not in logs:
-            raise InputError(
-                "Expected a model whose train_step returns its loss under 'loss'. "
-                f"Received: {sorted(logs)}"
-            )
-        total = float(logs["loss"])
-        loss = float(logs.get(DATA_LOSS, total))
-        self.losses.append(loss)
-        self.penalties.append(total - loss)
-        if not np.isfinite(total):
-            self.model.stop_training = True
 
 
 class Trainee:
@@ -145,7 +64,7 @@ class Trainee:
         is_grouped = keras.backend.backend() == "tensorflow"
         metrics = [DataLoss(loss)] if _is_one_penalised(model, loss) else None
         model.compile(
-            fresh_optimizer(settings.optimizers[optimizer], first_rate),
+            _optimizer(settings.optimizers[optimizer], first_rate, depth, self.deep.kernels),
             loss,
             weighted_metrics=metrics,
             jit_compile=jit_compile,
@@ -246,6 +165,19 @@ class Trainee:
             callbacks=[recorder],
         )
         return recorder
+
+
+def _optimizer(
+    config: dict[str, Any], learning_rate: float, depth: int, kernels: Mapping[str, MatrixAxes]
+) -> keras.optimizers.Optimizer:
+    """Return a new optimizer, behind the rule of a depth if there are kernels for it."""
+    optimizer = fresh_optimizer(config, learning_rate)
+    if not kernels:
+        return optimizer
+    chosen: dict[str, Any] = {
+        f"^{re.escape(path)}$": (axes.inputs, axes.outputs) for path, axes in kernels.items()
+    }
+    return EndToEnd(optimizer, depth, {**chosen, "": None})
 
 
 def _is_one_penalised(model: keras.Model, loss: Any) -> bool:

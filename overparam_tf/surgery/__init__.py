@@ -4,10 +4,11 @@ from overparam_tf.surgery._collapse import collapse
 from overparam_tf.surgery._overparameterize import overparameterize
 from overparam_tf.surgery.checkpoints import load_collapsed
 from overparam_tf.surgery.equivalence import Difference, verify_equivalent
-from overparam_tf.surgery.products_in_place import products_of
+from overparam_tf.surgery.products_in_place import axes_of_products, products_of
 
 __all__ = [
     "Difference",
+    "axes_of_products",
     "collapse",
     "load_collapsed",
     "overparameterize",

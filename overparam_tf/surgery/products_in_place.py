@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
-from overparam_tf.products import Product
+from overparam_tf.products import MatrixAxes, Product
 from overparam_tf.surgery._factors import factorisations
 
 
@@ -21,3 +23,19 @@ def products_of(model: keras.Model) -> list[Product]:
         [(5, 2)]
     """
     return [record.product for layer in model._flatten_layers() for record in factorisations(layer)]
+
+
+def axes_of_products(model: keras.Model) -> list[MatrixAxes]:
+    """Return which axes of each of these products are inputs and which are outputs.
+
+    Args:
+        model: A model of any kind, changed in place.
+
+    Example:
+        >>> from overparam_tf import overparameterize
+        >>> model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, name="head")])
+        >>> axes_of_products(overparameterize(model))
+        [MatrixAxes(inputs=(0,), outputs=(1,))]
+    """
+    layers: list[Any] = model._flatten_layers()
+    return [record.split.axes for layer in layers for record in factorisations(layer)]

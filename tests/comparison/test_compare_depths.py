@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
 from overparam_tf.comparison import DepthComparison, Plan, compare_depths
+from overparam_tf.comparison.models import DeepModel, Recipe
+from overparam_tf.dynamics import dense_reference
 from overparam_tf.errors import InputError
 from overparam_tf.stopping import StopSignals
 from tests.backends import BACKEND
@@ -172,3 +175,42 @@ def test_equal_starts_at_all_seeds_are_one_line():
         pytest.raises(RuntimeError, match="after the warning"),
     ):
         compare_depths(build, regression(), **LINEAR, progress=stop)
+
+
+def test_the_rule_in_place_of_factors_is_theorem_one():
+    """The plain model with SGD behind the rule, against numpy's literal sum."""
+
+    def build():
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, use_bias=False)])
+
+    x, y = regression(32)
+    options = {**SMALL, "seeds": (3,), "batch_size": 32, "update": "end_to_end", "depths": (1, 3)}
+    grid = {"optimizers": ["sgd"], "learning_rates": [0.05], "refine": False}
+    found = compare_depths(build, (x, y), loss="mse", targets=[0.1], **grid, **options)
+    keras.utils.set_random_seed(3)
+    kernel = build().layers[0].kernel.numpy().astype("float64")
+    expected = []
+    for _ in range(SMALL["steps"]):
+        error = x @ kernel - y
+        expected.append(np.mean(error**2))
+        gradient = 2 * x.T @ error / error.size
+        kernel = kernel - 0.05 * dense_reference.literal_sum(kernel, gradient, 3)
+    _, losses = found.best_curves("sgd", 3)
+    np.testing.assert_allclose(losses[0], expected, rtol=1e-4)
+    assert {row["parameters"] for row in found.models.values()} == {3}
+
+
+def test_the_rule_follows_the_kernels_that_would_be_products():
+    recipe = Recipe(Backbone, {name: values[:1] for name, values in tokens()[0].items()})
+    deep = DeepModel.make(replace(recipe, has_factors=False), 2, 0, quiet=True)
+    paths = [weight.path for weight in deep.weights if weight.path.endswith("/kernel")]
+    assert not deep.products and len(paths) == 2 and sorted(deep.kernels) == sorted(paths)
+    table = replace(recipe, has_factors=False, layers=["embedding*"])
+    (path,) = DeepModel.make(table, 2, seed=0).kernels
+    assert path.endswith("/embeddings")
+
+
+@pytest.mark.parametrize("options", [{"width": 2}, {"start": "paper"}])
+def test_the_rule_has_no_factors_to_shape(options):
+    with pytest.raises(InputError, match="for an update without factors"):
+        compare_depths(linear, regression(), **LINEAR, update="end_to_end", **options)

@@ -38,7 +38,7 @@ OPTIONS = {
     "late_divergence": "--quick --data synthetic --init balanced --learning-rate 0.02 --steps 1200 "
     "--clips 1",
     "nonlinear": "--nets mlp --optimizers SGD --depths 1 2 --seeds 0 1 --penalties none "
-    "--length 0.1",
+    "--behind-rule --length 0.1",
     "matrix_completion": "--size 8 --rank 1 --observations 40 --depths 1 2 3 --scales 0.01 0.001 "
     "--draws 0 --steps 300 --target 0.01",
     "optimizer_bias": "--problems tiny --optimizers SGD Adafactor --draws 0 --steps 300 "

@@ -16,6 +16,8 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("XLA_FLAGS", fast_compilation())
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Each of several processes would take every core for matrices that need none.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
@@ -65,6 +67,11 @@ LONGEST = (
     "tests/experiments/mnist_cnn/test_experiment.py",
     "tests/surgery/test_in_place.py",
 )
+
+
+def pytest_xdist_auto_num_workers():
+    # A quarter of their time they wait: for other processes, files and pages.
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 def pytest_collection_modifyitems(items):

@@ -19,7 +19,8 @@ BLOCK = [
 
 @pytest.fixture(autouse=True)
 def names_from_the_start():
-    keras.backend.clear_session()  # unnamed layers are numbered from 0
+    # Unnamed layers are numbered from 0.
+    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.harness.child_processes import bound_to_this_process
-from experiments.harness.command_line import exit_codes, option, parse
+from experiments.harness.command_line import exit_codes
+from experiments.harness.parsing import option, parse
 from experiments.harness.registry import EXPERIMENTS, Entry
 from experiments.harness.results import RESULTS
 from experiments.report.command import REPORT, write_page

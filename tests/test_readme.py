@@ -80,7 +80,7 @@ def test_the_table_names_experiments_that_exist(name):
 @needs_tensorflow
 @pytest.mark.parametrize("command", sorted({command for _, command in COMMANDS}))
 def test_the_options_of_commands_exist(command):
-    from experiments.harness.command_line import parse
+    from experiments.harness.parsing import parse
     from experiments.harness.registry import EXPERIMENTS
     from tests.experiments.loading import load_experiment
 

@@ -17,7 +17,8 @@ from tensorboard.data import server_ingester
 from experiments.board.config import Config
 from experiments.board.tree import BoardTree, read_dashboard
 from experiments.board.trials import MOST_TRIALS
-from experiments.harness.command_line import exit_codes, parse
+from experiments.harness.command_line import exit_codes
+from experiments.harness.parsing import parse
 from overparam_tf.errors import InputError
 from overparam_tf.runlog import RunFolder
 from overparam_tf.runlog.event_file import PATTERN, read_summaries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.harness.command_line import option
+from experiments.harness.parsing import option
 from overparam_tf.errors import InputError
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import DEPTHS, RATES, RATES_2019, SEEDS, STEPS, WIDTHS
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 
 if TYPE_CHECKING:
     from overparam_tf import Variant

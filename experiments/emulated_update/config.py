@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from experiments.harness import limits
-from experiments.harness.command_line import option
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 
 if TYPE_CHECKING:
     from experiments.emulated_update.pairs import Pair

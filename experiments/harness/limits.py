@@ -44,7 +44,7 @@ def check_options(options: Any) -> None:
         InputError: If a value is of another type, out of its limits, or there twice.
 
     Example:
-        >>> from experiments.harness.command_line import option
+        >>> from experiments.harness.parsing import option
         >>> @dataclasses.dataclass
         ... class Options:
         ...     depths: tuple[int, ...] = option((1, 2), "numbers of factors", within=DEPTHS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeVar
 
-from experiments.harness.command_line import option, resolve_defaults
 from experiments.harness.limits import check_options
+from experiments.harness.parsing import option, resolve_defaults
 from experiments.harness.shares import (
     Share,
     ShareFinished,

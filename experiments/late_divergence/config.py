@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 from overparam_tf.datasets import Problem
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.harness import limits
-from experiments.harness.command_line import option
 from experiments.harness.options import ShareOptions
+from experiments.harness.parsing import option
 from overparam_tf.errors import InputError
 
 

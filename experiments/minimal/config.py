@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS, STEPS
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import EPOCHS
 from experiments.harness.options import RunOptions
+from experiments.harness.parsing import option
 
 if TYPE_CHECKING:
     from experiments.mnist_cnn.training import Net

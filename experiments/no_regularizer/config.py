@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 
 # The field scales as a power of the radius: beyond, its numbers would leave those of float64.
 RADII = (1e-12, 1e6)

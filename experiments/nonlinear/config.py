@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS
 from experiments.harness.options import RunOptions
+from experiments.harness.parsing import option
 
 NetName = Literal["convnet", "mlp", "resnet", "vit", "characters"]
 OptimizerName = Literal["SGD", "momentum", "Adam", "AdamW"]

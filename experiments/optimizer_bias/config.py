@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from experiments.harness import limits
-from experiments.harness.command_line import option
 from experiments.harness.options import ShareOptions
+from experiments.harness.parsing import option
 
 # The optimizers of the three claims, compared on every problem.
 CLAIMED = ("SGD", "RMSprop", "Adam", "Lion", "Muon")

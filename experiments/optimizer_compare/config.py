@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import DEPTHS, RATES, RATES_2019, SEEDS, STEPS
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 
 if TYPE_CHECKING:
     from overparam_tf import LpLoss, Variant

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.harness.command_line import option
 from experiments.harness.options import ShareOptions
+from experiments.harness.parsing import option
 from overparam_tf.checks import even_exponent
 
 # How many times as fine the finer grid of rates is.

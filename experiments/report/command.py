@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.harness.command_line import exit_codes, option, parse
+from experiments.harness.command_line import exit_codes
+from experiments.harness.parsing import option, parse
 from experiments.harness.registry import EXPERIMENTS
 from experiments.report.page import page
 from experiments.report.section import Section, section_of

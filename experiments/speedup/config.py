@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS, STEPS
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 
 if TYPE_CHECKING:
     from experiments.harness.parts import Part

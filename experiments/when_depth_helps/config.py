@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import SEEDS
 from experiments.harness.options import DataOptions
+from experiments.harness.parsing import option
 from overparam_tf.checks import even_exponent
 from overparam_tf.datasets import Problem, synthetic_regression
 

@@ -9,8 +9,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from experiments.harness.command_line import option
 from experiments.harness.options import RunOptions
+from experiments.harness.parsing import option
 
 if TYPE_CHECKING:
     from experiments.benchmarks.layer_cost.layers import Workload

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import EPOCHS, STEPS
 from experiments.harness.options import RunOptions
+from experiments.harness.parsing import option
 
 Name = Literal["optimizer_compare", "mnist_cnn"]
 

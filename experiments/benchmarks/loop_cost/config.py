@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.harness.command_line import option
 from experiments.harness.options import RunOptions
+from experiments.harness.parsing import option
 
 
 @dataclass(frozen=True)

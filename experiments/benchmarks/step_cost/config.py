@@ -7,8 +7,8 @@ from typing import Literal
 
 from experiments.benchmarks.step_cost.contestants import Setting, settings_of
 from experiments.benchmarks.step_cost.scaling import AXES, AxisName
-from experiments.harness.command_line import option
 from experiments.harness.options import RunOptions
+from experiments.harness.parsing import option
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from experiments.benchmarks.strategy_table.cases import (
     sweep_cases,
 )
 from experiments.benchmarks.strategy_table.processes import measure_in_processes, write_line
-from experiments.harness.command_line import exit_codes, option, parse
+from experiments.harness.command_line import exit_codes
+from experiments.harness.parsing import option, parse
 from overparam_tf.checks import positive_int
 
 # Logical devices and workers by name.

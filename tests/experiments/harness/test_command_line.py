@@ -8,14 +8,9 @@ from typing import Literal
 
 import pytest
 
-from experiments.harness.command_line import (
-    Experiment,
-    exit_codes,
-    option,
-    parse,
-    resolve_defaults,
-)
+from experiments.harness.command_line import Experiment, exit_codes
 from experiments.harness.options import RunOptions
+from experiments.harness.parsing import option, parse, resolve_defaults
 from overparam_tf import InputError
 
 

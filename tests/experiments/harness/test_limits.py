@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from experiments.harness.command_line import option
 from experiments.harness.limits import DEPTHS, RATES, check_options
+from experiments.harness.parsing import option
 from overparam_tf import InputError
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from experiments.harness.command_line import option
 from experiments.harness.options import DataOptions, RunOptions
+from experiments.harness.parsing import option
 from overparam_tf import DataError, InputError
 from overparam_tf.runlog import release_locks
 from tests.cases import small_problem

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
-from overparam_tf.atomic_files import DAMAGE, save_npz, save_text
 from overparam_tf.checks import (
     file_path,
     has_duplicates,
@@ -24,14 +21,9 @@ from overparam_tf.checks import (
     real_number,
     whole_number,
 )
-from overparam_tf.errors import DataError, InputError, input_error, words_of
+from overparam_tf.errors import InputError, input_error
 from overparam_tf.layers import FactorizedDense
-
-# Before version 3, pandas rounds numbers that it reads unless it is told not to.
-_EXACT_NUMBERS: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
-RESULTS, CURVES, WEIGHTS = "results.csv", "curves.npz", "weights.npz"
-# The columns of the table that its readers need.
-COLUMNS = ("variant", "learning_rate", "seed", "status", "steps", "final_loss")
+from overparam_tf.sweep.history_files import read_history, write_history
 
 
 @dataclass(frozen=True)
@@ -213,21 +205,7 @@ class History:
         Raises:
             InputError: If a file cannot be written.
         """
-        path = file_path("folder", folder)
-        path.mkdir(parents=True, exist_ok=True)
-        save_text(path / RESULTS, self.runs.to_csv(index=False))
-        keys = {
-            name: self.runs[name].to_numpy(kind)
-            for name, kind in (("variant", "str"), ("learning_rate", "float64"), ("seed", "int64"))
-        }
-        test = {} if self.test_losses is None else {"test_losses": self.test_losses}
-        save_npz(path / CURVES, {"steps": self.steps, "losses": self.losses, **test, **keys})
-        arrays = {
-            f"{run}/{place}": value
-            for run, weights in enumerate(self.weights)
-            for place, value in enumerate(weights)
-        }
-        save_npz(path / WEIGHTS, {"layers": np.array(json.dumps(self.layers)), **arrays})
+        write_history(file_path("folder", folder), vars(self))
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> History:
@@ -239,32 +217,7 @@ class History:
         Raises:
             DataError: If a file is missing or damaged.
         """
-        path = file_path("folder", folder)
-        try:
-            runs = pd.read_csv(
-                path / RESULTS,
-                keep_default_na=False,
-                na_values=[""],
-                **_EXACT_NUMBERS,
-            )
-            curves, arrays = _load_arrays(path / CURVES), _load_arrays(path / WEIGHTS)
-            steps, losses = curves["steps"], curves["losses"]
-            test_losses = curves.get("test_losses")
-            layers = json.loads(str(arrays["layers"]))
-            weights = [_weights_of(run, arrays) for run in range(len(runs))]
-            missing = [name for name in COLUMNS if name not in runs]
-            if missing:
-                raise ValueError(f"{RESULTS} without {missing}")
-            shapes = {array.shape for array in (losses, test_losses) if array is not None}
-            if shapes != {(len(steps), len(runs))} or set(runs["variant"]) != set(layers):
-                raise ValueError(f"{RESULTS} has other runs than {CURVES} or {WEIGHTS}")
-            runs = _with_integer_steps(runs)
-        except DAMAGE as error:
-            raise DataError(
-                f"Expected {RESULTS}, {CURVES} and {WEIGHTS} of a finished sweep in {path}. "
-                f"Received: {words_of(error, 200)}"
-            ) from None
-        return cls(runs, steps, losses, weights, layers, test_losses)
+        return cls(**read_history(file_path("folder", folder)))
 
     def _runs_of(self, variant: str) -> pd.DataFrame:
         if not isinstance(variant, str) or variant not in self.variants:
@@ -315,22 +268,3 @@ def _require_other_runs(histories: Sequence[History]) -> None:
         for name, layer in history.layers.items():
             if layers.setdefault(name, layer) != layer:
                 raise input_error("the same layer of a variant in every history", variant=name)
-
-
-def _weights_of(run: int, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Return the weights of one run, which are the arrays RUN/0, RUN/1, ..."""
-    weights: list[np.ndarray] = []
-    while f"{run}/{len(weights)}" in arrays:
-        weights.append(arrays[f"{run}/{len(weights)}"])
-    return weights
-
-
-def _load_arrays(path: Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _with_integer_steps(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with steps as nullable integers: a run may have no step of divergence."""
-    columns = [name for name in runs if name == "diverged_at" or name.startswith("steps_to_")]
-    return runs.astype(dict.fromkeys(columns, "Int64"))

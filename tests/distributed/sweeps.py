@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from overparam_tf import LpLoss, Sweep, Variant
@@ -46,6 +48,8 @@ SWEEPS = {
     "every optimizer": (every_variant, 1, {}),
     "no bias": (lambda: [adam()], 2, {}),
     "batches": (lambda: [adam(), rule()], 1, {"batch_size": 16}),
+    "unobserved": (lambda: [adam()], 3, {"unobserved": 0.4}),
+    "unobserved, batches": (lambda: [adam()], 3, {"unobserved": 0.4, "batch_size": 16}),
     "small batches, float64": (lambda: [rule()], 2, {"batch_size": 3, "dtype": "float64"}),
 }
 
@@ -54,14 +58,18 @@ def swept(name: str, strategy=None, **options) -> dict[str, np.ndarray]:
     """Run a sweep under a strategy; return by name all that must not depend on the strategy."""
     variants, outputs, settings = SWEEPS[name]
     settings = {"targets": {"half": 0.7}, "points": 2 * STEPS, **settings, **options}
-    sweep = Sweep(
-        small_problem(101, outputs=outputs), variants(), LpLoss(4), settings.pop("dtype", "float32")
-    )
+    problem = small_problem(101, outputs=outputs)
+    if share := settings.pop("unobserved", 0):
+        hidden = np.random.default_rng(3).random(problem.y.shape) < share
+        problem = replace(problem, unobserved=hidden)
+    sweep = Sweep(problem, variants(), LpLoss(4), settings.pop("dtype", "float32"))
     history = sweep.run(STEPS, strategy=strategy, **settings)
     results = {
         f"losses/{column}": losses
         for column, losses in enumerate(np.nan_to_num(history.losses.T, nan=-1))
     }
+    if history.test_losses is not None:
+        results["test_losses"] = history.test_losses
     results |= {
         name: history.runs[name].to_numpy(float, na_value=-1)
         for name in ("steps", "diverged_at", "best_loss")

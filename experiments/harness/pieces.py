@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from experiments.harness.command_line import PartOfRun
+from experiments.harness.live_pieces import NO_LINES, LiveLines, live_pieces
 from experiments.harness.options import RunOptions, ShareOptions
 from experiments.harness.shares import Share, ShareFinished, finished_shares
+from experiments.harness.work_report import WorkReport
 from overparam_tf.checkpoints import Checkpoints
 from overparam_tf.errors import InputError
 from overparam_tf.messages import print_to_stderr
@@ -137,6 +137,7 @@ def run_pieces(
     title: str,
     costs: Sequence[int] | None = None,
     begin: Callable[[str], object] | None = None,
+    lines: LiveLines = NO_LINES,
 ) -> dict[str, PieceResult]:
     """Return the results of all pieces by name; those that are kept already are not made again.
 
@@ -150,8 +151,9 @@ def run_pieces(
         options: The options of the run.
         title: Name of the run for the progress bar.
         costs: About what each piece costs, whole numbers; default None, all the same.
-        begin: Called with the name of each piece before it is made, in place of the bar; default
-            None.
+        begin: Called with the name of each piece before it is made, in place of the bar and of
+            TensorBoard's view of the pieces, for what no other work may disturb; default None.
+        lines: The lines that TensorBoard shows of each result as soon as it is there; default none.
 
     Raises:
         PartOfRun: If a stop signal came.
@@ -169,11 +171,20 @@ def run_pieces(
     done, is_quiet = len(names) - len(left), options.quiet
     if done and not is_quiet:
         print_to_stderr(f"{title}: {done} of {len(names)} pieces are done already.")
-    with kept.saved_at_the_end(names):
-        for name in _tracked(left, title, is_quiet or begin is not None, done):
-            if begin is not None:
-                begin(name)
+    with contextlib.ExitStack() as stack:
+        show = None
+        if begin is None:
+            begin = stack.enter_context(
+                WorkReport(title, len(names), is_quiet, done=done, is_live=True)
+            )
+            show = stack.enter_context(live_pieces(kept.folder, lines))
+            show(done, [kept[name] for name in names if name in kept])
+        stack.enter_context(kept.saved_at_the_end(names))
+        for number, name in enumerate(left, done + 1):
+            begin(name)
             kept.add(name, make(pieces[name]))
+            if show is not None:
+                show(number, [kept[name]])
     results = {name: kept[name] for name in names}
     if share is not None:
         kept.folder.write_arrays(PIECES, pack(results))
@@ -228,13 +239,6 @@ def places_of_share(costs: Sequence[int], share: Share) -> list[int]:
             own.append(place)
         heapq.heappush(loads, (load + costs[place], number))
     return sorted(own)
-
-
-def _tracked(names: Sequence[str], title: str, quiet: bool, done: int) -> Iterator[str]:
-    """Yield names under a progress bar that begins at `done`."""
-    total = done + len(names)
-    console = Console(stderr=True)
-    yield from track(names, title, total=total, completed=done, console=console, disable=quiet)
 
 
 def pack(results: Mapping[str, PieceResult]) -> dict[str, np.ndarray]:

@@ -12,11 +12,12 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment
+from experiments.harness.live_pieces import LiveLines
 from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, rows_of, run_pieces
 from experiments.harness.rank_board import shown_curves
 from experiments.harness.rank_runs import FollowedRuns, held_out_error
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.tensorboard import Board, Trial
+from experiments.harness.tensorboard import Board, Distribution, Line, Trial
 from experiments.matrix_completion.claims import BASELINE, claims_of, completion_table
 from experiments.matrix_completion.config import Config
 from experiments.matrix_completion.descent import descend
@@ -61,12 +62,38 @@ def run(options: Config) -> RunFolder:
         options,
         title="matrix_completion",
         costs=[4 ** min(piece.depth, 3) for piece in pieces],
+        lines=live_lines(options),
     )
     results, curves = pd.DataFrame(rows_of(made)), arrays_of(made)
     folder.write_table("results.csv", results)
     folder.write_arrays("curves.npz", curves)
     board_of(results, curves).write(folder)
     return folder
+
+
+def live_lines(options: Config) -> LiveLines:
+    """Return the lines of a piece: those of the first draw."""
+
+    def lines_of(result: PieceResult) -> Iterator[Line]:
+        for row in result.content:
+            if row["draw"] == options.draws[0] and row["depth"] != BASELINE:
+                yield from curves_of(row, result.arrays)[0]
+
+    grid = itertools.product(sorted(options.depths), sorted(options.observations))
+    return LiveLines([run_name(*pair) for pair in grid], lines_of)
+
+
+def run_name(depth: int, observations: int) -> str:
+    """Return the name of the TensorBoard run of a depth and number of entries."""
+    return f"depth {depth}, {observations:,} entries"
+
+
+def curves_of(
+    row: Mapping[str, Any], curves: Mapping[str, np.ndarray]
+) -> tuple[list[Line], Distribution]:
+    """Return what TensorBoard shows of the run of a row: lines, and singular values."""
+    run, where = run_name(row["depth"], row["observations"]), f"start {row['scale']:g}"
+    return shown_curves(run, where, curves, key_of(row), "error on unseen entries")
 
 
 def complete(options: Config, piece: Piece) -> PieceResult:
@@ -133,14 +160,12 @@ def board_of(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Board:
     first = trained[trained["draw"] == trained["draw"].iloc[0]]
     trials, lines, distributions = [], [], []
     for (depth, observations), rows in trained.groupby(["depth", "observations"]):
-        run_name = f"depth {depth}, {observations:,} entries"
         hparams = {"depth": int(depth), "observations": int(observations), "runs": len(rows)}
         outcome = {"error": float(rows["error"].median()), "rank": float(rows["rank"].median())}
-        trials.append(Trial(run_name, hparams, outcome))
+        trials.append(Trial(run_name(depth, observations), hparams, outcome))
         own = first[(first["depth"] == depth) & (first["observations"] == observations)]
         for row in own.to_dict("records"):
-            where, error = f"start {row['scale']:g}", "error on unseen entries"
-            of_run, spectra = shown_curves(run_name, where, curves, key_of(row), error)
+            of_run, spectra = curves_of(row, curves)
             lines += of_run
             distributions.append(spectra)
     return Board("matrix_completion", metrics, trials, lines, distributions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment
+from experiments.harness.live_pieces import LiveLines
 from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, rows_of, run_pieces
 from experiments.harness.rank_board import shown_curves
 from experiments.harness.rank_runs import follow
 from experiments.harness.results import print_claims, print_table, write_results
-from experiments.harness.tensorboard import Board, Trial
+from experiments.harness.tensorboard import Board, Distribution, Line, Trial
 from experiments.optimizer_bias.claims import best_runs, bias_table, claims_of
 from experiments.optimizer_bias.config import CLAIMED, Config
 from experiments.optimizer_bias.figures import BiasFigures
@@ -79,12 +80,37 @@ def run(options: Config) -> RunFolder:
         options,
         title="optimizer_bias",
         costs=[piece.cost for piece in pieces],
+        lines=live_lines(options, pieces),
     )
     results, curves = pd.DataFrame(rows_of(made)), arrays_of(made)
     folder.write_table("results.csv", results)
     folder.write_arrays("curves.npz", curves)
     board_of(results, curves).write(folder)
     return folder
+
+
+def live_lines(options: Config, pieces: Iterable[Piece]) -> LiveLines:
+    """Return the lines of a piece of the first draw: those of its best rate."""
+
+    def lines_of(result: PieceResult) -> Iterator[Line]:
+        for row in best_runs(pd.DataFrame(result.content)).to_dict("records"):
+            if row["draw"] == options.draws[0]:
+                yield from curves_of(row, result.arrays)[0]
+
+    return LiveLines(list(dict.fromkeys(run_name(vars(piece)) for piece in pieces)), lines_of)
+
+
+def run_name(row: Mapping[str, Any]) -> str:
+    """Return the name of the TensorBoard run of a piece or row."""
+    return f"{row['problem']}, {row['optimizer']}, depth {row['depth']}"
+
+
+def curves_of(
+    row: Mapping[str, Any], curves: Mapping[str, np.ndarray]
+) -> tuple[list[Line], Distribution]:
+    """Return what TensorBoard shows of the run of a row: lines, and singular values."""
+    where, error = f"{row['problem']}, depth {row['depth']}", "error on what was held out"
+    return shown_curves(run_name(row), where, curves, key_of(row), error)
 
 
 def fit(options: Config, piece: Piece) -> PieceResult:
@@ -129,13 +155,11 @@ def board_of(results: pd.DataFrame, curves: Mapping[str, np.ndarray]) -> Board:
     for (problem, optimizer, depth), runs in best.groupby(
         ["problem", "optimizer", "depth"], sort=False
     ):
-        name = f"{problem}, {optimizer}, depth {depth}"
         hparams = {"problem": problem, "optimizer": optimizer, "depth": int(depth)}
         outcome = {tag: float(runs[tag].median()) for tag in metrics}
-        trials.append(Trial(name, hparams, outcome))
+        trials.append(Trial(run_name(hparams), hparams, outcome))
         for row in runs[runs["draw"] == results["draw"].iloc[0]].to_dict("records"):
-            where, error = f"{problem}, depth {depth}", "error on what was held out"
-            of_run, spectra = shown_curves(name, where, curves, key_of(row), error)
+            of_run, spectra = curves_of(row, curves)
             lines += of_run
             distributions.append(spectra)
     return Board("optimizer_bias", metrics, trials, lines, distributions)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from experiments.harness.command_line import Experiment, PartOfRun
 from experiments.harness.parts import Part, check_parts, lp_part
@@ -25,6 +24,7 @@ from experiments.harness.sweep_shares import (
     train_share,
 )
 from experiments.harness.tensorboard import Board, Line
+from experiments.harness.work_report import WorkReport
 from experiments.speedup.claims import claims_of
 from experiments.speedup.config import SHARES, TARGETS, Config, OptimizerName
 from experiments.speedup.figures import draw_figures
@@ -208,11 +208,21 @@ def _measure_prices(
         for p, name in pairs
         if only is None or (p, name) in only
     ]
-    title, console = "speedup, prices of a step", Console(stderr=True)
-    progress = track(cells, title, console=console, disable=options.quiet)
-    write_prices(
-        folder, progress, options.dtype, options.price_seconds, lambda: stop.signal is not None
-    )
+    with WorkReport("speedup, prices of a step", len(cells), options.quiet) as report:
+        write_prices(
+            folder,
+            _announced(cells, report),
+            options.dtype,
+            options.price_seconds,
+            lambda: stop.signal is not None,
+        )
+
+
+def _announced(cells: Iterable[tuple[str, Part]], report: WorkReport) -> Iterator[tuple[str, Part]]:
+    """Yield the cells, each after the report that it begins."""
+    for name, part in cells:
+        report(f"L{part.loss.p} {name}")
+        yield name, part
 
 
 def read_record(folder: RunFolder) -> dict[str, Any]:

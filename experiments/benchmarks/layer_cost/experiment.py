@@ -9,10 +9,10 @@ from experiments.benchmarks.layer_cost import figures
 from experiments.benchmarks.layer_cost.claims import claims_of, tables_of
 from experiments.benchmarks.layer_cost.config import Config
 from experiments.benchmarks.layer_cost.measure import measure_dense, measure_model
-from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment
 from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
+from experiments.harness.work_report import WorkReport
 from overparam_tf.runlog import RunFolder
 
 HPARAMS = ("part", "layer", "batch", "mode", "compiler", "contestant", "order")

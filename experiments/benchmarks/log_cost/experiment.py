@@ -14,12 +14,12 @@ from rich.console import Console
 
 from experiments.benchmarks.log_cost.config import Config
 from experiments.benchmarks.timing import Stopwatch
-from experiments.benchmarks.work_report import WorkReport
 from experiments.harness.command_line import Experiment
 from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_tensorboard import SweepFollower
 from experiments.harness.tensorboard import Board
+from experiments.harness.work_report import WorkReport
 from experiments.mnist_cnn import experiment as mnist_cnn
 from experiments.mnist_cnn.live import LiveLosses
 from experiments.optimizer_compare import experiment as optimizer_compare

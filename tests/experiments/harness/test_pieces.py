@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from experiments.harness.command_line import PartOfRun
+from experiments.harness.live_pieces import MINUTES, NO_LINES, LiveLines
 from experiments.harness.options import ShareOptions
 from experiments.harness.pieces import KeptPieces, PieceResult, places_of_share, run_pieces
 from experiments.harness.shares import Share, ShareFinished
+from experiments.harness.tensorboard import Line
 from overparam_tf import InputError
 from overparam_tf.runlog import RunStatus, release_locks
 from overparam_tf.stopping import StopSignals
+from tests.event_files import events, scalars
 
 PIECES = {f"number {number}": number for number in range(5)}
 
@@ -29,12 +32,12 @@ def made(number):
     return PieceResult([row], {"values": np.arange(number)})
 
 
-def run(logdir, make=made, **options):
+def run(logdir, make=made, lines=NO_LINES, **options):
     release_locks()
     options = ShareOptions(str(logdir), "run", quiet=True, **options)
     record = options.record("made_up")
     kept = KeptPieces(options.open_folder(record, "run"), record)
-    return run_pieces(kept, PIECES, make, options, title="made up")
+    return run_pieces(kept, PIECES, make, options, title="made up", lines=lines)
 
 
 def stopped_at(last, number=signal.SIGTERM, seen=None):
@@ -114,3 +117,19 @@ def test_shares_of_pieces_are_balanced():
     shares = [places_of_share(costs, Share(number, 3)) for number in (1, 2, 3)]
     assert sorted(place for share in shares for place in share) == list(range(7))
     assert sorted(sum(costs[place] for place in share) for share in shares) == [6, 7, 7]
+
+
+def test_tensorboard_shows_what_is_done_of_an_unfinished_run(tmp_path):
+    def lines_of(result):
+        (row,) = result.content
+        yield Line("squares", f"third {row['third']:.2f}", ([1, 2], [row["square"], 0.5]))
+
+    for last in (2, 4):
+        with StopSignals(), pytest.raises(PartOfRun):
+            run(tmp_path, stopped_at(last), lines=LiveLines(["squares"], lines_of))
+        (folder,) = tmp_path.glob("made_up/run")
+        shown = events(folder / "squares")
+        assert list(shown) == [f"third {number / 3:.2f}" for number in range(last)]
+        assert scalars(shown, "third 0.33") == {1: 1, 2: 0.5}
+        minutes = scalars(events(folder / "charts"), MINUTES)
+        assert list(minutes) == list(range(0 if last == 2 else 2, last + 1))

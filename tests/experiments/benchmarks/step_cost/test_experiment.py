@@ -14,7 +14,7 @@ from experiments.benchmarks.step_cost.contestants import CONTESTANTS
 from experiments.benchmarks.step_cost.experiment import Config
 from experiments.benchmarks.step_cost.result_tables import KEY, THREADS
 from experiments.benchmarks.step_cost.scaling import COMPRESSED
-from experiments.benchmarks.work_report import WorkReport
+from experiments.harness.work_report import WorkReport
 from experiments.report.page import page
 from experiments.report.section import section_of
 from overparam_tf.runlog import RunFolder

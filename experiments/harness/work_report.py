@@ -1,4 +1,4 @@
-"""Progress of a benchmark: which piece of its work has begun, drawn only between the pieces."""
+"""Progress of work in pieces: a bar on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from rich.progress import (
 class WorkReport:
     """A bar on a terminal, and elsewhere a line now and then, on standard error.
 
-    Use as a context manager; call it with a description of each piece of work before it begins. No
-    thread refreshes the bar meanwhile: it would take processor time from what is being measured.
+    Use as a context manager; call it with a description of each piece of work before it begins.
 
     Args:
-        title: The benchmark's name.
+        title: The experiment's name.
         pieces: Number of pieces of work.
+        done: How many of them are done already; default 0.
         quiet: Show nothing.
         console: Where to write; default standard error.
         seconds_between_lines: Least time between two lines where there is no terminal.
+        is_live: Whether a thread moves the bar during a piece. Default False: it would take
+            processor time from what is being measured.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class WorkReport:
         quiet: bool = False,
         console: Console | None = None,
         seconds_between_lines: float = 10.0,
+        done: int = 0,
+        is_live: bool = False,
     ):
-        self._title = title
+        self._title, self._pieces, self._begun = title, pieces, done
         self._console = console or Console(stderr=True, soft_wrap=True)
         self._prints_lines = not quiet and not self._console.is_terminal
         self._seconds_between_lines = seconds_between_lines
@@ -47,12 +51,11 @@ class WorkReport:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             console=self._console,
-            auto_refresh=False,
+            auto_refresh=is_live,
             transient=True,
             disable=quiet or not self._console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=pieces)
-        self._begun = 0
+        self._task = self._bar.add_task(title, total=pieces, completed=done)
 
     def __enter__(self) -> WorkReport:
         self._bar.start()
@@ -69,4 +72,5 @@ class WorkReport:
         now = time.monotonic()
         if self._prints_lines and now - self._last_line >= self._seconds_between_lines:
             self._last_line = now
-            self._console.print(line, highlight=False, markup=False)
+            count = f" ({self._begun} of {self._pieces})"
+            self._console.print(line + count, highlight=False, markup=False)

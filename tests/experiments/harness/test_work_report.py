@@ -1,4 +1,4 @@
-"""Progress of a benchmark: a bar on a terminal, a line now and then elsewhere, nothing if quiet."""
+"""Progress of work in pieces: a bar on a terminal, elsewhere lines, nothing if quiet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 from rich.console import Console
 
-from experiments.benchmarks.work_report import WorkReport
+from experiments.harness.work_report import WorkReport
 
 
 def output_of(terminal=False, **options):
@@ -27,8 +27,9 @@ def test_a_terminal_gets_a_bar():
 
 
 def test_elsewhere_a_line_now_and_then():
-    assert output_of() == "name: first\n"
-    assert output_of(seconds_between_lines=0.0) == "name: first\nname: second [bold]\n"
+    assert output_of() == "name: first (1 of 2)\n"
+    expected = "name: first (1 of 2)\nname: second [bold] (2 of 2)\n"
+    assert output_of(seconds_between_lines=0.0) == expected
 
 
 def test_quiet_is_quiet():

@@ -229,5 +229,5 @@ def _loop(
     return losses.stack(), state
 
 
-_compiled_loop = tf.function(_loop, jit_compile=True)
-_graph_loop = tf.function(_loop)
+_compiled_loop = tf.function(_loop, jit_compile=True, autograph=False)
+_graph_loop = tf.function(_loop, autograph=False)

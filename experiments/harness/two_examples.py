@@ -223,7 +223,7 @@ def _compiled(p: int, depth: int, runs: int) -> Callable:
 
     shapes = [(3, runs), (runs,), (), ()]
     floats = [tf.TensorSpec(shape, tf.float64) for shape in shapes]
-    return tf.function(train, jit_compile=True).get_concrete_function(
+    return tf.function(train, jit_compile=True, autograph=False).get_concrete_function(
         *floats, tf.TensorSpec((), tf.int32)
     )
 

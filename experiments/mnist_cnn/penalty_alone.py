@@ -119,7 +119,7 @@ def _penalised(layer: FactorizedDense, place: str) -> list[keras.Variable]:
 def _loop(step: Callable[[], tf.Tensor], steps: int) -> Callable[[], tf.Tensor]:
     """Return a compiled function that calls `step` `steps` times and returns its values."""
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def loop() -> tf.Tensor:
         values = tf.TensorArray(tf.float32, steps, element_shape=())
         _, values = tf.while_loop(

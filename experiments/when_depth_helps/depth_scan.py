@@ -205,6 +205,6 @@ def _compiled(
     data_shapes = [(rows, features), (features, rows), (rows,), (targets,)]
     shapes = [(runs, features), (runs, 1), (runs, 1), *data_shapes]
     floats = [tf.TensorSpec(shape, dtype) for shape in shapes]
-    return tf.function(train, jit_compile=True).get_concrete_function(
+    return tf.function(train, jit_compile=True, autograph=False).get_concrete_function(
         *floats, tf.TensorSpec((), tf.int32)
     )

@@ -77,7 +77,8 @@ class RecordedRun:
         self._shapes = [tuple(factor.shape[1:]) for factor in self._stack.factors]
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         count = tf.TensorSpec((), tf.int32)
-        self._advance = tf.function(self._steps, jit_compile=True).get_concrete_function(count)
+        advance = tf.function(self._steps, jit_compile=True, autograph=False)
+        self._advance = advance.get_concrete_function(count)
 
     def advance(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Take steps.

@@ -20,7 +20,7 @@ from overparam_tf import (
     emulate,
 )
 from overparam_tf.dynamics import conserved_imbalance, dense_reference
-from tests.cases import small_problem
+from tests.cases import fit_whole_data, small_problem
 
 
 def numpy_emulation(problem, kernel, steps, rate, depth, p, decay):
@@ -101,7 +101,7 @@ def test_a_dense_layer_with_end_to_end_sgd_equals_emulate(depth, outputs, float6
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(outputs, use_bias=False)])
     start = model.layers[0].kernel.numpy()
     model.compile(EndToEndSGD(1e-3, depth=depth, weight_decay=0.1), LpLoss(4), jit_compile=False)
-    model.fit(problem.x, problem.y, batch_size=problem.rows, epochs=50, verbose=0)
+    fit_whole_data(model, problem.x, problem.y, 50)
     run = emulate(problem.x, problem.y, start, 50, 1e-3, depth, p=4, weight_decay=0.1)
     np.testing.assert_allclose(model.layers[0].kernel.numpy(), run.kernel, rtol=1e-9)
 

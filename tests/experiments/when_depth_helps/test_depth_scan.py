@@ -12,6 +12,7 @@ from experiments.when_depth_helps.cells import with_speed_up
 from experiments.when_depth_helps.depth_scan import Task, balanced_start, fewest_steps
 from overparam_tf import FactorizedDense, LpLoss, Problem, Sweep, Variant
 from overparam_tf.datasets import synthetic_regression
+from tests.cases import fit_whole_data
 
 
 def problem(seed=0):
@@ -32,7 +33,7 @@ def test_fewest_steps_are_those_of_keras_fit(p, depth, float64):
         first, s = balanced_start(5, depth, seed=3)
         model.set_weights([first[:, None], *[np.array([[s]])] * (depth - 1)])
         model.compile(keras.optimizers.SGD(rate), LpLoss(p), jit_compile=False)
-        model.fit(data.x, data.y, batch_size=40, epochs=steps - 1, verbose=0)
+        fit_whole_data(model, data.x, data.y, steps - 1)
         before = model.evaluate(data.x, data.y, batch_size=40, verbose=0)
         model.fit(data.x, data.y, batch_size=40, verbose=0)
         assert model.evaluate(data.x, data.y, batch_size=40, verbose=0) <= target < before

@@ -11,13 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from experiments.benchmarks.layer_cost.claims import TOLERANCE, WORKLOAD
+from experiments.benchmarks.layer_cost.claims import DEEP, TOLERANCE, WORKLOAD, predicted
 from experiments.harness import figures
 from overparam_tf.runlog import RunFolder
 
 # Marker and colour by contestant.
-LOOKS = {"chain": ("s", 0), "kernel": ("D", 1), "auto": ("o", 2), "collapsed": ("^", 3)}
-LABELS = {"auto": 'factors, "auto"'}
+LOOKS = {
+    "chain": ("s", 0),
+    "kernel": ("D", 1),
+    "auto": ("o", 2),
+    "collapsed": ("^", 3),
+    "in place": ("v", 4),
+}
+LABELS = {"auto": 'factors, "auto"', "in place": "products in place"}
 PREDICTED = "what multiply-adds say"
 
 
@@ -71,7 +77,8 @@ def _draw_models(folder: RunFolder, record: dict[str, Any], models: pd.DataFrame
     figure, axes = _new_figure(2, title, models)
     texts = ("a step of fit", "compiled call")
     for ax, mode, text in zip(axes, ("fit", "inference"), texts, strict=True):
-        _plot_dots(ax, models[models["mode"] == mode], ("auto", "collapsed"), "to_plain")
+        rows = models[models["mode"] == mode]
+        _plot_dots(ax, rows, ("auto", "in place", "collapsed"), "to_plain")
         ax.set(title=text, xlabel="time over the plain layer")
     return _save(figure, folder, "models", record)
 
@@ -115,10 +122,9 @@ def _plot_dots(ax: Axes, rows: pd.DataFrame, contestants: Sequence[str], column:
         colour, label = figures.colour(number), LABELS.get(name, name)
         ax.plot(dots[column], y, marker, color=colour, markersize=5, label=label)
         ax.hlines(y, dots[f"{column}_low"], dots[f"{column}_high"], color=colour, linewidth=1)
-        if name == "auto" and column == "to_plain":
-            plain = rows[rows["contestant"] == "plain"]["timed_multiply_adds"].to_numpy()
-            predicted = dots["timed_multiply_adds"].to_numpy() / plain
-            ax.plot(predicted, y, "k|", markersize=11, markeredgewidth=1.5, label=PREDICTED)
+        if name in DEEP and column == "to_plain":
+            look = {"markersize": 11, "markeredgewidth": 1.5}
+            ax.plot(predicted(rows, name), y, "k|", **look, label=PREDICTED if index == 0 else None)
     ax.axvline(1, color=figures.GREY, linewidth=0.9)
     _set_ratio_axis(ax, rows[column].dropna())
     labels = [f"{layer}, batch {batch}" for layer, batch in workloads]

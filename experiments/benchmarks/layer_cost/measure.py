@@ -19,6 +19,7 @@ from overparam_tf.layers import FactorizedDense
 from overparam_tf.surgery import collapse, overparameterize
 
 FIXED_ORDERS = ("chain", "kernel")
+IN_PLACE = "in place"
 Row = dict[str, Any]
 
 
@@ -53,7 +54,10 @@ def measure_dense(workload: Workload, compilers: Sequence[str], seconds: float) 
 
 
 def measure_model(workload: Workload, seconds: float) -> Iterator[Row]:
-    """Yield the rows of a layer in `fit` and in inference: plain, factorised, collapsed.
+    """Yield the rows of a layer in `fit` and in inference, in all its forms.
+
+    They are the plain layer, the factorised one, the plain one with products in place of its
+    kernels, and the collapsed one.
 
     Args:
         workload: The layer.
@@ -61,7 +65,8 @@ def measure_model(workload: Workload, seconds: float) -> Iterator[Row]:
     """
     plain = model_of(workload.plain(), workload.shape)
     deep = overparameterize(plain, copy=True)
-    models = {"plain": plain, "auto": deep, "collapsed": collapse(deep)}
+    in_place = overparameterize(model_of(workload.plain(), workload.shape))
+    models = {"plain": plain, "auto": deep, IN_PLACE: in_place, "collapsed": collapse(deep)}
     _, *output_shape = plain.output_shape
     x, y = workload.data(output_shape)
     fits = {name: fit_steps(model, (x, y)) for name, model in models.items()}
@@ -94,7 +99,8 @@ def _rows(
     better = times.fastest(FIXED_ORDERS) if mode == "step" else None
     for name, model in models.items():
         *_, layer = model.layers
-        orders = workload.orders(layer)
+        # A product in place is multiplied out for each batch.
+        orders = ["kernel"] * len(workload.kernels) if name == IN_PLACE else workload.orders(layer)
         parameters = model.count_params()
         row = {
             "part": place["part"],

@@ -38,5 +38,16 @@ def test_a_pick_is_wrong_only_if_every_round_says_so(picked, other, held):
 
 
 def test_a_run_of_one_part_judges_what_it_can():
-    *_, collapsed = claims_of(made_up(1.0, 1.0))
-    assert collapsed.held is None and "not measured" in collapsed.numbers
+    *_, collapsed, said = claims_of(made_up(1.0, 1.0))
+    assert collapsed.held is said.held is None and "not measured" in collapsed.numbers
+
+
+@pytest.mark.parametrize(("ratio", "held"), [(1.3, True), (1.36, True), (1.5, False)])
+def test_factors_are_held_against_their_multiply_adds(ratio, held):
+    rows = [("plain", 10, 1.0), ("auto", 13, 1.2), ("in place", 13, ratio)]
+    results = pd.DataFrame(rows, columns=["contestant", "timed_multiply_adds", "to_plain"])
+    results = results.assign(
+        to_plain_low=results["to_plain"], to_plain_high=results["to_plain"], mode="fit", layer="a"
+    ).assign(batch=2, compiler="xla", part="models")
+    *_, said = claims_of(results)
+    assert said.held is held and f"a, batch 2: x{ratio / 1.3:.2f}" in said.numbers

@@ -22,7 +22,7 @@ def test_the_run_folder_explains_itself(finished):
     record = json.loads((finished / "config.json").read_text())
     assert record["options"]["seconds"] == 0.02
     results = pd.read_csv(finished / "results.csv")
-    assert len(results) == 4 + 3 + 3 + 3 and (results["rounds"] >= 5).all()
+    assert len(results) == 4 + 3 + 4 + 4 and (results["rounds"] >= 5).all()
     results = results.set_index(["part", "mode", "contestant"]).sort_index()
     step = results.loc[("dense", "step")]
     assert step["order"].to_dict() == {

@@ -69,11 +69,6 @@ LONGEST = (
 )
 
 
-def pytest_xdist_auto_num_workers():
-    # A quarter of their time they wait: for other processes, files and pages.
-    return (os.cpu_count() or 1) * 3 // 2
-
-
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONGEST)}
 

@@ -98,9 +98,9 @@ def _rows(
     mode = place["mode"]
     better = times.fastest(FIXED_ORDERS) if mode == "step" else None
     for name, model in models.items():
-        *_, layer = model.layers
-        # A product in place is multiplied out for each batch.
-        orders = ["kernel"] * len(workload.kernels) if name == IN_PLACE else workload.orders(layer)
+        # A product in place is multiplied in the order of the factorised layer.
+        *_, layer = models["auto" if name == IN_PLACE else name].layers
+        orders = workload.orders(layer)
         parameters = model.count_params()
         row = {
             "part": place["part"],

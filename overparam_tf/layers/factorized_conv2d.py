@@ -202,7 +202,7 @@ class FactorizedConv2D(ConvFactors):
                 data_format=self.data_format,
             )
         output_shape = self.compute_output_shape(shape)
-        # Keras itself refuses it since version 3.13.
+        # Not every Keras refuses it itself.
         if any(size is not None and size < 1 for size in output_shape):
             raise InputError(
                 "Expected an input at least as large as the kernel: the output size would be zero "

@@ -60,7 +60,7 @@ def draw_figures(
 def speed_ups(rows: pd.DataFrame, title: str) -> Figure:
     """Draw a panel for each net with a point for each optimizer and depth."""
     nets, depths = list(rows["net"].unique()), sorted(rows["depth"].unique())
-    width = 1.2 + 2.9 * len(nets)
+    width = max(7.5, 1.2 + 2.9 * len(nets))  # of a single net the title needs more
     figure = Figure(figsize=(width, 4.2), layout="constrained")
     panels = figure.subplots(1, len(nets), squeeze=False, sharey=True)[0]
     figure.suptitle(title)
@@ -78,7 +78,7 @@ def speed_ups(rows: pd.DataFrame, title: str) -> Figure:
         )
     panels[0].set_ylabel("speed-up (above 1 depth helps)")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, loc="outside right upper")
+    figure.legend(handles, labels, fontsize=8, loc="outside right center")
     return figure
 
 

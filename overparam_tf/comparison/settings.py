@@ -92,8 +92,8 @@ class Settings:
         numbers = list_of("seeds", seeds, lambda n, v: whole_number(n, v, most=MOST_SEED))
         if not numbers or not goals:
             raise input_error("at least one seed and one target", seeds=seeds, targets=targets)
-        one_of("update", update, UPDATES)
-        if update != "factors" and one_of("start", start, STARTS) == "paper":
+        start, update = one_of("start", start, STARTS), one_of("update", update, UPDATES)
+        if update != "factors" and start == "paper":
             raise input_error("start='same' for an update without factors", start=start)
         return cls(
             tuple(counts),
@@ -105,7 +105,7 @@ class Settings:
             tuple(sorted(goals, reverse=True)),
             per_window,
             _largest_divisor(count, max(1, per_window // 2)),
-            one_of("start", start, STARTS),
+            start,
             update,
         )
 

@@ -107,9 +107,9 @@ def _pair(left: Any, right: Any, groups: int) -> Any:
     images = ops.pad(
         ops.transpose(left, (2, 0, 1, 3)), [(0, 0), (height, height), (width, width), (0, 0)]
     )
-    # One axis after the other: not every Keras flips two at once on TensorFlow.
-    flipped = ops.flip(ops.flip(right, axis=0), axis=1)
-    product = ops.conv(images, flipped, padding="valid", data_format="channels_last")
+    product = ops.conv(
+        images, ops.flip(right, axis=(0, 1)), padding="valid", data_format="channels_last"
+    )
     return ops.transpose(product, (1, 2, 0, 3))
 
 

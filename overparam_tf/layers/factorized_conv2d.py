@@ -201,13 +201,7 @@ class FactorizedConv2D(ConvFactors):
                 input_shape=shape,
                 data_format=self.data_format,
             )
-        output_shape = self.compute_output_shape(shape)
-        # Not every Keras refuses it itself.
-        if any(size is not None and size < 1 for size in output_shape):
-            raise InputError(
-                "Expected an input at least as large as the kernel: the output size would be zero "
-                f"or negative. Received: input_shape={shape}, kernel_size={self.kernel_size}"
-            )
+        self.compute_output_shape(shape)  # raises if the input is smaller than the kernel
         self._widths = factor_widths((inputs, self.filters), self._sizes, self.width, self.groups)
         kernel_shape = (*self.kernel_size, inputs // self.groups, self.filters)
         self._factor_shapes = [

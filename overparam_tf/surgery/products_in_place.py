@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from overparam_tf.products import MatrixAxes, Product
-from overparam_tf.surgery._factors import factorisations
+from overparam_tf.surgery._factors import Factorisation, factorisations
 
 
 def products_of(model: keras.Model) -> list[Product]:
@@ -22,7 +20,7 @@ def products_of(model: keras.Model) -> list[Product]:
         >>> [tuple(product.shape) for product in products_of(overparameterize(model, depth=3))]
         [(5, 2)]
     """
-    return [record.product for layer in model._flatten_layers() for record in factorisations(layer)]
+    return [record.product for record in _records(model)]
 
 
 def axes_of_products(model: keras.Model) -> list[MatrixAxes]:
@@ -37,5 +35,8 @@ def axes_of_products(model: keras.Model) -> list[MatrixAxes]:
         >>> axes_of_products(overparameterize(model))
         [MatrixAxes(inputs=(0,), outputs=(1,))]
     """
-    layers: list[Any] = model._flatten_layers()
-    return [record.split.axes for layer in layers for record in factorisations(layer)]
+    return [record.split.axes for record in _records(model)]
+
+
+def _records(model: keras.Model) -> list[Factorisation]:
+    return [record for layer in model._flatten_layers() for record in factorisations(layer)]

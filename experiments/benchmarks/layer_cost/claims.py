@@ -62,12 +62,11 @@ def dense_table(results: pd.DataFrame) -> pd.DataFrame:
 def models_table(results: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each layer of part "models" in each of its forms."""
     rows = []
-    fits = results[results["mode"] == "fit"].set_index(["layer", "contestant"])
-    plain = fits["timed_multiply_adds"].xs("plain", level="contestant")
-    said = fits["timed_multiply_adds"].div(plain, level="layer")
+    fits = results[results["mode"] == "fit"]
     for (layer, contestant), modes in results.groupby(["layer", "contestant"], sort=False):
         modes = modes.set_index("mode")
         fit, call = modes.loc["fit"], modes.loc["inference"]
+        said = predicted(fits[fits["layer"] == layer], contestant)
         rows.append(
             {
                 "layer": layer,
@@ -77,7 +76,7 @@ def models_table(results: pd.DataFrame) -> pd.DataFrame:
                 "M mult-adds": round(fit["multiply_adds"] / 1e6, 3),
                 "fit ms": round(1e3 * fit["seconds"], 2),
                 "fit/plain": spread(fit, "to_plain"),
-                "by mult-adds": round(float(said[layer, contestant]), 2),
+                "by mult-adds": round(said.item(), 2),
                 "call ms": round(1e3 * call["seconds"], 2),
                 "call/plain": spread(call, "to_plain"),
             }

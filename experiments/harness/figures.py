@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from overparam_tf.errors import one_line
 from overparam_tf.runlog import RunFolder
@@ -30,6 +32,7 @@ LINES, MARKERS = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (9, 2))), "os^Dv
 GREY = "#888888"
 # What axes say of which no curve has a point.
 NOTHING = "no finite number to show"
+DOTS_PER_INCH = 130
 NOTE_COLOUR, SYNTHETIC_COLOUR = "#555555", "#c00000"
 
 
@@ -123,10 +126,36 @@ def save_figure(
     title = one_line(figure.get_suptitle())
     for ax in figure.axes:
         _make_drawable(ax)
-    for text in figure.findobj(Text):
+    for text in _written_texts(figure):
         _write_formulas(text)
-    figure.savefig(path, dpi=130, metadata={"Title": title, "Description": note})
+    _lay_out(figure)
+    figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Title": title, "Description": note})
     return path
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place what a figure holds; `savefig` would draw the whole figure once more to do so."""
+    figure.set_dpi(DOTS_PER_INCH)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        FigureCanvasAgg(figure)  # without it each text would be measured by a renderer of its own
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+def _written_texts(figure: Figure) -> Iterator[Text]:
+    """Yield the texts of a figure, but not the numbers at its ticks, which are most of them."""
+    for ax in figure.axes:
+        for child in ax.get_children():
+            if not isinstance(child, Axis):
+                yield from child.findobj(Text)
+                continue
+            yield child.label
+            if isinstance(child.get_major_locator(), FixedLocator):
+                yield from child.get_ticklabels()
+    for child in figure.get_children():
+        if not isinstance(child, Axes):
+            yield from child.findobj(Text)
 
 
 def _write_formulas(text: Text) -> None:

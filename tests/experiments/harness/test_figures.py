@@ -72,3 +72,21 @@ def test_labels_of_any_letters_are_drawn(label, tmp_path):
     path = figures.save_figure(figure, RunFolder(tmp_path), "loss", f"{label}, L4", {})
     with Image.open(path) as image:
         assert "L4" in image.info["Description"]
+
+
+def two_panels():
+    figure, (ax, other) = figures.new_figure(2, title="Loss")
+    ax.plot([1, 2], [1e-5, 3.0], label="a")
+    ax.set(yscale="log", ylabel="loss", title="left")
+    other.set_yticks([0, 1], labels=["first", "$second$"])
+    figures.place_legend(ax)
+    return figure
+
+
+def test_a_figure_is_laid_out_as_matplotlib_would(tmp_path):
+    path = figures.save_figure(two_panels(), RunFolder(tmp_path), "loss", "data", {})
+    plain = two_panels()
+    plain.supxlabel("data", fontsize=7.5, color=figures.NOTE_COLOUR)
+    plain.savefig(tmp_path / "plain.png", dpi=figures.DOTS_PER_INCH)
+    with Image.open(path) as ours, Image.open(tmp_path / "plain.png") as expected:
+        assert ours.tobytes() == expected.tobytes()

@@ -20,8 +20,7 @@ from overparam_tf.runlog import RunFolder
 from overparam_tf.runlog.resume import settings
 from overparam_tf.stopping import StopSignals
 
-# Images evaluated at once: the penalty on a product is computed once a batch, and costs more than
-# the images.
+# Images evaluated at once.
 EVALUATED_AT_ONCE = 500
 CHECKPOINT_SECONDS = 30.0
 

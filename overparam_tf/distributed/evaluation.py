@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import numpy as np
 
 from overparam_tf.distributed.feed import Feed
 from overparam_tf.distributed.records import mean_loss
+from overparam_tf.distributed.steps import Steps
 
 
 class Evaluation:
@@ -17,15 +18,13 @@ class Evaluation:
 
     Args:
         model: The compiled model.
-        evaluate: Returns the losses of a chunk and updates the metrics: `Loop` or `OwnSteps`.
+        steps: The steps, of which `evaluate` is taken.
         feeds: The sets by name.
         most: The most batches of a chunk.
     """
 
-    def __init__(
-        self, model: keras.Model, evaluate: Callable, feeds: Mapping[str, Feed], most: int
-    ):
-        self._model, self._evaluate, self._feeds, self._most = model, evaluate, feeds, most
+    def __init__(self, model: keras.Model, steps: Steps, feeds: Mapping[str, Feed], most: int):
+        self._model, self._steps, self._feeds, self._most = model, steps, feeds, most
 
     def logs(self, callbacks: keras.callbacks.CallbackList) -> dict[str, float]:
         """Return loss and metrics of each set, its name before each of their names."""
@@ -41,15 +40,16 @@ class Evaluation:
         self._model.reset_metrics()
         feed.seek(0, 0)
         losses, rows = [np.zeros(0)], [np.zeros(0)]
+        penalties = self._steps.weight_penalties()
         done = 0
         for chunk, _ in feed.epoch(0, self._most):
             callbacks.on_test_batch_begin(done)
-            losses.append(self._evaluate(chunk)[:, 0])
+            losses.append(self._steps.evaluate(chunk, penalties)[:, 0])
             rows.append(np.full(chunk.count, chunk.size))
             done += chunk.count
             callbacks.on_test_batch_end(done - 1, {"loss": float(losses[-1][-1])})
         loss = mean_loss(np.concatenate(losses), np.concatenate(rows))
-        return results_of(self._model, loss, getattr(self._evaluate, "logs", {}))
+        return results_of(self._model, loss, getattr(self._steps.evaluate, "logs", {}))
 
 
 def results_of(model: keras.Model, loss: float, logs: Mapping[str, Any]) -> dict[str, float]:

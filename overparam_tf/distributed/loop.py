@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,28 +33,38 @@ class Loop:
     ):
         self.strategy, self._step, self._most, self._jit_compile = strategy, step, most, jit_compile
         self._run_eagerly = run_eagerly
-        # By batch size and shapes of the arrays, constants of a program.
+        # By batch size, shapes of the arrays, and number of constants: fixed in a program.
         self._programs: dict[Any, Callable] = {}
 
-    def __call__(self, chunk: Chunk) -> np.ndarray:
-        """Return total, data loss and penalty of every step, summed over replicas: (count, 3)."""
+    def __call__(self, chunk: Chunk, constants: Sequence[tf.Tensor] = ()) -> np.ndarray:
+        """Return total, data loss and penalty of every step, summed over replicas: (count, 3).
+
+        Args:
+            chunk: The batches.
+            constants: Further tensors for the step, the same in every batch; default none.
+        """
         with self.strategy.scope():
             # Any number of rows, since the number of joined batches varies.
             specs = map_arrays(
                 lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), chunk.arrays
             )
-            key = (chunk.size, str(specs))
+            constants = list(constants)
+            key = (chunk.size, str(specs), len(constants))
             if key not in self._programs:
-                self._programs[key] = self._program(chunk.size, specs)
+                self._programs[key] = self._program(chunk.size, specs, constants)
             program = self._programs[key]
-            losses = program(chunk.arrays, tf.constant(chunk.first), tf.constant(chunk.count))
+            first, count = tf.constant(chunk.first), tf.constant(chunk.count)
+            losses = program(chunk.arrays, first, count, constants)
             return sum_over_workers(self.strategy, losses).numpy()[: chunk.count]
 
-    def _program(self, size: int, specs: Any) -> Callable:
-        def steps(arrays: Any, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    def _program(self, size: int, specs: Any, constants: list[tf.Tensor]) -> Callable:
+        def steps(
+            arrays: Any, first: tf.Tensor, count: tf.Tensor, constants: list[tf.Tensor]
+        ) -> tf.Tensor:
             def body(step, losses):
                 begin = first + step * size
-                terms = self.strategy.run(self._step, args=(arrays, begin, size))
+                further = (constants,) if constants else ()
+                terms = self.strategy.run(self._step, args=(arrays, begin, size, *further))
                 here = tf.add_n(self.strategy.experimental_local_results(terms))
                 return step + 1, losses.write(step, tf.cast(here, tf.float64))
 
@@ -67,7 +77,8 @@ class Loop:
             return steps
         number = tf.TensorSpec((), tf.int32)
         program = tf.function(steps, jit_compile=self._jit_compile, autograph=False)
-        return program.get_concrete_function(specs, number, number)
+        of_constants = [tf.TensorSpec(each.shape, each.dtype) for each in constants]
+        return program.get_concrete_function(specs, number, number, of_constants)
 
 
 def sum_over_workers(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from overparam_tf.distributed.batches import Share, rows_of
 from overparam_tf.distributed.objective import has_own
 from overparam_tf.distributed.one_replica import takes_training
 from overparam_tf.distributed.outputs import Outputs, all_outputs, outputs_of, replica_id
+from overparam_tf.distributed.weight_penalties import losses_of
 from overparam_tf.distributed.whole_batch import Results, WholeBatch, variables_of
 
 # Options by which Keras computes something from all gradients of a replica.
@@ -80,17 +82,31 @@ class OneOfSeveral:
         self._update_from_results(results)
         return self._counted_once(results.losses)
 
-    def evaluate(self, arrays: tuple, start: tf.Tensor, size: int) -> tf.Tensor:
-        """Return the losses of `train` at inference, and update nothing but the metrics."""
+    def evaluate(
+        self, arrays: tuple, start: tf.Tensor, size: int, known: Sequence[tf.Tensor] = ()
+    ) -> tf.Tensor:
+        """Return the losses of `train` at inference, and update nothing but the metrics.
+
+        Args:
+            arrays: As in `train`.
+            start: As in `train`.
+            size: As in `train`.
+            known: The penalties on the weights, as in `losses_of`; default none.
+        """
         context = tf.distribute.get_replica_context()
         share = Share.of(size, replica_id(), self.replicas)
-        outputs, _ = self._call(arrays, start, share, training=False)
+        outputs, _ = self._call(arrays, start, share, training=False, known=known)
         results = self._results(context, arrays, start, size, outputs, tf.ones(()), training=False)
         self._update_from_results(results)
         return self._counted_once(results.losses)
 
     def _call(
-        self, arrays: tuple, start: tf.Tensor, share: Share, training: bool
+        self,
+        arrays: tuple,
+        start: tf.Tensor,
+        share: Share,
+        training: bool,
+        known: Sequence[tf.Tensor] = (),
     ) -> tuple[Outputs, dict[str, tf.Tensor]]:
         """Return the outputs for this replica's rows, and its new state."""
         rows = rows_of(arrays, start, share, self.device)
@@ -98,7 +114,7 @@ class OneOfSeveral:
         structure: list[Any] = []
 
         def call(x: Any) -> tuple:
-            outputs, state = self._call_without_side_effects(x, training)
+            outputs, state = self._call_without_side_effects(x, training, known)
             structure[:] = [outputs.y_pred]
             return tf.nest.flatten(outputs.y_pred), outputs.masks, outputs.penalties, state
 
@@ -110,7 +126,7 @@ class OneOfSeveral:
         return Outputs(tf.nest.pack_sequence_as(structure[0], y_pred), masks, penalties), state
 
     def _call_without_side_effects(
-        self, x: Any, training: bool
+        self, x: Any, training: bool, known: Sequence[tf.Tensor]
     ) -> tuple[Outputs, dict[str, tf.Tensor]]:
         """Return the outputs, and new values of non-trainable variables by their place."""
         variables = self.model.non_trainable_variables
@@ -122,7 +138,7 @@ class OneOfSeveral:
         with keras.StatelessScope(mapping, collect_losses=True) as scope:
             mine = [scope.get_current_value(variable) for variable in variables]
             y_pred = self.model(x, **mode)
-            outputs = outputs_of(y_pred, self.model.losses)
+            outputs = outputs_of(y_pred, losses_of(self.model, known))
         state = {}
         for place, variable in enumerate(variables):
             new = scope.get_current_value(variable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -10,6 +11,7 @@ import tensorflow as tf
 from overparam_tf.distributed.batches import Share, rows_of
 from overparam_tf.distributed.objective import Objective
 from overparam_tf.distributed.outputs import without_row_count
+from overparam_tf.distributed.weight_penalties import losses_of
 
 
 class OneReplica:
@@ -52,17 +54,33 @@ class OneReplica:
         optimizer.apply(tape.gradient(scaled, parameters), self.model.trainable_variables)
         return losses
 
-    def evaluate(self, arrays: tuple, start: tf.Tensor, size: int) -> tf.Tensor:
-        """Return the losses of `train` at inference, and update nothing but the metrics."""
-        return self._losses(arrays, start, size, training=False)
+    def evaluate(
+        self, arrays: tuple, start: tf.Tensor, size: int, known: Sequence[tf.Tensor] = ()
+    ) -> tf.Tensor:
+        """Return the losses of `train` at inference, and update nothing but the metrics.
 
-    def _losses(self, arrays: tuple, start: tf.Tensor, size: int, training: bool) -> tf.Tensor:
+        Args:
+            arrays: As in `train`.
+            start: As in `train`.
+            size: As in `train`.
+            known: The penalties on the weights, as in `losses_of`; default none.
+        """
+        return self._losses(arrays, start, size, training=False, known=known)
+
+    def _losses(
+        self,
+        arrays: tuple,
+        start: tf.Tensor,
+        size: int,
+        training: bool,
+        known: Sequence[tf.Tensor] = (),
+    ) -> tf.Tensor:
         """Return the three losses, after the metrics have been updated."""
         rows = rows_of(arrays, start, Share(0, size), self.device)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(rows)
         mode = {"training": training} if self._takes_training else {}
         y_pred = without_row_count(self.model(x, **mode))
-        losses = self.objective((x, y, weights), y_pred, self.model.losses, training)
+        losses = self.objective((x, y, weights), y_pred, losses_of(self.model, known), training)
         self.model.compute_metrics(x, y, y_pred, sample_weight=weights)
         return losses
 

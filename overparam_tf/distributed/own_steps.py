@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -35,8 +36,12 @@ class OwnSteps:
                 autograph=False,
             )
 
-    def __call__(self, chunk: Chunk) -> np.ndarray:
+    def __call__(self, chunk: Chunk, penalties: Sequence[tf.Tensor] = ()) -> np.ndarray:
         """Take the steps of a chunk.
+
+        Args:
+            chunk: The batches.
+            penalties: Not used: such a step computes its penalties itself.
 
         Returns:
             What each step returned as `"loss"`, and NaN for data loss and penalty, which such a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -15,19 +15,22 @@ from overparam_tf.distributed.objective import has_own
 from overparam_tf.distributed.one_of_several import OneOfSeveral
 from overparam_tf.distributed.one_replica import OneReplica
 from overparam_tf.distributed.own_steps import OwnSteps
+from overparam_tf.distributed.weight_penalties import weight_penalties
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done with a chunk; each returns the losses of its batches, shape (count, 3).
+    """What is done with a chunk; it returns the losses of its batches, shape (count, 3).
 
     Attributes:
         train: Take a step on each batch.
-        evaluate: Compute losses and update metrics.
+        evaluate: Compute losses and update metrics, given the penalties on the weights.
+        weight_penalties: Compute these, once for all chunks of an evaluation.
     """
 
     train: Callable[[Chunk], np.ndarray]
-    evaluate: Callable[[Chunk], np.ndarray]
+    evaluate: Callable[[Chunk, Sequence[tf.Tensor]], np.ndarray]
+    weight_penalties: Callable[[], Sequence[tf.Tensor]]
 
 
 def make_steps(
@@ -47,9 +50,13 @@ def make_steps(
     if replicas > 1:
         replica = OneOfSeveral(model, replicas, device, jit_compile)
 
-    def step(own: str, method: Callable) -> Callable[[Chunk], np.ndarray]:
+    def step(own: str, method: Callable) -> Callable[..., np.ndarray]:
         if has_own(model, own):
             return OwnSteps(model, own, device)
         return Loop(strategy, method, most, jit_compile and replicas == 1, model.run_eagerly)
 
-    return Steps(step("train_step", replica.train), step("test_step", replica.evaluate))
+    return Steps(
+        step("train_step", replica.train),
+        step("test_step", replica.evaluate),
+        weight_penalties(model),
+    )

@@ -138,8 +138,8 @@ def train(
             on where it ended.
         validation_steps: The most batches of a validation set; default None, all.
         validation_batch_size: Rows of a batch of `validation_data`, if that is arrays; default
-            None, `batch_size`. `model.losses` are computed once a batch: larger batches are faster
-            if a penalty on a product is among them.
+            None, `batch_size`. Penalties on weights are computed once an evaluation, whatever the
+            batches.
         validation_freq: Validate every so many epochs, or after the epochs of a list, counted from
             1; default 1.
         loss: A Keras loss, its name, a function (y, y_pred) of values per row, or lists or mappings
@@ -227,7 +227,7 @@ def train(
         for name, each in feeds.items():
             require_same_data(workers, f"{name}, to validate on", each)
         steps = make_steps(model, strategy, device, schedule.steps_per_call)
-        evaluation = Evaluation(model, steps.evaluate, feeds, schedule.steps_per_call)
+        evaluation = Evaluation(model, steps, feeds, schedule.steps_per_call)
         run = Epochs(strategy, model, steps.train, feed, evaluation, schedule)
         run.run()
         if isinstance(model.optimizer, keras.optimizers.Optimizer):

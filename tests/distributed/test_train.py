@@ -130,6 +130,41 @@ def test_validation_batches_have_their_own_size(size, updates):
     )
 
 
+class Counted(keras.regularizers.L2):
+    """Counts how often it is computed."""
+
+    calls = 0
+
+    def __call__(self, kernel):
+        self.calls += 1
+        return super().__call__(kernel)
+
+
+def test_penalties_on_weights_are_computed_once_an_evaluation():
+    x, y, _ = images(24)
+    counted, calls = Counted(0.5), []
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dense(3, activity_regularizer="l1", kernel_regularizer=counted),
+            FactorizedDense(4, kernel_regularizer=keras.regularizers.L2(0.5)),
+        ]
+    )
+    model.compile(sgd(), cross_entropy(), run_eagerly=True)
+    at_tests = keras.callbacks.LambdaCallback()
+    at_tests.on_test_begin = at_tests.on_test_end = lambda logs=None: calls.append(counted.calls)
+    sets = {"all": (x, y), "some": (x[:10], y[:10])}
+    training = train(
+        model, x, y, batch_size=12, callbacks=[at_tests],
+        validation_data=sets, validation_batch_size=3, steps_per_call=3,
+    )  # fmt: skip
+    assert (np.diff(calls) == [1, 0, 1]).all()
+    for name, rows in sets.items():
+        expected = model.evaluate(*rows, batch_size=3, verbose=0)
+        assert training.history[f"{name}_loss"] == pytest.approx([expected], rel=1e-6)
+
+
 def test_a_dataset_of_batches_and_another_number_of_steps_a_call_change_no_bit():
     x, y, _ = images()
     curves = []

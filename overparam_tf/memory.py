@@ -25,7 +25,7 @@ def available_memory() -> int | None:
     return min(amounts, default=None)
 
 
-def require_memory(what: str, size: float, **received: object) -> None:
+def require_memory(what: str, size: float, /, **received: object) -> None:
     """Raise an `InputError` if a request would take more memory than there is.
 
     Args:

@@ -11,6 +11,7 @@ from overparam_tf.callbacks.singular_values import (
     randomized_singular_values,
     singular_values,
 )
+from overparam_tf.callbacks.watched_layers import kernel_blocks, largest_balance_defect
 from overparam_tf.dynamics import effective_learning_rate
 from overparam_tf.errors import InputError
 from overparam_tf.layers import FactorizedConv2D, FactorizedDense, FactorizedEinsumDense
@@ -161,6 +162,14 @@ def test_kernel_of_an_attention_projection_is_a_matrix_of_in_axes_and_out_axes()
     matrix = kernel_of(layer).reshape(8, 6)
     np.testing.assert_allclose(values["singular_values"], np.linalg.svd(matrix, compute_uv=False))
     assert values["balance_defect"] < 1e-9
+
+
+def test_a_stack_of_matrices_has_the_numbers_of_each_of_them():
+    left, right = RNG.normal(size=(3, 4, 2)), RNG.normal(size=(3, 2, 5))
+    blocks = kernel_blocks(None, [left, right])
+    np.testing.assert_allclose(blocks, left @ right)
+    defects = [largest_balance_defect(pair) for pair in zip(left, right, strict=True)]
+    np.testing.assert_allclose(largest_balance_defect([left, right]), max(defects))
 
 
 @pytest.mark.parametrize("groups", [1, 2])

@@ -78,10 +78,10 @@ def _comparison(
     rates, steps = steps_to(runs, target)
     gain = speed_up(plain_steps, steps, limit)
     timed = gain.in_time(price.median)
-    best, diverged = best_rate(steps), int((runs["status"] == "diverged").sum())
+    fewest, diverged = fewest_steps(steps), int((runs["status"] == "diverged").sum())
     return {
-        "steps": fewest_steps(steps),
-        "rate": rates[best] if np.isfinite(steps[best]).any() else np.nan,
+        "steps": fewest,
+        "rate": rates[best_rate(steps)] if np.isfinite(fewest) else np.nan,
         "ratio": gain.speed_up.ratio,
         "bound": gain.speed_up.bound.value,
         "low": gain.low,

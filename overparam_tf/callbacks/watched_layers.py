@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -91,9 +92,13 @@ def kernel_blocks(layer: keras.layers.Layer, factors: list[np.ndarray]) -> np.nd
         factors: The values of its factors, in float64.
 
     Returns:
-        Shape (groups, in, out), with one block except for a grouped convolution. The kernel
-        (height, width, in, out) of a convolution is a matrix (height width in, out).
+        Shape (groups, in, out), with one block except for a grouped convolution and for a stack of
+        matrices, such as the kernels of experts. The kernel (height, width, in, out) of a
+        convolution is a matrix (height width in, out).
     """
+    if _are_stacks(factors):
+        with np.errstate(over="ignore", invalid="ignore"):
+            return functools.reduce(np.matmul, factors)
     if all(factor.ndim == 2 for factor in factors):
         with np.errstate(over="ignore", invalid="ignore"):
             return (np.linalg.multi_dot(factors) if len(factors) > 1 else factors[0])[None]
@@ -106,15 +111,27 @@ def largest_balance_defect(factors: list[np.ndarray]) -> float:
     """Return the largest relative balance defect of neighbouring factors; 0 for a single one.
 
     Args:
-        factors: The values of the factors, (in, out) or (height, width, in, out).
+        factors: The values of the factors, (in, out), (matrices, in, out) of a stack, or (height,
+            width, in, out).
     """
+    as_blocks = (lambda *pair: pair) if _are_stacks(factors) else _blocks_between
     defects = [0.0]
     for left, right in pairwise(factors):
-        # Group g of the left factor sends its channels to group g of the right one.
-        channels = right.shape[-2]
-        groups = left.shape[-1] // channels
-        into = left.reshape(-1, groups, channels).swapaxes(0, 1)
-        out_of = right.reshape(-1, channels, groups, right.shape[-1] // groups)
-        out_of = out_of.transpose(2, 1, 0, 3).reshape(groups, channels, -1)
-        defects.append(float(np.max(ops.convert_to_numpy(balance_defect([into, out_of]).relative))))
+        pair = as_blocks(left, right)
+        defects.append(float(np.max(ops.convert_to_numpy(balance_defect(pair).relative))))
     return max(defects)
+
+
+def _are_stacks(factors: list[np.ndarray]) -> bool:
+    """Return whether factors are (matrices, in, out), with as many matrices each."""
+    return all(factor.ndim == 3 and len(factor) == len(factors[0]) for factor in factors)
+
+
+def _blocks_between(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two neighbours as matrices (groups, .., channels) and (groups, channels, ..)."""
+    # Group g of the left factor sends its channels to group g of the right one.
+    channels = right.shape[-2]
+    groups = left.shape[-1] // channels
+    into = left.reshape(-1, groups, channels).swapaxes(0, 1)
+    out_of = right.reshape(-1, channels, groups, right.shape[-1] // groups)
+    return into, out_of.transpose(2, 1, 0, 3).reshape(groups, channels, -1)

@@ -88,10 +88,11 @@ def smoothed(losses: np.ndarray, count: int) -> np.ndarray:
         >>> smoothed(np.array([4.0, 2.0, 0.0, 1.0]), 2).tolist()
         [4.0, 3.0, 1.0, 0.5]
     """
-    sums = np.cumsum(np.concatenate([[0.0], np.asarray(losses, float)]))
-    ends = np.arange(1, len(losses) + 1)
-    begins = np.maximum(ends - count, 0)
-    return (sums[ends] - sums[begins]) / (ends - begins)
+    # Each mean sums its own window: from sums of all points, what follows a spike of 1e20 would
+    # be lost to rounding.
+    padded = np.concatenate([np.zeros(count), np.asarray(losses, float)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, count)[1:]
+    return windows.sum(axis=1) / np.minimum(np.arange(1, len(losses) + 1), count)
 
 
 def row_of(

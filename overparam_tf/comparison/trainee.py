@@ -202,6 +202,7 @@ def _assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
 
 
 def _bytes(variable: Any) -> int:
-    item = keras.backend.standardize_dtype(variable.dtype)
-    bits = int("".join(filter(str.isdigit, item)) or 8)
+    # The first number of a name such as float8_e4m3fn; bool has none.
+    found = re.search(r"\d+", keras.backend.standardize_dtype(variable.dtype))
+    bits = 8 if found is None else int(found[0])
     return int(np.prod(variable.shape)) * bits // 8

@@ -81,8 +81,11 @@ def identity_of(work: Work, refine: bool) -> dict[str, Any]:
     name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
     first, *_ = work.settings.seeds
     numbers = np.array([float(np.sum(np.abs(v.astype(float)))) for v in work.start(first)])
+    width = work.recipe.width
     return {
         "settings": dict(vars(work.settings)),
+        # Only where there is one: comparisons of earlier versions have none among what they keep.
+        **({} if width is None else {"width": str(width)}),
         "refine": refine,
         "loss": str(name),
         "rows": sizes_text(work.rows),

@@ -10,7 +10,9 @@ import numpy as np
 from overparam_tf.checks import list_of, optional, positive_int, real_number, whole_number
 from overparam_tf.datasets.problem import Problem
 from overparam_tf.datasets.sensing import SensingProblem
+from overparam_tf.datasets.sizes import COPIES
 from overparam_tf.errors import input_error
+from overparam_tf.memory import require_memory
 
 # More numbers than this are not generated: matrices of sensing hold size^2 numbers each.
 MOST_NUMBERS = 10**8
@@ -36,7 +38,7 @@ def low_rank_matrix(
         The matrix, shape (size, size).
 
     Raises:
-        InputError: If an argument is out of its range.
+        InputError: If an argument is out of its range, or the matrix does not fit into memory.
 
     Source:
         Arora, Cohen, Hu & Luo (NeurIPS 2019), appendix on experiments.
@@ -79,7 +81,7 @@ def matrix_completion(
         A `Problem` named completion-SIZE-rank-RANK.
 
     Raises:
-        InputError: If an argument is out of its range.
+        InputError: If an argument is out of its range, or the matrix does not fit into memory.
 
     Source:
         Arora, Cohen, Hu & Luo, "Implicit regularization in deep matrix factorization" (NeurIPS
@@ -127,7 +129,7 @@ def matrix_sensing(
         A `SensingProblem` named sensing-SIZE-rank-RANK.
 
     Raises:
-        InputError: If an argument is out of its range.
+        InputError: If an argument is out of its range, or the matrices do not fit into memory.
 
     Source:
         Arora, Cohen, Hu & Luo (NeurIPS 2019), section 2.
@@ -148,6 +150,9 @@ def matrix_sensing(
             observations=observations,
             size=size,
         )
+    require_memory(
+        "a sensing problem", 8.0 * COPIES * observations * size**2, observations=observations
+    )
     rng = np.random.default_rng(whole_number("seed", seed))
     w = _low_rank(rng, size, rank, values)
     x = rng.standard_normal((observations, size**2)) / size
@@ -173,10 +178,11 @@ def _checked_sizes(
     values = optional(
         "singular_values",
         singular_values,
-        lambda name, given: list_of(name, given, lambda _, s: real_number(name, s, above=0)),
+        lambda name, numbers: list_of(name, numbers, lambda _, s: real_number(name, s, above=0)),
     )
     if values is not None and len(values) != rank:
         raise input_error(f"{rank} singular_values, one for each rank", singular_values=values)
+    require_memory("a matrix", 8.0 * COPIES * size**2, size=size)
     return size, rank, values
 
 

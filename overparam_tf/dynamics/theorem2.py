@@ -136,7 +136,8 @@ def closed_integral(
         The integral, a float.
 
     Raises:
-        InputError: If the depth is below 1, not 0 <= r < R, or the norm is negative.
+        InputError: If the depth is below 1, not 0 <= r < R, or the norm is negative, or if the
+            integral is too large for a float.
 
     Source: Arora, Cohen & Hazan 2018, proof of Theorem 2.
 
@@ -148,7 +149,17 @@ def closed_integral(
     outer, inner = _radii(outer_radius, inner_radius)
     norm = real_number("gradient_norm", gradient_norm, least=0)
     power = 3 - 2 / depth
-    return 2 * norm * (depth - 1) * (depth - 2) / (depth * power) * (outer**power - inner**power)
+    share = (1 - 1 / depth) * (1 - 2 / depth) * depth / power
+    with np.errstate(over="ignore", invalid="ignore"):
+        integral = 2 * norm * share * (np.float64(outer) ** power - np.float64(inner) ** power)
+    if not np.isfinite(integral):
+        raise input_error(
+            "radii and a norm whose integral is a finite number",
+            depth=depth,
+            outer_radius=outer,
+            gradient_norm=norm,
+        )
+    return float(integral)
 
 
 def _constant(vector: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -16,6 +16,8 @@ from overparam_tf.errors import DataError, words_of
 # Before version 3, pandas rounds numbers that it reads unless it is told not to.
 _EXACT_NUMBERS: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
 RESULTS, CURVES, WEIGHTS = "results.csv", "curves.npz", "weights.npz"
+# Columns of text, whose entries may look like numbers: a variant can be called "1".
+TEXT = ("variant", "part", "loss", "group", "optimizer", "update", "width", "status")
 # The columns of the table that its readers need.
 COLUMNS = ("variant", "learning_rate", "seed", "status", "steps", "final_loss")
 
@@ -52,7 +54,11 @@ def read_history(folder: Path) -> dict[str, Any]:
     """
     try:
         runs = pd.read_csv(
-            folder / RESULTS, keep_default_na=False, na_values=[""], **_EXACT_NUMBERS
+            folder / RESULTS,
+            keep_default_na=False,
+            na_values=[""],
+            dtype=dict.fromkeys(TEXT, str),
+            **_EXACT_NUMBERS,
         )
         curves, arrays = _load_arrays(folder / CURVES), _load_arrays(folder / WEIGHTS)
         steps, losses = curves["steps"], curves["losses"]

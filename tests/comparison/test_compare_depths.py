@@ -114,6 +114,14 @@ def test_a_dry_run_says_what_it_takes():
     assert plan.seconds > 0 and plan.bytes > 0 and "minutes" in str(plan)
 
 
+def test_a_folder_goes_on_at_its_own_width_alone(tmp_path):
+    grid = {"learning_rates": [0.1], "folder": tmp_path, "width": 2}
+    arguments = {**LINEAR, **grid, "seeds": (0,), "steps": 4, "refine": False}
+    compare_depths(linear, regression(), **arguments)
+    with pytest.raises(InputError, match='width: "3" now, "2" in the checkpoint'):
+        compare_depths(linear, regression(), **{**arguments, "width": 3})
+
+
 def test_a_penalty_is_told_from_the_loss():
     def penalised():
         layer = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(1.0))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from overparam_tf.comparison.runs import Curve, Run, row_of
+from overparam_tf.comparison.runs import Curve, Run, row_of, smoothed
 from overparam_tf.comparison.search import next_runs
 from overparam_tf.comparison.settings import Settings
 
@@ -70,6 +70,14 @@ def settings(**changes):
 def row(losses, **changes):
     curve = Curve().extended(losses, np.zeros(len(losses)), 1.0)
     return row_of(Run("sgd", 1, 0.1, 0), curve, settings(**changes))
+
+
+def test_losses_after_a_spike_are_means_of_their_own_window():
+    losses = np.array([4.0, 1e20, 3.0, 2.0, 1.0])
+    assert smoothed(losses, 2).tolist() == [4.0, 5e19, 5e19, 2.5, 1.5]
+    assert row([4, 1e20, 3, 3, 3, 3, 3, 3])["steps_to"] == [None, None]
+    assert smoothed(np.empty(0), 2).tolist() == []
+    assert smoothed(losses[:1], 3).tolist() == [4.0]
 
 
 def test_a_target_is_reached_by_the_smoothed_loss():

@@ -34,6 +34,15 @@ def test_sensing_has_labels_of_the_size_of_an_entry():
     np.testing.assert_array_equal(problem.held_out.y, low_rank_matrix(30, 2))
 
 
+@pytest.mark.parametrize(
+    "generate", [low_rank_matrix, matrix_completion, lambda size: matrix_sensing(size, 5, 10)]
+)
+def test_a_matrix_beyond_memory_is_refused_before_it_is_drawn(monkeypatch, generate):
+    monkeypatch.setattr("overparam_tf.memory.available_memory", lambda: 10**6)
+    with pytest.raises(InputError, match="fits into memory"):
+        generate(1000)
+
+
 @pytest.mark.parametrize("generate", [matrix_completion, matrix_sensing])
 @pytest.mark.parametrize(
     ("arguments", "message"),

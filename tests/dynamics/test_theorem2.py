@@ -80,6 +80,7 @@ def test_depth_two_of_a_linear_loss_is_the_gradient_of_its_potential():
         (lambda: closed_integral(0.9, 1, 1), "depth=0.9"),
         (lambda: closed_integral(2, 1, -1), "gradient_norm=-1"),
         (lambda: closed_integral(2, 1, 1, 2), "inner_radius=2"),
+        (lambda: closed_integral(3, 1e200, 1), "finite number.*outer_radius=1e[+]200"),
         (lambda: end_to_end_field(LINEAR, 0.5), "depth=0.5"),
         (lambda: line_integral(lambda w: w, []), "0 segments"),
         (

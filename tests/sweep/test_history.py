@@ -33,6 +33,12 @@ def test_what_is_saved_is_what_is_loaded(history, tmp_path):
         assert np.array_equal(before, after)
 
 
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    variants = [Variant(name, learning_rates=(1e-3,)) for name in ("1", "2e3", "True")]
+    Sweep(small_problem(), variants, LpLoss(2)).run(2).save(tmp_path)
+    assert History.load(tmp_path).runs["variant"].tolist() == ["1", "2e3", "True"]
+
+
 def test_saved_arrays_need_no_pickle(history, tmp_path):
     history.save(tmp_path)
     for path in tmp_path.glob("*.npz"):

@@ -62,6 +62,13 @@ def test_where_only_the_other_depth_reached_it_the_ratio_has_a_lower_bound():
     assert ratio_table(ratios)["to 10%"].tolist() == [">2.5 [∞, ∞]"]
 
 
+def test_a_rate_that_few_seeds_get_to_the_target_with_is_not_best():
+    lucky = [(40, "finished"), (None, "finished"), (None, "finished")]
+    runs = fine_runs(depth1=[[(80, "finished")] * 3], depth2=[lucky])
+    ratios = ratios_of(runs, ["10%"], {}, limit=100).set_index("depth")
+    assert ratios.loc[2, "steps"] == np.inf and np.isnan(ratios.loc[2, "rate"])
+
+
 def test_without_prices_the_table_leaves_them_blank():
     ratios = ratios_of(RUNS, ["10%"], {}, limit=100)
     table = ratio_table(ratios)

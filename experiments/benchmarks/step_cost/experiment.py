@@ -166,7 +166,7 @@ def draw(folder: RunFolder, console: Console) -> None:
         tables |= _contest_tables(record, results)
         claims += _contest_claims(results, rounds, _read_start_ups(folder))
         drawn += figures.draw_contest(folder, record, results)
-        drawn.append(figures.draw_history(folder, record, results))
+        drawn.append(figures.draw_history(folder, record, results, rounds))
         remarks["not_measured"] = "\n\n".join(not_measured(results))
     if part in ("scaling", "all"):
         scaling = folder.read_table("scaling.csv", SCALING_COLUMNS)

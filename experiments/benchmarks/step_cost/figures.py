@@ -32,18 +32,32 @@ def draw_contest(folder: RunFolder, record: dict[str, Any], results: pd.DataFram
     return [_draw_run_step(folder, record, results), _draw_settings(folder, record, results)]
 
 
-def draw_history(folder: RunFolder, record: dict[str, Any], results: pd.DataFrame) -> Path:
+def draw_history(
+    folder: RunFolder, record: dict[str, Any], results: pd.DataFrame, rounds: pd.DataFrame
+) -> Path:
     """Draw the cost of a run-step in each release and in this run, gradient descent at depth 1.
 
     Args:
         folder: The run folder.
         record: Its config.json.
         results: Its results.csv.
+        rounds: Its rounds.csv.
     """
-    releases = with_run(read_history(), record, results)
-    versions = list(releases["version"].unique())
+    releases = with_run(read_history(), record, results, rounds)
     title = "Cost of a step of one run by release, gradient descent, depth 1"
-    figure, (ax,) = figures.new_figure(1, title, height=5)
+    figure, (left, right) = figures.new_figure(2, title, height=5)
+    _draw_by_version(left, releases, "ms")
+    _draw_by_version(right, releases.dropna(subset="over_products"), "over_products")
+    left.set(yscale="log", ylabel="ms per step and run, median")
+    right.set(ylabel="as a multiple of two BLAS products, median")
+    right.axhline(1, color="grey", linewidth=1)
+    note = "each release on the machine of its file in history; this run on"
+    return _save(figure, folder, "run_step_by_version", note, record)
+
+
+def _draw_by_version(ax: Axes, releases: pd.DataFrame, column: str) -> None:
+    """Draw a line for each contestant that was measured in several versions."""
+    versions = list(releases["version"].unique())
     counts = releases.groupby("contestant", sort=False)["version"].count()
     shown = [name for name in counts.index if counts[name] > 1]
     for index, name in enumerate(shown):
@@ -52,13 +66,12 @@ def draw_history(folder: RunFolder, record: dict[str, Any], results: pd.DataFram
         ours = name.startswith("sweep")
         style = {"linestyle": "-" if ours else "--", "linewidth": 2.5 if ours else 1}
         marker = MARKERS[index % len(MARKERS)]
-        ax.plot(places, rows["ms"], color=figures.colour(index), label=name, marker=marker, **style)
+        ax.plot(
+            places, rows[column], color=figures.colour(index), label=name, marker=marker, **style
+        )
     ax.set_xticks(range(len(versions)), versions)
-    ax.set(yscale="log", ylabel="ms per step and run, median")
     if shown:
-        ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    note = "each release on the machine of its file in history; this run on"
-    return _save(figure, folder, "history", note, record)
+        ax.legend(fontsize=8)
 
 
 def draw_scaling(folder: RunFolder, record: dict[str, Any], scaling: pd.DataFrame) -> list[Path]:

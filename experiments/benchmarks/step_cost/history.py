@@ -1,8 +1,7 @@
 """The cost of a run-step in each release: small files in `history`, and their table.
 
-A release adds its own, from a run of the benchmark on an idle machine:
-
-    python -c "from experiments.benchmarks.step_cost.history import keep; keep('logs', 'NAME')"
+A release adds its own, from a run of the benchmark on an idle machine, by
+`python -m experiments.benchmarks.step_cost.keep_release --run NAME`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.benchmarks.step_cost.claims import ratios
+from experiments.benchmarks.step_cost.contestants import RUNS, products_label, sweep_label
 from experiments.benchmarks.step_cost.status import is_measured
 from overparam_tf.atomic_files import save_text
 from overparam_tf.errors import DataError
@@ -21,42 +22,72 @@ from overparam_tf.runlog import RunFolder
 
 FOLDER = Path(__file__).parent / "history"
 NOW = "this run"
-COLUMNS = ["version", "contestant", "ms"]
+COLUMNS = ["version", "contestant", "ms", "over_products"]
+# The setting of which a release keeps the cost.
+OPTIMIZER, DEPTH = "sgd", 1
 
 
-def entry_of(record: dict[str, Any], results: pd.DataFrame) -> dict[str, Any]:
+def entry_of(
+    record: dict[str, Any], results: pd.DataFrame, rounds: pd.DataFrame, note: str = ""
+) -> dict[str, Any]:
     """Return what is kept of a run: the cost of a run-step in gradient descent at depth 1.
 
     Args:
         record: The run's config.json.
         results: Its results.csv.
+        rounds: Its rounds.csv.
+        note: What a reader must know of the measurement; default nothing.
     """
-    rows = results[is_measured(results) & (results["optimizer"] == "sgd") & (results["depth"] == 1)]
+    is_kept = (results["optimizer"] == OPTIMIZER) & (results["depth"] == DEPTH)
+    rows = results[is_measured(results) & is_kept]
+    versions = {"python": record["python"], **record["versions"]}
     return {
-        "version": record["versions"]["overparam_tf"],
+        "version": versions.pop("overparam_tf"),
         "measured": str(record["started"])[: len("2026-11-25")],
         "machine": record["machine"],
-        "ms": {row.contestant: float(f"{row.ms:.3g}") for row in rows.itertuples()},
+        **({"note": note} if note else {}),
+        "versions": versions,
+        "ms": {row.contestant: _short(row.ms) for row in rows.itertuples()},
+        "over_products": _over_products(rounds),
     }
 
 
-def keep(logdir: str | os.PathLike, name: str, folder: Path = FOLDER) -> Path:
+def _over_products(rounds: pd.DataFrame) -> dict[str, float]:
+    """Return the cost of our sweeps over that of two BLAS products in the same rounds, medians."""
+    found = {}
+    for runs in RUNS:
+        table = ratios(rounds, sweep_label(runs), products_label(runs))
+        here = table[(table["optimizer"] == OPTIMIZER) & (table["depth"] == DEPTH)]
+        found |= {sweep_label(runs): _short(median) for median in here["median"]}
+    return found
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.3g}")
+
+
+def keep(logdir: str | os.PathLike, name: str, note: str = "", folder: Path = FOLDER) -> Path:
     """Write the entry of a run as that of its version; return the file.
 
     Args:
         logdir: The log folder.
         name: The run's name.
+        note: What a reader must know of the measurement; default nothing.
         folder: Where to; default the history of this repository.
     """
     run = RunFolder.open(str(logdir), "step_cost", name)
-    entry = entry_of(run.read_config(), run.read_table("results.csv"))
+    tables = run.read_table("results.csv"), run.read_table("rounds.csv")
+    entry = entry_of(run.read_config(), *tables, note)
     path = folder / f"{entry['version']}.json"
     save_text(path, json.dumps(entry, indent=2) + "\n")
     return path
 
 
 def read_history(folder: Path = FOLDER) -> pd.DataFrame:
-    """Return the releases, the oldest first, as rows of version, contestant and ms.
+    """Return the releases, the oldest first, as rows of version, contestant, ms and its ratio.
+
+    The ratio is that to two BLAS products of the same sizes, NaN for what has none. A version with
+    a note has it in its name.
 
     Raises:
         DataError: If a file is damaged.
@@ -71,15 +102,26 @@ def read_history(folder: Path = FOLDER) -> pd.DataFrame:
     for path in sorted(folder.glob("*.json"), key=_order):
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))
-            rows += [(entry["version"], label, float(ms)) for label, ms in entry["ms"].items()]
+            rows += _rows_of(entry)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"Expected a release in {path}. Received: {error!r}") from None
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def with_run(releases: pd.DataFrame, record: dict[str, Any], results: pd.DataFrame) -> pd.DataFrame:
+def _rows_of(entry: dict[str, Any]) -> list[tuple[str, str, float, float]]:
+    version = "\n".join(filter(None, (entry["version"], entry.get("note"))))
+    quotients = entry.get("over_products", {})
+    return [
+        (version, label, float(ms), float(quotients.get(label, "nan")))
+        for label, ms in entry["ms"].items()
+    ]
+
+
+def with_run(
+    releases: pd.DataFrame, record: dict[str, Any], results: pd.DataFrame, rounds: pd.DataFrame
+) -> pd.DataFrame:
     """Return the releases with a run behind them."""
-    now = [(NOW, label, ms) for label, ms in entry_of(record, results)["ms"].items()]
+    now = _rows_of({**entry_of(record, results, rounds), "version": NOW})
     return pd.concat([releases, pd.DataFrame(now, columns=COLUMNS)], ignore_index=True)
 
 

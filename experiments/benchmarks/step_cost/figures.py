@@ -71,7 +71,7 @@ def _draw_by_version(ax: Axes, releases: pd.DataFrame, column: str) -> None:
         )
     ax.set_xticks(range(len(versions)), versions)
     if shown:
-        ax.legend(fontsize=8)
+        ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def draw_scaling(folder: RunFolder, record: dict[str, Any], scaling: pd.DataFrame) -> list[Path]:

@@ -17,7 +17,7 @@ from experiments.benchmarks.step_cost.claims import ratios
 from experiments.benchmarks.step_cost.contestants import RUNS, products_label, sweep_label
 from experiments.benchmarks.step_cost.status import is_measured
 from overparam_tf.atomic_files import save_text
-from overparam_tf.errors import DataError
+from overparam_tf.errors import DataError, InputError
 from overparam_tf.runlog import RunFolder
 
 FOLDER = Path(__file__).parent / "history"
@@ -66,19 +66,31 @@ def _short(number: float) -> float:
     return float(f"{number:.3g}")
 
 
-def keep(logdir: str | os.PathLike, name: str, note: str = "", folder: Path = FOLDER) -> Path:
+def keep(
+    logdir: str | os.PathLike,
+    name: str,
+    note: str = "",
+    replace: bool = False,
+    folder: Path = FOLDER,
+) -> Path:
     """Write the entry of a run as that of its version; return the file.
 
     Args:
         logdir: The log folder.
         name: The run's name.
         note: What a reader must know of the measurement; default nothing.
+        replace: Whether to replace the entry of the same version; default False.
         folder: Where to; default the history of this repository.
+
+    Raises:
+        InputError: If the version has an entry that is not to be replaced.
     """
     run = RunFolder.open(str(logdir), "step_cost", name)
     tables = run.read_table("results.csv"), run.read_table("rounds.csv")
     entry = entry_of(run.read_config(), *tables, note)
     path = folder / f"{entry['version']}.json"
+    if path.exists() and not replace:
+        raise InputError(f"Expected a version without an entry, or --replace. Received: {path}")
     save_text(path, json.dumps(entry, indent=2) + "\n")
     return path
 

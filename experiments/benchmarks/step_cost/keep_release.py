@@ -16,6 +16,7 @@ class Config:
 
     run: str | None = option(None, "name of the run; it must have the part contest")
     logdir: str = option("logs", "the log folder")
+    replace: bool = option(False, "replace what is kept of the same version")
     note: str = option("", "what a reader must know of it, such as: busy machine")
 
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Imported here, since it imports pandas.
         from experiments.benchmarks.step_cost.history import keep
 
-        print(f"Release: {keep(options.logdir, options.run, options.note)}")
+        print(f"Release: {keep(options.logdir, options.run, options.note, options.replace)}")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ import pytest
 
 from experiments.benchmarks.step_cost.history import NOW, keep, read_history, with_run
 from experiments.benchmarks.step_cost.keep_release import main
-from overparam_tf import DataError
+from overparam_tf import DataError, InputError
 from overparam_tf.runlog import RunFolder
 
 
 def test_a_release_is_kept_small(finished_run, tmp_path):
     run = RunFolder(finished_run("step_cost").path)
     path = keep(run.path.parents[1], run.name, "busy machine", folder=tmp_path)
+    with pytest.raises(InputError, match="--replace"):
+        keep(run.path.parents[1], run.name, folder=tmp_path)
     entry = json.loads(path.read_text())
     assert path.stem == entry["version"] and entry["ms"]["PyTorch loop"] == 10
     assert entry["versions"].keys() > {"python", "tensorflow"} and entry["over_products"]

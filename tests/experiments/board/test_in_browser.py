@@ -186,16 +186,19 @@ def test_distributions_are_those_of_the_deep_variants(browser, addresses, shoot)
 
 
 def test_curves_are_there_while_it_trains_and_go_on_after_a_kill(browser, tmp_path, shoot):
-    """Open the board ten seconds into a run, kill the run, and continue it under the same board."""
+    """Open the board seconds into a run, kill the run, and continue it under the same board."""
     with tensorboard(tmp_path) as address:
         with watched_run(tmp_path) as run:
+            # TensorBoard looks for new files every five seconds.
+            browser.wait("charts", lambda: answer(address, "plugin/custom_scalars/layout"))
             browser.open(f"{address}#custom_scalars")
             wait_for_lines(browser, 2)
             shoot("while_it_trains")
             before = killed_run(run, tmp_path)
         assert len(before) > 5
-        with watched_run(tmp_path) as run:
-            assert run.wait() == 0
+        with watched_run(tmp_path, pause=0) as run:
+            run.join()
+            assert run.exitcode == 0
         after = losses_of(tmp_path)
         assert [step for step, _ in after] == sorted({step for step, _ in after})
         assert {step for step, _ in before} - {step for step, _ in after} <= {before[-1][0]}

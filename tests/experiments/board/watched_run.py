@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 from overparam_tf.runlog.event_file import PATTERN, read_summaries
+from tests.processes import start
 
-ROOT = Path(__file__).parents[3]
-# Twelve seconds or more for each part: see `main`.
+# With this pause after each call a part takes twelve seconds or more: see `main`.
 STEPS, STEPS_PER_CALL, PAUSE = 1200, 20, 0.2
 OPTIONS = ["--steps", str(STEPS), "--depths", "1", "2", "--learning-rates", "0.0001", "0.001"]
 
 
 @contextlib.contextmanager
-def watched_run(logdir):
+def watched_run(logdir, pause=PAUSE):
     """Yield the process of a run, new or continued, that has trained for some seconds."""
-    command = [sys.executable, "-m", "tests.experiments.board.watched_run", "--logdir", str(logdir)]
-    command += ["--name", "run", "--quiet", *OPTIONS]
+    arguments = ["--logdir", str(logdir), "--name", "run", "--quiet", *OPTIONS]
     log = logdir / "errors.txt"
-    with log.open("w") as errors, subprocess.Popen(command, cwd=ROOT, stderr=errors) as process:
-        try:
-            while not losses_of(logdir) and process.poll() is None:
-                time.sleep(0.5)
-            assert process.poll() is None or not process.returncode, log.read_text()
-            yield process
-        finally:
-            process.kill()
+    environment = {"PAUSE": str(pause)}
+    process = start("tests.experiments.board.watched_run", arguments, environment, log)
+    try:
+        while not losses_of(logdir) and process.is_alive():
+            time.sleep(0.1)
+        assert process.is_alive() or process.exitcode == 0, log.read_text()
+        yield process
+    finally:
+        process.kill()
+        process.join()
 
 
 def killed_run(process, logdir):
     """Kill a run once it has a checkpoint and some points; return what its curve was then."""
     while len(losses_of(logdir)) < 30 or not list(logdir.rglob("step-*.npz")):
-        assert process.poll() is None
-        time.sleep(0.5)
+        assert process.is_alive()
+        time.sleep(0.1)
     process.kill()
-    process.wait()
+    process.join()
     return losses_of(logdir)
 
 
@@ -65,7 +63,7 @@ def main() -> None:
     advance = Engine.advance
 
     def advance_slowly(*arguments):
-        time.sleep(PAUSE)
+        time.sleep(float(os.environ["PAUSE"]))
         return advance(*arguments)
 
     def run(options):
@@ -78,5 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

@@ -70,8 +70,8 @@ def emulate(
 
     Factors that all start near zero, N(0, 0.01^2), are not balanced: with 128 inputs the column is
     eleven times as large as the numbers, and the curves part by up to a factor of six. An `"exact"`
-    step costs about as much as one of `"flow"`, as the rule of depth 2 with several outputs it
-    costs products of (in, in) matrices.
+    step of one output costs about as much as one of `"flow"`; with several outputs, at depth 2, it
+    takes products of (in, in) matrices.
 
     Args:
         x: Inputs, shape (n, in). Its dtype, float32 or float64, is that of the computation.

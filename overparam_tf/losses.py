@@ -244,7 +244,7 @@ def _mean_over_observed(y_true: Any, y_pred: Any, p: int) -> Any:
 
 def _tensor(name: str, value: Any, dtype: str | None = None) -> Any:
     expected = "an array of numbers"
-    tensor = resolve(name, value, lambda given: ops.convert_to_tensor(given, dtype), expected)
+    tensor = resolve(name, value, lambda array: ops.convert_to_tensor(array, dtype), expected)
     if keras.backend.standardize_dtype(tensor.dtype) in ("string", "bool"):
         raise input_error(f"{expected} for {name}", **{name: value})
     return tensor

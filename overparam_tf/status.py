@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class TrainingStatus(str, Enum):
+class TrainingStatus(StrEnum):
     """How the training of a run or a model ended.
 
     Members are texts: tables and files hold their words, and `TrainingStatus.DIVERGED` equals
@@ -46,6 +46,3 @@ class TrainingStatus(str, Enum):
         member._value_ = word
         member.message = message
         return member
-
-    def __str__(self) -> str:
-        return str(self.value)

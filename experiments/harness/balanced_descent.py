@@ -17,10 +17,6 @@ import functools
 import operator
 from typing import Any
 
-from overparam_tf.sweep.recorder import NEVER
-
-__all__ = ["NEVER", "balanced_start", "next_column", "next_number", "power"]
-
 
 def power(x: Any, exponent: int) -> Any:
     """Return x^exponent by multiplications only: exact, and quick to compile.

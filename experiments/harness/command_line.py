@@ -138,7 +138,7 @@ class Experiment(Generic[C]):
             self.draw(folder, console)
         except (InputError, OSError):
             raise
-        except Exception as error:  # what a foreign file may hold has no end
+        except Exception as error:  # a foreign file may hold anything
             reason = one_line(f"{type(error).__name__}: {error}", 300)
             raise DataError(
                 f"Expected a run of {self.name} in {folder.path}. "

@@ -30,8 +30,6 @@ RATES = (1e-12, 1e12)
 # The learning rates that the 2019 team searched.
 RATES_2019 = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 1e-1, 5e-1)
 
-Limits = tuple[float, float]
-
 
 def check_options(options: Any) -> None:
     """Check the fields of a dataclass of options, and put each into its plain Python type.

@@ -117,9 +117,9 @@ class ShareOptions(RunOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = {name: getattr(self, name) for name in ("share", "join", "redraw")}
-        given = {name: value for name, value in given.items() if value is not None}
-        self.require(len(given) <= 1, "one of --share, --join and --redraw", **given)
+        runs = {name: getattr(self, name) for name in ("share", "join", "redraw")}
+        named = {name: value for name, value in runs.items() if value is not None}
+        self.require(len(named) <= 1, "one of --share, --join and --redraw", **named)
         if self.join is not None:
             RunFolder.at(self.logdir, "", self.join)
         if self.share is not None:
@@ -148,14 +148,14 @@ class ShareOptions(RunOptions):
             value, default = getattr(self, name), getattr(plain, name)
             if name in values or name not in saved:
                 continue
-            is_given = value != default
-            if name not in NO_SETTINGS and is_given and value != saved[name]:
+            is_set = value != default
+            if name not in NO_SETTINGS and is_set and value != saved[name]:
                 raise InputError(
                     "Expected the options of the shares, or none, beside --join. Received: "
                     f"--{name.replace('_', '-')} {value}, where the shares have {saved[name]}"
                 )
             # The data may lie elsewhere on this machine.
-            values[name] = value if name in NO_SETTINGS and is_given else saved[name]
+            values[name] = value if name in NO_SETTINGS and is_set else saved[name]
         return type(self)(**values)
 
     def open_folder(

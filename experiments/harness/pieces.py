@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
-
-import numpy as np
 
 from experiments.harness.command_line import PartOfRun
 from experiments.harness.live_pieces import NO_LINES, LiveLines, live_pieces
 from experiments.harness.options import RunOptions, ShareOptions
+from experiments.harness.piece_results import PieceResult, pack, unpack
 from experiments.harness.shares import Share, ShareFinished, finished_shares
 from experiments.harness.work_report import WorkReport
 from overparam_tf.checkpoints import Checkpoints
@@ -25,32 +22,8 @@ from overparam_tf.runlog.resume import settings
 from overparam_tf.stopping import deferred
 
 P = TypeVar("P")
-CONTENT = "content"
 # The results of a finished share.
 PIECES = "pieces.npz"
-
-
-@dataclass(frozen=True)
-class PieceResult:
-    """The result of one piece of a run.
-
-    Attributes:
-        content: Rows of tables and the like, JSON-ready except for NumPy's numbers.
-        arrays: Arrays by name; default none.
-    """
-
-    content: Any
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-def rows_of(made: Mapping[str, PieceResult]) -> list[Any]:
-    """Return the rows of all pieces, whose contents are lists of rows."""
-    return [row for result in made.values() for row in result.content]
-
-
-def arrays_of(made: Mapping[str, PieceResult]) -> dict[str, np.ndarray]:
-    """Return the arrays of all pieces by name."""
-    return {name: array for result in made.values() for name, array in result.arrays.items()}
 
 
 class KeptPieces:
@@ -94,8 +67,7 @@ class KeptPieces:
         with deferred() as stop:
             if stop.signal:
                 raise KeyboardInterrupt
-            content = json.loads(json.dumps(result.content, default=_plain))
-            self._results[name] = PieceResult(content, result.arrays)
+            self._results[name] = result.through_json()
             self._are_saved = False
             if time.monotonic() - self._saved_at >= self._pause:
                 self.save()
@@ -239,43 +211,3 @@ def places_of_share(costs: Sequence[int], share: Share) -> list[int]:
             own.append(place)
         heapq.heappush(loads, (load + costs[place], number))
     return sorted(own)
-
-
-def pack(results: Mapping[str, PieceResult]) -> dict[str, np.ndarray]:
-    """Return results by name as arrays: one of all contents as JSON, and those of each piece.
-
-    Example:
-        >>> results = {"p = 2": PieceResult([{"steps": 7, "rate": None}], {"x": np.arange(2)})}
-        >>> result = unpack(pack(results))["p = 2"]
-        >>> result.content, result.arrays["x"]
-        ([{'steps': 7, 'rate': None}], array([0, 1]))
-    """
-    contents = {name: result.content for name, result in results.items()}
-    text = json.dumps(contents, default=_plain).encode()
-    arrays = {
-        f"{index}/{name}": np.asarray(array)
-        for index, result in enumerate(results.values())
-        for name, array in result.arrays.items()
-    }
-    return {CONTENT: np.frombuffer(text, np.uint8), **arrays}
-
-
-def unpack(arrays: Mapping[str, np.ndarray]) -> dict[str, PieceResult]:
-    """Return what `pack` was given."""
-    contents = json.loads(arrays[CONTENT].tobytes())
-    parts: list[dict[str, np.ndarray]] = [{} for _ in contents]
-    for key, array in arrays.items():
-        index, _, name = key.partition("/")
-        if key != CONTENT:
-            parts[int(index)][name] = array
-    return {
-        name: PieceResult(content, own)
-        for (name, content), own in zip(contents.items(), parts, strict=True)
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Return a NumPy number as Python has it, for JSON."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"Expected what JSON can hold. Received: {value!r}")

@@ -11,9 +11,9 @@ import numpy as np
 from overparam_tf.callbacks import effective_rank
 from overparam_tf.datasets import Problem
 from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
+from overparam_tf.sweep.recorder import NEVER
 from overparam_tf.sweep.stacks import Stack
 
-NEVER = -1
 # Singular values that a run folder keeps, the largest ones.
 KEPT_VALUES = 12
 # Points of a curve in a decade of steps, from the first decade that has so many.

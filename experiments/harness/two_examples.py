@@ -42,14 +42,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from experiments.harness.balanced_descent import (
-    NEVER,
-    balanced_start,
-    next_column,
-    next_number,
-    power,
-)
-from overparam_tf.sweep.recorder import record_steps
+from experiments.harness.balanced_descent import balanced_start, next_column, next_number, power
+from overparam_tf.sweep.recorder import NEVER, record_steps
 
 # The rates searched, in decades around the unit u: from well below the stable limit to above the
 # jumps.

@@ -1,4 +1,4 @@
-"""The experiment: its options and the methods that they stand for, the run, the drawing."""
+"""The command `python -m experiments.late_divergence`: the run, the drawing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from rich.console import Console
 
 from experiments.harness.command_line import Experiment
 from experiments.harness.loss_reference import LossReference, references_of
-from experiments.harness.pieces import KeptPieces, PieceResult, run_pieces
+from experiments.harness.piece_results import PieceResult
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.late_divergence.claims import ADVICE, claims_of, method_table
 from experiments.late_divergence.config import Config

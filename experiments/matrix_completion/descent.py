@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from experiments.harness.rank_curvature import curvature_of
 from experiments.harness.rank_runs import FollowedRuns, follow
 from overparam_tf.datasets import Problem
 from overparam_tf.losses import LpLoss
@@ -26,25 +27,6 @@ def optimizer_at(depth: int, curvature: float) -> keras.optimizers.SGD:
     if depth < DEEP:
         return keras.optimizers.SGD(SHARE_OF_CURVATURE / curvature)
     return keras.optimizers.SGD(DEEP_SHARE / curvature, momentum=MOMENTUM)
-
-
-def curvature_of(problem: Problem, depth: int) -> float:
-    """Return about the largest curvature of the loss in balanced factors of the matrix itself.
-
-    The loss has the second derivative 2 / m in each of m observed entries. In the factors it is
-    multiplied by N |W|^(2 - 2/N), with the spectral norm |W|.
-
-    Args:
-        problem: A completion problem, whose held-out labels are known.
-        depth: Number of factors N.
-    """
-    norm = np.linalg.norm(whole_matrix(problem), 2)
-    return float(2 / problem.observations * depth * norm ** (2 - 2 / depth))
-
-
-def whole_matrix(problem: Problem) -> np.ndarray:
-    """Return the matrix of a completion problem, its held-out entries included."""
-    return np.where(problem.observed, problem.y, problem.held_out.y)
 
 
 def descend(

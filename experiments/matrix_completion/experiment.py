@@ -13,7 +13,8 @@ from rich.console import Console
 
 from experiments.harness.command_line import Experiment
 from experiments.harness.live_pieces import LiveLines
-from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, rows_of, run_pieces
+from experiments.harness.piece_results import PieceResult, arrays_of, rows_of
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.rank_board import shown_curves
 from experiments.harness.rank_runs import FollowedRuns, held_out_error
 from experiments.harness.results import print_claims, print_table, write_results

@@ -7,10 +7,16 @@ import warnings
 import numpy as np
 
 from overparam_tf.datasets import Problem
+from overparam_tf.errors import InputError
 
 
 def least_nuclear_norm(problem: Problem) -> np.ndarray:
     """Return the matrix of least nuclear norm with the observed entries of a problem, by SCS.
+
+    A warning says so if the solver has not reached its accuracy.
+
+    Raises:
+        InputError: If the solver has found no matrix.
 
     Source:
         Candes & Recht, "Exact matrix completion via convex optimization" (2009).
@@ -22,5 +28,12 @@ def least_nuclear_norm(problem: Problem) -> np.ndarray:
     meets = cvxpy.multiply(observed.astype(float), kernel - labels) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        cvxpy.Problem(cvxpy.Minimize(cvxpy.normNuc(kernel)), [meets]).solve(solver=cvxpy.SCS)
+        search = cvxpy.Problem(cvxpy.Minimize(cvxpy.normNuc(kernel)), [meets])
+        search.solve(solver=cvxpy.SCS)
+    if kernel.value is None:
+        raise InputError(
+            f"Expected a matrix of least nuclear norm from SCS. Received: {search.status}"
+        )
+    if search.status != cvxpy.OPTIMAL:
+        warnings.warn(f"least nuclear norm: SCS ends {search.status}", UserWarning, stacklevel=2)
     return np.asarray(kernel.value)

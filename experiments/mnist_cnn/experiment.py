@@ -1,4 +1,4 @@
-"""The experiment: its options and the nets that they stand for, the run, the drawing."""
+"""The command `python -m experiments.mnist_cnn`: the run, the drawing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiment: the comparison of every net and penalty, and what it draws."""
+"""The command `python -m experiments.nonlinear`: every net in every form, and the drawing."""
 
 from __future__ import annotations
 
@@ -192,10 +192,10 @@ class Found:
     """What the comparisons found so far.
 
     Attributes:
-        comparisons: The comparisons by net and penalty.
+        comparisons: The comparisons by net and form.
         tables: A table of runs for each comparison.
-        verdicts: The rows of verdicts.csv.
-        curves: The arrays of curves.npz: `NET/steps`, and `NET/PENALTY/OPTIMIZER/DEPTH` of shape
+        rows: The rows of verdicts.csv.
+        curves: The arrays of curves.npz: `NET/steps`, and `NET/FORM/OPTIMIZER/DEPTH` of shape
             (seeds, points), the smoothed losses at the best rate.
     """
 

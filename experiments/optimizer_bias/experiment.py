@@ -14,8 +14,10 @@ from rich.console import Console
 
 from experiments.harness.command_line import Experiment
 from experiments.harness.live_pieces import LiveLines
-from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, rows_of, run_pieces
+from experiments.harness.piece_results import PieceResult, arrays_of, rows_of
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.rank_board import shown_curves
+from experiments.harness.rank_curvature import curvature_of
 from experiments.harness.rank_runs import follow
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.tensorboard import Board, Distribution, Line, Trial
@@ -23,7 +25,7 @@ from experiments.optimizer_bias.claims import best_runs, bias_table, claims_of
 from experiments.optimizer_bias.config import CLAIMED, Config
 from experiments.optimizer_bias.figures import BiasFigures
 from experiments.optimizer_bias.optimizers import CANDIDATES
-from experiments.optimizer_bias.settings import SETTINGS, curvature_of
+from experiments.optimizer_bias.settings import SETTINGS
 from overparam_tf.losses import LpLoss
 from overparam_tf.messages import print_to_stderr
 from overparam_tf.runlog import RunFolder

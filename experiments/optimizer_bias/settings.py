@@ -1,12 +1,10 @@
-"""The problems on which optimizers are compared, and the curvature of their loss."""
+"""The problems on which optimizers are compared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from overparam_tf.datasets import Problem, SensingProblem, matrix_completion, matrix_sensing
+from overparam_tf.datasets import Problem, matrix_completion, matrix_sensing
 
 
 @dataclass(frozen=True)
@@ -48,22 +46,3 @@ SETTINGS = {
     "tiny": Setting("completion", 16, 2, 130, with_all=True),
     "tiny-sensing": Setting("sensing", 10, 1, 50),
 }
-
-
-def curvature_of(problem: Problem, depth: int) -> float:
-    """Return about the largest curvature of the mean squared error in factors of the matrix itself.
-
-    That of the kernel, 2 |x|^2 / m for m observed labels, times N |W|^(2 - 2/N) for N balanced
-    factors, with spectral norms.
-
-    Args:
-        problem: A problem whose matrix is known from what is held out.
-        depth: Number of factors N.
-    """
-    held_out, data = problem.held_out.y, 1.0
-    if isinstance(problem, SensingProblem):
-        data = np.linalg.norm(problem.x, 2) ** 2
-    else:
-        held_out = np.where(problem.observed, problem.y, held_out)
-    norm = np.linalg.norm(held_out, 2)
-    return float(2 * data / problem.observations * depth * norm ** (2 - 2 / depth))

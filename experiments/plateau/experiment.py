@@ -11,7 +11,8 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, arrays_of, run_pieces
+from experiments.harness.piece_results import PieceResult, arrays_of
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.tensorboard import Board, Line, Trial
 from experiments.harness.two_examples import Scan, kernel_path, learning_rates, scan

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.harness import figures
-from experiments.harness.balanced_descent import NEVER, power
+from experiments.harness.balanced_descent import power
 from experiments.harness.speed_up import Bound
 from experiments.plateau.searches import FINEST, GRID, STABLE, Cell
 from overparam_tf.runlog import RunFolder
+from overparam_tf.sweep.recorder import NEVER
 
 # Line and marker of each search's speed-ups.
 STYLES = {GRID: "o", FINEST: ".-", STABLE: "s--"}

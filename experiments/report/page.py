@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
@@ -45,7 +45,7 @@ def page(sections: Sequence[Section], failures: Sequence[tuple[str, str]] = ()) 
         failures=failures,
         tested=_verdicts_in_words(sections),
         warnings=_experiments_by_warning(sections),
-        written=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}",
+        written=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         style=(FOLDER / "report.css").read_text(encoding="utf-8"),
         signs=SIGNS,
         scale=SCALE,

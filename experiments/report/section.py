@@ -6,7 +6,7 @@ import ast
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,7 @@ def _warnings(record: Mapping[str, Any]) -> list[str]:
 
 def _environment(folder: RunFolder, record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return when and on what a run was made, as (name, value)."""
-    end = datetime.fromtimestamp(folder.modified, timezone.utc)
+    end = datetime.fromtimestamp(folder.modified, UTC)
     values = {"run folder": str(folder.path)}
     if "started" in record:
         start = datetime.fromisoformat(record["started"])

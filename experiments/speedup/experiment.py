@@ -1,4 +1,4 @@
-"""The experiment: its options, the grids and the timing that it runs, and what it draws."""
+"""The command `python -m experiments.speedup`: the run, the drawing."""
 
 from __future__ import annotations
 

@@ -16,10 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.harness import balanced_descent
-from experiments.harness.balanced_descent import NEVER, next_column, next_number, power
+from experiments.harness.balanced_descent import next_column, next_number, power
 from overparam_tf.datasets import Problem
+from overparam_tf.dynamics import kernel_hessian
 from overparam_tf.floor import convex_floor
 from overparam_tf.initializers import NearZero
+from overparam_tf.sweep.recorder import NEVER
 
 # The rates searched, in decades around the unit of `Task.rates`.
 DECADES = (-0.75, 1.75)
@@ -57,8 +59,7 @@ class Task:
         x, y = problem.x, problem.y[:, 0]
         floor, at_zero = convex_floor(x, problem.y, p).loss, float(np.mean(y**p)) / p
         targets = [floor + share * (at_zero - floor) for share in sorted(shares, reverse=True)]
-        hessian = (p - 1) / len(x) * (x * problem.y ** (p - 2)).T @ x
-        curvature = float(np.linalg.eigvalsh(hessian).max())
+        curvature = float(np.linalg.eigvalsh(kernel_hessian(-y, x, p)).max())
         return cls(x, y, p, floor, curvature, tuple(targets))
 
     def rates(self, depth: int, norm: float, per_decade: int) -> np.ndarray:

@@ -79,9 +79,9 @@ def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, ke
 
 
 def _is_factorised(layer: keras.layers.Layer) -> bool:
-    # As properties, both may raise on a layer that is not built: there the class is asked.
-    asked = layer if layer.built else type(layer)
-    return all(hasattr(asked, name) or hasattr(layer, name) for name in ("factors", "kernel"))
+    # As properties, both may raise on a layer that is not built: its class has them all the same.
+    owner = layer if layer.built else type(layer)
+    return all(hasattr(owner, name) or hasattr(layer, name) for name in ("factors", "kernel"))
 
 
 def kernel_blocks(layer: keras.layers.Layer, factors: list[np.ndarray]) -> np.ndarray:

@@ -22,7 +22,8 @@ from overparam_tf.comparison.display import (
 )
 from overparam_tf.comparison.models import Recipe
 from overparam_tf.comparison.plan import Plan
-from overparam_tf.comparison.results import DepthComparison, run_of
+from overparam_tf.comparison.results import DepthComparison
+from overparam_tf.comparison.runs import run_of
 from overparam_tf.comparison.settings import Settings
 from overparam_tf.comparison.store import Store
 from overparam_tf.comparison.timing import measure_plan

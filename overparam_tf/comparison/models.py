@@ -16,7 +16,7 @@ from keras import ops
 
 from overparam_tf._shapes import Width
 from overparam_tf.errors import InputError
-from overparam_tf.initializers import factor_seed
+from overparam_tf.initializers import factor_seed, with_seed
 from overparam_tf.products import MatrixAxes, Product
 from overparam_tf.surgery import axes_of_products, overparameterize, products_of
 
@@ -140,7 +140,7 @@ class DeepModel:
                     factor.assign(kernel)
                 else:
                     own_seed = factor_seed(START_SEED * (seed + 1) + number, place)
-                    factor.assign(_reseeded(initializer, own_seed)(factor.shape, factor.dtype))
+                    factor.assign(with_seed(initializer, own_seed)(factor.shape, factor.dtype))
 
     def _initializers(self) -> Iterator[tuple[Product, Any]]:
         known = {id(p): layer for layer in self.model._flatten_layers() for p in _held(layer)}
@@ -176,11 +176,6 @@ def kernels_of(recipe: Recipe, depth: int, model: keras.Model) -> dict[str, Matr
 
 def _held(layer: Any) -> list[Product]:
     return [value for value in vars(layer).values() if isinstance(value, Product)]
-
-
-def _reseeded(initializer: Any, seed: int) -> Any:
-    config = initializer.get_config()
-    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
 
 
 def _successors(plain: Sequence[Any], model: keras.Model) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from overparam_tf.comparison.bootstrap import Estimate, speed_up
-from overparam_tf.comparison.runs import Curve, Run, smoothed
+from overparam_tf.comparison.runs import Curve, point_steps, smoothed
 from overparam_tf.comparison.search import final_loss, median, steps_to
 from overparam_tf.comparison.settings import Settings
 from overparam_tf.status import TrainingStatus
@@ -101,7 +101,7 @@ class DepthComparison:
             Steps of shape (points,), losses of shape (seeds, points); no seeds if every rate
             diverged or the search did not reach this depth.
         """
-        steps = self.settings.per_point * np.arange(1, self.settings.points + 1)
+        steps = point_steps(self.settings)
         cell = self._cell(optimizer, depth)
         if cell is None or cell.best_by_loss is None:
             return steps, np.empty((0, len(steps)))
@@ -234,8 +234,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value
-
-
-def run_of(row: Mapping[str, Any]) -> Run:
-    """Return the run that a row is of."""
-    return Run(row["optimizer"], row["depth"], row["learning_rate"], row["seed"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,11 @@ class Run:
         return (
             f"{self.optimizer}, depth {self.depth}, rate {self.learning_rate:g}, seed {self.seed}"
         )
+
+
+def run_of(row: Mapping[str, Any]) -> Run:
+    """Return the run that a row is of."""
+    return Run(row["optimizer"], row["depth"], row["learning_rate"], row["seed"])
 
 
 @dataclass(frozen=True, eq=False)

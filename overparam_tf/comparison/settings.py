@@ -165,9 +165,9 @@ def fresh_optimizer(config: dict[str, Any], learning_rate: float) -> keras.optim
     return keras.optimizers.deserialize({**config, "config": inner})
 
 
-def _name(given: Any, optimizer: keras.optimizers.Optimizer) -> str:
+def _name(argument: Any, optimizer: keras.optimizers.Optimizer) -> str:
     """Return the name of an optimizer, without the number that Keras puts behind it."""
-    return given if isinstance(given, str) else re.sub(r"_\d+$", "", optimizer.name)
+    return argument if isinstance(argument, str) else re.sub(r"_\d+$", "", optimizer.name)
 
 
 def _optimizer(name: str, value: Any) -> keras.optimizers.Optimizer:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 
 
-class Bound(str, Enum):
+class Bound(StrEnum):
     """What is known of a speed-up: its number, or a bound where a depth missed the target."""
 
     EXACT = "exact"
     AT_LEAST = "at least"
     AT_MOST = "at most"
     UNKNOWN = "unknown"
-
-    def __str__(self) -> str:
-        # As StrEnum of Python 3.11; pandas compares a column of text with this.
-        return self.value
 
     @property
     def mark(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from overparam_tf.checkpoints import Checkpoints
-from overparam_tf.comparison.runs import Curve, Run
+from overparam_tf.comparison.runs import Curve, Run, run_of
 
 ROWS, CELLS, PARTIAL = "rows", "cells", "partial"
 LOSSES, PENALTIES = "losses", "penalties"
@@ -132,7 +132,7 @@ class Store:
     def _read(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.cells = _from_bytes(arrays[CELLS])
         for number, row in enumerate(_from_bytes(arrays[ROWS])):
-            run = Run(row["optimizer"], row["depth"], row["learning_rate"], row["seed"])
+            run = run_of(row)
             length = arrays["lengths"][number]
             self.rows[run] = row
             self.curves[run] = Curve(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from overparam_tf.checks import positive_int, whole_number
+from overparam_tf.datasets.digits import SIDE
 from overparam_tf.errors import DataError
 from overparam_tf.memory import require_memory
 
@@ -19,10 +20,8 @@ FONTS = (
     *(f"STIXGeneral{style}.ttf" for style in ("", "Bol", "Italic", "BolIta")),
     *("cmr10.ttf", "cmb10.ttf", "cmss10.ttf", "cmtt10.ttf"),
 )
-# Pixels of an image. A digit is 2 units high in a frame that is SIDE / 10 = 2.8 units wide.
-SIDE = 28
-
-# Set by hand so that a linear classifier errs as often as on MNIST; see `synthetic_digits`.
+# Set by hand so that a linear classifier errs as often as on MNIST; see `synthetic_digits`. A digit
+# is 2 units high in a frame that is SIDE / 10 = 2.8 units wide.
 ROTATION = 0.2  # standard deviation, radians
 SHEAR = 0.2  # standard deviation
 LOG_SIZE = 0.12  # standard deviation, of width and height each

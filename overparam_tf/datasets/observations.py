@@ -34,9 +34,9 @@ def observed_labels(
     """
     if isinstance(unobserved, (bool, np.bool_)) and not unobserved:
         return real_matrix("y", y), False, None
-    given = _with_zeros_for_nan(y)
-    labels, missing = real_matrix("y", given), np.zeros(np.shape(given), bool)
-    if given is not y:
+    filled = _with_zeros_for_nan(y)
+    labels, missing = real_matrix("y", filled), np.zeros(np.shape(filled), bool)
+    if filled is not y:
         missing = np.isnan(np.asarray(y, np.float64))
     is_flag = isinstance(unobserved, (bool, np.bool_))
     mask = missing if is_flag else _mask(unobserved, labels.shape)

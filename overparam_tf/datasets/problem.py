@@ -86,7 +86,7 @@ class Problem:
 
     def _check_held_out(self, hidden: np.ndarray | None) -> None:
         """Check the held-out problem, or make it from labels that a mask hides, NaN elsewhere."""
-        optional("held_out", self.held_out, lambda name, given: instance_of(name, given, Problem))
+        optional("held_out", self.held_out, lambda name, value: instance_of(name, value, Problem))
         if hidden is not None:
             if self.held_out is not None:
                 raise input_error(

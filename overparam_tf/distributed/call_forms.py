@@ -32,8 +32,8 @@ def takes_earlier_form(train: Callable[P, R]) -> Callable[P, R]:
     def call(*positional: P.args, **keywords: P.kwargs) -> R:
         if "dataset" in keywords or _has_loss_or_optimizer(*positional):
             model, *others = positional or (keywords.pop("model"),)
-            given = dict(zip(EARLIER_ORDER, others, strict=False))
-            keywords = {"model": model, **given, **keywords}  # type: ignore[assignment]
+            by_name = dict(zip(EARLIER_ORDER, others, strict=False))
+            keywords = {"model": model, **by_name, **keywords}  # type: ignore[assignment]
             keywords["x"] = EarlierData(keywords.pop("dataset"))
             positional = ()  # type: ignore[assignment]
         if "validation" in keywords:

@@ -8,16 +8,17 @@ from typing import Any
 
 import keras
 
-from overparam_tf.checks import boolean, has_duplicates, one_of, optional, real_number
+from overparam_tf.checks import boolean, has_duplicates, one_of, optional, real_number, resolve
 from overparam_tf.distributed.objective import has_own
 from overparam_tf.errors import InputError, input_error
+from overparam_tf.optimizers.keras_optimizer import keras_optimizer
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """What `train` was given for `model.compile`.
+    """The arguments of `train` that are those of `model.compile`.
 
     Attributes:
         loss: A Keras loss, its name, a function (y, y_pred), or lists or mappings of these.
@@ -41,8 +42,8 @@ class Compilation:
         Raises:
             InputError: If an argument is none that Keras knows, or one is missing.
         """
-        given = self._checked()
-        if model.compiled and not given:
+        arguments = self._checked()
+        if model.compiled and not arguments:
             _check_losses(model.loss)
             if model.optimizer is None and not has_own(model, "train_step"):
                 raise input_error("an optimizer for `train` or for model.compile", optimizer=None)
@@ -56,11 +57,11 @@ class Compilation:
                 "steps_per_execution": model.steps_per_execution,
                 "jit_compile": model.jit_compile and not model.run_eagerly,
             }
-            given = {**kept, **given}
+            arguments = {**kept, **arguments}
         scaled = model.optimizer if model.compiled else None
-        if getattr(scaled, "inner_optimizer", None) is given["optimizer"]:
-            given["optimizer"] = scaled  # keeps its scale
-        _compile(model, {"jit_compile": False, **given})
+        if getattr(scaled, "inner_optimizer", None) is arguments["optimizer"]:
+            arguments["optimizer"] = scaled  # keeps its scale
+        _compile(model, {"jit_compile": False, **arguments})
 
     def _checked(self) -> dict[str, Any]:
         """Return the arguments other than None."""
@@ -124,13 +125,7 @@ def _compile(model: keras.Model, arguments: Mapping[str, Any]) -> None:
 
 
 def _optimizer(name: str, value: Any) -> keras.optimizers.Optimizer:
-    try:
-        optimizer = keras.optimizers.get(value)
-    except (AttributeError, TypeError, ValueError):
-        optimizer = None
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise input_error(f"a Keras optimizer or its name for {name}", **{name: value})
-    return optimizer
+    return resolve(name, value, keras_optimizer, "a Keras optimizer or its name")
 
 
 def _check_losses(loss: Any) -> None:

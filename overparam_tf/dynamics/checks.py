@@ -30,20 +30,8 @@ def check_depth(depth: Tensor, kernel: Tensor = None) -> None:
     Raises:
         InputError: If the depth is below 1, not finite, of another type, or of another shape.
     """
-    is_number_or_tensor = isinstance(depth, Real) or hasattr(depth, "shape")
-    values = _concrete(depth) if is_number_or_tensor else np.asarray(None)
-    if values is not None and not (
-        values.dtype.kind in "iuf" and np.all(np.isfinite(values) & (values >= 1))
-    ):
-        raise input_error("a finite number >= 1 for depth; it may be fractional", depth=depth)
-    shape = tuple(getattr(depth, "shape", ()))
-    allowed = () if kernel is None else (*kernel.shape[:-2], 1, 1)
-    if not _broadcasts(shape, allowed):
-        raise input_error(
-            "one number for depth, or for a stack of kernels one for each, in a shape that "
-            f"broadcasts to {allowed}",
-            **{"depth.shape": shape},
-        )
+    _check_numbers("depth", depth, 1, "; it may be fractional")
+    _check_shape("depth", tuple(getattr(depth, "shape", ())), kernel)
 
 
 def check_rate(name: str, value: Tensor, kernel: Tensor) -> Tensor:
@@ -57,21 +45,31 @@ def check_rate(name: str, value: Tensor, kernel: Tensor) -> Tensor:
     Raises:
         InputError: If the value is negative, not finite, of another type, or of another shape.
     """
+    _check_numbers(name, value, 0)
+    rate = ops.convert_to_tensor(value, kernel.dtype)
+    _check_shape(name, tuple(rate.shape), kernel)
+    return rate if len(rate.shape) else ops.reshape(rate, (1, 1))
+
+
+def _check_numbers(name: str, value: Tensor, least: float, remark: str = "") -> None:
+    """Check that a value is a finite number >= `least`, or a tensor of such numbers."""
     is_number_or_tensor = isinstance(value, Real) or hasattr(value, "shape")
     numbers = _concrete(value) if is_number_or_tensor else np.asarray(None)
     if numbers is not None and not (
-        numbers.dtype.kind in "iuf" and np.all(np.isfinite(numbers) & (numbers >= 0))
+        numbers.dtype.kind in "iuf" and np.all(np.isfinite(numbers) & (numbers >= least))
     ):
-        raise input_error(f"a finite number >= 0 for {name}", **{name: value})
-    allowed = (*kernel.shape[:-2], 1, 1)
-    rate = ops.convert_to_tensor(value, kernel.dtype)
-    if not _broadcasts(tuple(rate.shape), allowed):
+        raise input_error(f"a finite number >= {least} for {name}{remark}", **{name: value})
+
+
+def _check_shape(name: str, shape: tuple[int, ...], kernel: Tensor) -> None:
+    """Check that a shape broadcasts to a number for each of a stack of kernels."""
+    allowed = () if kernel is None else (*kernel.shape[:-2], 1, 1)
+    if not _broadcasts(shape, allowed):
         raise input_error(
             f"one number for {name}, or for a stack of kernels one for each, in a shape that "
             f"broadcasts to {allowed}",
-            **{f"{name}.shape": tuple(rate.shape)},
+            **{f"{name}.shape": shape},
         )
-    return rate if len(rate.shape) else ops.reshape(rate, (1, 1))
 
 
 def check_kernel(kernel: Tensor) -> Tensor:

@@ -4,7 +4,13 @@ Near zero is what the paper trains from. The two splits turn an existing kernel 
 product is that kernel. `per_factor` gives factors of equal shape different values.
 """
 
-from overparam_tf.initializers.factor_seeds import draw, factor_seed, per_factor
+from overparam_tf.initializers.factor_seeds import (
+    draw,
+    factor_seed,
+    per_factor,
+    with_noise,
+    with_seed,
+)
 from overparam_tf.initializers.idle_units import fill_idle_units
 from overparam_tf.initializers.near_zero import NearZero, get
 from overparam_tf.initializers.splits import (
@@ -29,4 +35,6 @@ __all__ = [
     "numerical_rank",
     "pad_with_zeros",
     "per_factor",
+    "with_noise",
+    "with_seed",
 ]

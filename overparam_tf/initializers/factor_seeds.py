@@ -1,4 +1,4 @@
-"""Initializers of single factors: each factor gets its own seed, and values also inside a trace."""
+"""Random values of single factors: each has its own seed, and numbers also inside a trace."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -64,8 +65,20 @@ def per_factor(initializer: Any, j: int) -> Any:
     config = initializer.get_config() if hasattr(initializer, "get_config") else {}
     if "seed" not in config or not isinstance(config["seed"], int | None):
         return initializer
-    seed = config["seed"] if config["seed"] is None else factor_seed(config["seed"], j)
-    return type(initializer).from_config({**config, "seed": seed})
+    return with_seed(
+        initializer, config["seed"] if config["seed"] is None else factor_seed(config["seed"], j)
+    )
+
+
+def with_seed(initializer: Any, seed: int | None) -> Any:
+    """Return a copy of a Keras initializer with another seed, if it has one.
+
+    Example:
+        >>> with_seed(keras.initializers.RandomNormal(seed=1), 2).seed
+        2
+    """
+    config = initializer.get_config()
+    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
 
 
 def draw(initializer: Any, shape: Sequence[int], dtype: str) -> np.ndarray:
@@ -77,7 +90,6 @@ def draw(initializer: Any, shape: Sequence[int], dtype: str) -> np.ndarray:
         dtype: Name of its dtype.
 
     Example:
-        >>> import keras
         >>> draw(keras.initializers.Ones(), (1, 2), "float32")
         array([[1., 1.]], dtype=float32)
     """
@@ -90,3 +102,29 @@ def draw(initializer: Any, shape: Sequence[int], dtype: str) -> np.ndarray:
         return thread.submit(
             lambda: ops.convert_to_numpy(initializer(tuple(shape), dtype=dtype))
         ).result()
+
+
+def with_noise(
+    factors: Sequence[np.ndarray], noise: float, seed: int | None, dtype: str
+) -> list[np.ndarray]:
+    """Return factors with normal noise added, for each factor relative to its root mean square.
+
+    Args:
+        factors: The factors.
+        noise: Standard deviation of the noise over the root mean square, >= 0.
+        seed: Seed of the noise; None for a random one.
+        dtype: Name of the dtype in which the noise is drawn.
+
+    Example:
+        >>> (noisy,) = with_noise([np.full((2, 2), 3.0)], noise=0.1, seed=0, dtype="float32")
+        >>> bool(np.all(noisy != 3.0)), bool(np.all(np.abs(noisy - 3.0) < 3 * 0.1 * 5))
+        (True, True)
+    """
+    if not noise:
+        return list(factors)
+    normal = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
+    return [
+        factor
+        + noise * np.sqrt(np.mean(factor**2)) * draw(per_factor(normal, j), factor.shape, dtype)
+        for j, factor in enumerate(factors)
+    ]

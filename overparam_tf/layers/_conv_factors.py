@@ -11,10 +11,10 @@ from keras import ops
 
 from overparam_tf import initializers
 from overparam_tf.errors import InputError, input_error
-from overparam_tf.layers._assigning import split_taps_in_graph
 from overparam_tf.layers._conv_geometry import Size, strided_factor
 from overparam_tf.layers._conv_kernels import compose
 from overparam_tf.layers._conv_splits import nearest_kernel, split_kernel
+from overparam_tf.layers._kernel_assignment import split_taps_in_graph
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 
 

@@ -152,13 +152,8 @@ class Convertible(keras.layers.Layer):
         if seed is not None:
             seed = whole_number("seed", seed, least=None)
         values = self._split(self._as_weight("kernel", kernel, self._kernel_shape), split)
-        normal = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
-        for j, (factor, value) in enumerate(zip(self._factors, values, strict=True)):
-            if noise:
-                draw = initializers.draw(
-                    initializers.per_factor(normal, j), value.shape, self.variable_dtype
-                )
-                value = value + noise * np.sqrt(np.mean(value**2)) * draw
+        values = initializers.with_noise(values, noise, seed, self.variable_dtype)
+        for factor, value in zip(self._factors, values, strict=True):
             factor.assign(value)
 
     def assign_bias(self, bias: Any) -> None:

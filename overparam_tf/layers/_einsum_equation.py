@@ -83,6 +83,16 @@ class EinsumEquation:
         return "".join(letter for letter in self.kernel if letter in self.outputs)
 
     @property
+    def to_matrix(self) -> str:
+        """Return the equation that brings the axes of the kernel into the order of the matrix."""
+        return f"{self.kernel}->{self.in_axes}{self.out_axes}"
+
+    @property
+    def from_matrix(self) -> str:
+        """Return the equation that brings the axes of the matrix into the order of the kernel."""
+        return f"{self.in_axes}{self.out_axes}->{self.kernel}"
+
+    @property
     def into_hidden(self) -> str:
         """Return the equation of the first of several factors: in axes become one hidden axis.
 

@@ -14,7 +14,7 @@ from overparam_tf.products import in_cheaper_order
 CONTRACTIONS = ("auto", "kernel", "chain")
 
 
-class Multiplying(keras.layers.Layer):
+class Multiplication(keras.layers.Layer):
     """The part of `FactorizedLayer` that computes the output in the cheaper of two orders."""
 
     _kernel_pays_above: float

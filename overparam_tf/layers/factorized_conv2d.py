@@ -24,8 +24,8 @@ from overparam_tf.layers._conv_geometry import (
     strided_factor,
 )
 from overparam_tf.layers._conv_kernels import composition_cost
+from overparam_tf.layers._initial_factors import KERNEL_INITIALIZER
 from overparam_tf.layers._multiplication import plus
-from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.products import break_even
 
 

@@ -14,8 +14,8 @@ from overparam_tf._shapes import Width, check_input_shape, factor_shapes
 from overparam_tf.checks import boolean, positive_int
 from overparam_tf.errors import input_error
 from overparam_tf.initializers import SPLITS, low_rank
+from overparam_tf.layers._initial_factors import KERNEL_INITIALIZER
 from overparam_tf.layers._multiplication import plus
-from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 from overparam_tf.products import (
     by_rows,

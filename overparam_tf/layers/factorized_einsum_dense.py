@@ -16,8 +16,8 @@ from overparam_tf.checks import instance_of, list_of, positive_int
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.initializers import SPLITS, low_rank
 from overparam_tf.layers._einsum_equation import EinsumEquation
+from overparam_tf.layers._initial_factors import KERNEL_INITIALIZER
 from overparam_tf.layers._multiplication import plus
-from overparam_tf.layers._starting import KERNEL_INITIALIZER
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 from overparam_tf.products import kernel_pays_above, kernel_penalty, product, split_matrix
 
@@ -150,8 +150,7 @@ class FactorizedEinsumDense(FactorizedLayer):
             )
         self._in_shape = tuple(known[letter] for letter in letters.in_axes)
         self._out_shape = tuple(known[letter] for letter in letters.out_axes)
-        matrix = (math.prod(self._in_shape), math.prod(self._out_shape))
-        shapes = factor_shapes(matrix, self.depth, self.width)
+        shapes = factor_shapes(self._matrix_shape, self.depth, self.width)
         elided = len(shape) - len(letters.inputs)
         # A bias in front of the last factor appears along all the out axes behind it.
         self._factor_bias_shape = letters.bias_shape(letters.out_axes, known, elided)
@@ -162,14 +161,19 @@ class FactorizedEinsumDense(FactorizedLayer):
             shapes,
             kernel_shape=tuple(known[letter] for letter in letters.kernel),
             bias_shape=bias_shape,
-            kernel_pays_above=kernel_pays_above([matrix[0], *(columns for _, columns in shapes)]),
+            kernel_pays_above=kernel_pays_above(
+                [math.prod(self._in_shape), *(columns for _, columns in shapes)]
+            ),
         )
         self.input_spec = keras.InputSpec(ndim=len(shape))
 
+    @property
+    def _matrix_shape(self) -> tuple[int, int]:
+        return math.prod(self._in_shape), math.prod(self._out_shape)
+
     def _compose(self) -> Any:
-        letters = self._letters
         kernel = ops.reshape(product(self._factors), self._in_shape + self._out_shape)
-        return ops.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", kernel)
+        return ops.einsum(self._letters.from_matrix, kernel)
 
     def _penalty_of_kernel(self) -> Any:
         return kernel_penalty(self.kernel_regularizer, self._factors, self._compose)
@@ -178,47 +182,41 @@ class FactorizedEinsumDense(FactorizedLayer):
         return SPLITS[split](self._as_matrix(kernel), self.depth, self.width)
 
     def _as_matrix(self, kernel: np.ndarray) -> np.ndarray:
-        letters = self._letters
-        matrix = np.einsum(f"{letters.kernel}->{letters.in_axes}{letters.out_axes}", kernel)
-        return matrix.reshape(math.prod(self._in_shape), math.prod(self._out_shape))
+        return np.einsum(self._letters.to_matrix, kernel).reshape(self._matrix_shape)
 
     def _as_kernel(self, matrix: np.ndarray) -> np.ndarray:
-        letters = self._letters
-        kernel = matrix.reshape(self._in_shape + self._out_shape)
-        return np.einsum(f"{letters.in_axes}{letters.out_axes}->{letters.kernel}", kernel)
+        return np.einsum(
+            self._letters.from_matrix, matrix.reshape(self._in_shape + self._out_shape)
+        )
 
     def _split_in_graph(self, kernel: Any) -> Sequence[Any]:
         return split_matrix(self._only_factor(kernel), self.depth, self._inner_widths)
 
     def _only_factor(self, kernel: Any) -> Any:
-        letters = self._letters
-        matrix = ops.einsum(f"{letters.kernel}->{letters.in_axes}{letters.out_axes}", kernel)
-        return ops.reshape(matrix, (math.prod(self._in_shape), math.prod(self._out_shape)))
+        return ops.reshape(ops.einsum(self._letters.to_matrix, kernel), self._matrix_shape)
 
     def _within_widths(self, kernel: np.ndarray) -> np.ndarray:
         return self._as_kernel(low_rank(self._as_matrix(kernel), self._inner_widths))
 
     def _draw_kernel(self) -> np.ndarray:
-        kernel, letters = self._kernel_initializer_for_axes(), self._letters
-        if isinstance(kernel, keras.initializers.Identity) and len(letters.kernel) > 2:
+        initializer, dtype = self._kernel_initializer_for_axes(), self.variable_dtype
+        is_identity = isinstance(initializer, keras.initializers.Identity)
+        if is_identity and len(self._letters.kernel) > 2:
             # Keras has no identity of more than two axes; as a matrix the kernel has one.
-            matrix = (math.prod(self._in_shape), math.prod(self._out_shape))
-            return self._as_kernel(initializers.draw(kernel, matrix, self.variable_dtype))
-        return initializers.draw(kernel, self._kernel_shape, self.variable_dtype)
+            return self._as_kernel(initializers.draw(initializer, self._matrix_shape, dtype))
+        return initializers.draw(initializer, self._kernel_shape, dtype)
 
     def _kernel_initializer_for_axes(self) -> Any:
         """Return the initializer that knows which axes of the kernel are summed over.
 
-        `EinsumDense` tells those that scale with the fans of the layer (since Keras 3.12).
+        `EinsumDense` tells those that scale with the fans of the layer.
         """
-        initializer, letters = self.kernel_initializer, self._letters
+        initializer = self.kernel_initializer
         if not isinstance(initializer, keras.initializers.VarianceScaling):
             return initializer
         config = initializer.get_config()
-        axes = {
-            "input_axes": [letters.kernel.index(letter) for letter in letters.in_axes],
-            "output_axes": [letters.kernel.index(letter) for letter in letters.out_axes],
-        }
+        rows, columns, _ = self._kernel_axes()
+        axes = {"input_axes": list(rows), "output_axes": list(columns)}
         if any(config.get(name) is not None for name in axes):
             return initializer
         return type(initializer).from_config({**config, **axes, "seed": initializer.seed})

@@ -11,21 +11,23 @@ from keras import ops
 from overparam_tf import initializers
 from overparam_tf._shapes import Width, check_width
 from overparam_tf.checks import boolean, one_of, positive_int, resolve
-from overparam_tf.layers._assigning import Assigning
-from overparam_tf.layers._constraining import Constraining, constraint
 from overparam_tf.layers._conversion import Convertible, Factorised
 from overparam_tf.layers._for_factors import resolve_for_factors, serialize
-from overparam_tf.layers._multiplication import CONTRACTIONS, Multiplying
-from overparam_tf.layers._plain_weights import PlainWeights, without_refused
-from overparam_tf.layers._starting import (
+from overparam_tf.layers._initial_factors import (
     KERNEL_INITIALIZER,
-    Starting,
+    InitialFactors,
     without_ignored_initializer,
 )
+from overparam_tf.layers._kernel_assignment import KernelAssignment
+from overparam_tf.layers._kernel_constraint import KernelConstraint, constraint
+from overparam_tf.layers._multiplication import CONTRACTIONS, Multiplication
+from overparam_tf.layers._plain_weights import PlainWeights, without_refused
 from overparam_tf.products import Product
 
 
-class FactorizedLayer(Convertible, PlainWeights, Multiplying, Starting, Constraining, Assigning):
+class FactorizedLayer(
+    Convertible, PlainWeights, Multiplication, InitialFactors, KernelConstraint, KernelAssignment
+):
     """Base class of the layers whose kernel is a product of factors.
 
     Its arguments are described in `FactorizedDense`. A subclass names the Keras layer whose

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from overparam_tf.checks import real_number, resolve
+from overparam_tf.optimizers.keras_optimizer import keras_optimizer
 from overparam_tf.optimizers.kernel_rule import KernelRule, check_spread
 from overparam_tf.optimizers.kernel_selection import (
     Kernels,
@@ -27,13 +28,13 @@ class EndToEnd(keras.optimizers.Optimizer):
     for kernels `K`; every other variable's gradient is handed over as it is. Which variables are
     kernels, `EndToEndSGD` describes.
 
-    This is not what the optimizer would do on the factors, except for SGD, where both are Theorem 1
-    (with momentum, with weight decay or at another rate than a small one it is not that either).
-    Adam, RMSprop and Adagrad divide each entry of a gradient by its own past size. On factors they
-    would so undo the growth of the factors; here they undo most of `P_K` itself: what multiplies
-    all entries of a gradient alike, such as the effective learning rate |w|^(2-2/N) of a single
-    output, cancels, and only the turn of the direction towards `K` is left. `overparameterize` is
-    the way to an optimizer on factors. Whether this helps, `experiments.speedup` measures.
+    This is not what the optimizer would do on the factors. Only for plain SGD at a small rate both
+    are Theorem 1; momentum and weight decay already differ. Adam, RMSprop and Adagrad divide each
+    entry of a gradient by its own past size. On factors this cancels the growth of the gradients
+    with the factors. Here it cancels what multiplies all entries of a gradient alike, such as the
+    effective learning rate |w|^(2-2/N) of a single output; only the turn of the direction towards
+    `K` is left. For an optimizer on factors use `overparameterize`. `experiments.speedup` measures
+    whether `EndToEnd` helps.
 
     Everything else is the inner optimizer's: rate, weight decay (that of the kernel, once and not
     N-fold), clipping (of the gradient after the rule), averages, loss scale and accumulation.
@@ -82,7 +83,7 @@ class EndToEnd(keras.optimizers.Optimizer):
     ) -> None:
         super().__init__(learning_rate=0.0, name=name)
         self.inner_optimizer = resolve(
-            "optimizer", optimizer, _optimizer, "a Keras optimizer that is not built"
+            "optimizer", optimizer, _new_optimizer, "a Keras optimizer that is not built"
         )
         self.depth = real_number("depth", depth, least=1)
         self.kernels = check_kernels(kernels)
@@ -172,12 +173,8 @@ class EndToEnd(keras.optimizers.Optimizer):
         return cls(**{**config, "optimizer": inner, "kernels": kernels})
 
 
-def _optimizer(value: Any) -> keras.optimizers.Optimizer:
-    """Return the Keras optimizer of a name, a config or an instance."""
-    try:
-        optimizer = keras.optimizers.get(value)
-    except (AttributeError, KeyError) as error:  # an unreadable config
-        raise ValueError(str(error)) from error
-    if not isinstance(optimizer, keras.optimizers.Optimizer) or optimizer.built:
-        raise ValueError("no new Keras optimizer")
+def _new_optimizer(value: Any) -> keras.optimizers.Optimizer:
+    optimizer = keras_optimizer(value)
+    if optimizer.built:
+        raise ValueError("an optimizer that is built")
     return optimizer

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +30,12 @@ OLD_TENSORBOARD = "tb"
 _NAME = re.compile(r"\w[\w.+= -]{0,119}")
 
 
-class RunStatus(str, Enum):
+class RunStatus(StrEnum):
     """The state of a run, under the word for it in config.json."""
 
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     FINISHED = "finished"
-
-    __str__ = str.__str__
 
 
 class RunFolder:

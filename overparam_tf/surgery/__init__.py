@@ -1,4 +1,4 @@
-"""Conversion of whole models to factorised form and back: new models of the same function."""
+"""Conversion of whole models to factorised form and back, in place or as copies."""
 
 from overparam_tf.surgery._collapse import collapse
 from overparam_tf.surgery._overparameterize import overparameterize

@@ -179,16 +179,16 @@ class Penalty:
 
 
 def _initial_values(
-    variable: keras.Variable, split: Split, given: Sequence[np.ndarray] | None
+    variable: keras.Variable, split: Split, known: Sequence[np.ndarray] | None
 ) -> Callable[[int], Any]:
     """Return, for a factor's number from 0, its initializer: its part of the variable's value.
 
     In a symbolic call Keras builds layers whose variables have no value yet. Then the factors get
     theirs when the variable has its own; until then, they are zero.
     """
-    if given is None and initialization_is_skipped():
+    if known is None and initialization_is_skipped():
         return lambda j: "zeros"
-    found: list[np.ndarray] = [] if given is None else list(given)
+    found: list[np.ndarray] = [] if known is None else list(known)
 
     def values() -> list[np.ndarray] | None:
         if not found and getattr(variable, "_value", None) is not None:
@@ -197,8 +197,8 @@ def _initial_values(
 
     def initializer(j: int) -> Callable[..., Any]:
         def part(shape: Sequence[int], dtype: Any = None) -> Any:
-            known = values()
-            return ops.cast(known[j], dtype) if known else ops.zeros(shape, dtype)
+            parts = values()
+            return ops.cast(parts[j], dtype) if parts else ops.zeros(shape, dtype)
 
         return part
 

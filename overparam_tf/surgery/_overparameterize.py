@@ -16,7 +16,6 @@ from overparam_tf.initializers import SPLITS, factor_seed
 from overparam_tf.surgery._compiling import check_compiled, compile_like, fresh_optimizers
 from overparam_tf.surgery._copies import factorised_copy, naming
 from overparam_tf.surgery._factors import factorise
-from overparam_tf.surgery._given_axes import Axes
 from overparam_tf.surgery._in_place import mark
 from overparam_tf.surgery._rebuild import check_built, copy_of, is_rebuilt_exactly
 from overparam_tf.surgery._selection import Layers, choose
@@ -29,6 +28,7 @@ from overparam_tf.surgery._targets import (
 )
 from overparam_tf.surgery._tracking import holders
 from overparam_tf.surgery._walk import all_layers
+from overparam_tf.surgery._weight_axes import Axes
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from overparam_tf import initializers
 from overparam_tf._shapes import Width, factor_shapes
+from overparam_tf.initializers import with_noise
 from overparam_tf.products import MatrixAxes, split_matrix, zero_start
 
 
@@ -53,13 +53,4 @@ class Split:
             return zero_start(self.shapes(kernel.shape), self.seed)
         matrices = self.axes.matrices(kernel)
         parts = split_matrix(matrices, self.depth, self.width, self.initializer)
-        if not self.noise:
-            return parts
-        normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
-        return [
-            part
-            + self.noise
-            * np.sqrt(np.mean(part**2))
-            * initializers.draw(initializers.per_factor(normal, j), part.shape, "float32")
-            for j, part in enumerate(parts)
-        ]
+        return with_noise(parts, self.noise, self.seed, "float32")

@@ -12,10 +12,10 @@ from keras.layers import Layer
 from overparam_tf.errors import InputError
 from overparam_tf.layers.factorized_layer import FactorizedLayer
 from overparam_tf.surgery._factors import factorisations
-from overparam_tf.surgery._given_axes import Axes, is_matched, with_axes
 from overparam_tf.surgery._kernels import Kernel, kernels_of
 from overparam_tf.surgery._selection import Layers, match_layers
 from overparam_tf.surgery._walk import all_layers
+from overparam_tf.surgery._weight_axes import Axes, is_matched, with_axes
 
 SHOWN = 6  # weights that a warning names
 

@@ -98,7 +98,11 @@ class RecordedRun:
         return losses.numpy()[:steps], entries.numpy()[:steps]
 
     def factors(self, entries: np.ndarray) -> list[np.ndarray]:
-        """Return one row of entries as the factors F_1 .. F_N."""
+        """Return the entries of all factors as the factors F_1 .. F_N.
+
+        Args:
+            entries: One row of what `advance` returns, shape (parameters,).
+        """
         parts = np.split(entries, np.cumsum(self._sizes)[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from overparam_tf._shapes import factor_shapes
 from overparam_tf.checks import positive_int, whole_number
 from overparam_tf.datasets import Problem
 from overparam_tf.errors import input_error
@@ -93,35 +93,6 @@ def _filled(units: Sequence[Unit], limit: int, shares: int) -> list[list[Portion
 
 
 @dataclass(frozen=True)
-class VariantShare(Variant):
-    """Some of the runs of a variant: those from `first` to `end` - 1, in its order."""
-
-    first: int = 0
-    end: int | None = None
-
-    @property
-    def runs(self) -> tuple[tuple[float, int], ...]:
-        """Return the (learning rate, seed) of each of these runs."""
-        return super().runs[self.first : self.end]
-
-
-def runs_between(variant: Variant, first: int, end: int) -> Variant:
-    """Return a variant with the runs `first` to `end` - 1 of another one.
-
-    Example:
-        >>> variant = Variant("GD", learning_rates=(0.1, 0.2), seeds=(0, 1))
-        >>> runs_between(variant, 1, 3).runs
-        ((0.1, 1), (0.2, 0))
-    """
-    if (first, end) == (0, len(variant.runs)):
-        return variant
-    if isinstance(variant, VariantShare):  # its runs are themselves some of a variant's
-        first, end = first + variant.first, end + variant.first
-    fields = {field.name: getattr(variant, field.name) for field in dataclasses.fields(Variant)}
-    return VariantShare(**fields, first=first, end=end)
-
-
-@dataclass(frozen=True)
 class ChosenRuns(Variant):
     """Some of the runs of a variant: those of these numbers, in its order."""
 
@@ -134,23 +105,34 @@ class ChosenRuns(Variant):
         return tuple(runs[number] for number in self.numbers)
 
 
+def runs_between(variant: Variant, first: int, end: int) -> Variant:
+    """Return a variant with the runs `first` to `end` - 1 of another one.
+
+    Example:
+        >>> variant = Variant("GD", learning_rates=(0.1, 0.2), seeds=(0, 1))
+        >>> runs_between(variant, 1, 3).runs
+        ((0.1, 1), (0.2, 0))
+    """
+    return runs_at(variant, range(first, end))
+
+
 def runs_at(variant: Variant, numbers: Sequence[int]) -> Variant:
     """Return a variant with some of the runs of another one.
 
     Args:
-        variant: The other one.
+        variant: The other one, which may itself have some of the runs of a third.
         numbers: Numbers of its runs, increasing.
 
     Example:
         >>> variant = Variant("GD", learning_rates=(0.1, 0.2), seeds=(0, 1))
-        >>> runs_at(runs_between(variant, 1, 4), [0, 2]).runs
-        ((0.1, 1), (0.2, 1))
+        >>> runs_between(runs_at(variant, [0, 2, 3]), 1, 3).runs
+        ((0.2, 0), (0.2, 1))
     """
     if len(numbers) == len(variant.runs):
         return variant
-    first = variant.first if isinstance(variant, VariantShare) else 0
+    known = variant.numbers if isinstance(variant, ChosenRuns) else range(len(variant.runs))
     fields = {field.name: getattr(variant, field.name) for field in dataclasses.fields(Variant)}
-    return ChosenRuns(**fields, numbers=tuple(int(first + number) for number in numbers))
+    return ChosenRuns(**fields, numbers=tuple(int(known[number]) for number in numbers))
 
 
 def run_cost(variant: Variant, problem: Problem, rows: int | None = None) -> int:
@@ -164,18 +146,11 @@ def run_cost(variant: Variant, problem: Problem, rows: int | None = None) -> int
         rows: Rows of a step; default None, all rows of the data.
     """
     passes = 2 * (rows or problem.rows) * problem.features * problem.outputs
-    weights = sum(math.prod(shape) for shape in _factor_shapes(variant, problem))
+    has_factors = variant.update == "factors"
+    depth, width = (int(variant.depth), variant.width) if has_factors else (1, None)
+    shapes = factor_shapes((problem.features, problem.outputs), depth, width)
+    weights = sum(math.prod(shape) for shape in shapes)
     return passes + 4 * weights + RUN_OVERHEAD
-
-
-def _factor_shapes(variant: Variant, problem: Problem) -> Iterator[tuple[int, int]]:
-    """Yield the shapes of what a run of a variant updates."""
-    ends = problem.features, problem.outputs
-    depth = math.ceil(variant.depth) if variant.update == "factors" else 1
-    width = min(ends) if variant.width is None else variant.width
-    inner = [width] * (depth - 1) if isinstance(width, int) else list(width)[: depth - 1]
-    sizes = [ends[0], *(int(size) for size in inner), ends[1]]
-    yield from itertools.pairwise(sizes)
 
 
 def share_of_variants(

@@ -9,6 +9,7 @@ import keras
 
 from overparam_tf.checks import real_number, resolve
 from overparam_tf.errors import input_error
+from overparam_tf.optimizers.keras_optimizer import keras_optimizer
 
 # Their update of one weight uses nothing but that weight's own gradient and slots, so that a stack
 # of runs trained as one tensor is exactly the runs trained one by one.
@@ -53,7 +54,7 @@ def check_template(value: Any, update: str) -> keras.optimizers.Optimizer:
     """
     known = (*ELEMENTWISE_OPTIMIZERS, *MIXING_OPTIMIZERS)
     names = ", ".join(known)
-    optimizer = resolve("optimizer", value, _optimizer, f"one of {names}")
+    optimizer = resolve("optimizer", value, keras_optimizer, f"one of {names}")
     kind = type(optimizer).__name__
     is_of_keras = type(optimizer) is getattr(keras.optimizers, kind, None)
     if not is_of_keras or kind not in known:
@@ -162,14 +163,3 @@ def decay_of(optimizer: keras.optimizers.Optimizer, name: str) -> float:
     if pattern is not None and re.search(pattern, name):
         return 0.0
     return float(optimizer.weight_decay or 0.0)
-
-
-def _optimizer(value: Any) -> keras.optimizers.Optimizer:
-    """Return the Keras optimizer of a name, a config or an instance."""
-    try:
-        optimizer = keras.optimizers.get(value)
-    except (AttributeError, KeyError) as error:  # an unreadable config
-        raise ValueError(str(error)) from error
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise ValueError("no Keras optimizer")
-    return optimizer

@@ -19,20 +19,18 @@ from overparam_tf.checks import (
     one_of,
     positive_int,
     real_number,
-    resolve,
     whole_number,
 )
 from overparam_tf.errors import InputError, input_error
 from overparam_tf.initializers import NearZero, balanced_factors, draw
 from overparam_tf.layers import FactorizedDense
+from overparam_tf.sweep.initial_factors import check_start, factor_initializer
 from overparam_tf.sweep.template import check_template, copy_of, rate_of
 
 # More factors than this take minutes to make, and none is known to need them.
 MOST_FACTORS = 10_000
 # A run is found by its rate, within a tenth of this.
 NEAREST_RATES = 1e-8
-# Ways to start the factors that have a name of their own.
-STARTS = ("near_zero", "balanced", "identity")
 # What moves: the factors, or their product by a rule.
 UPDATES = ("factors", "end_to_end", "unbalanced", "exact", "preconditioned")
 
@@ -50,9 +48,9 @@ class Variant:
             a new copy of it, at its own learning rate. One of SGD (with momentum or Nesterov too),
             Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Lion, Ftrl, without a schedule;
             or Muon, Adafactor, Lamb, which mix the entries of a matrix: their runs are updated one
-            by one, slower, and a warning says so. Names that are excluded
-            from its weight decay are those of `FactorizedDense`, such as `"bias"` and `"factor_1"`,
-            and `"kernel"` for every update but `"factors"`.
+            by one, slower, and a warning says so. Names that are excluded from its weight decay
+            are those of `FactorizedDense`, such as `"bias"` and `"factor_1"`, and `"kernel"` for
+            every update but `"factors"`.
         learning_rates: The rates to try, each > 0 and apart by more than 1e-8 of it; default None,
             the rate of the optimizer alone, or 0.001 for one that is given by its name. Read from
             the variant it is a tuple.
@@ -122,7 +120,7 @@ class Variant:
         for field, value in values.items():
             object.__setattr__(self, field, value)
         check_width(self.width, math.ceil(self.depth))
-        _check_start(self.initial_factors)
+        check_start(self.initial_factors)
 
     def _checked_depth(self) -> float:
         depth = real_number("depth", self.depth, least=1, most=MOST_FACTORS)
@@ -177,14 +175,17 @@ class Variant:
         outputs = positive_int("outputs", outputs)
         seed = whole_number("seed", seed)
         one_of("dtype", dtype, ("float32", "float64"))
+        depth = math.ceil(self.depth)
         layer = FactorizedDense(
             outputs,
-            depth=math.ceil(self.depth),
+            depth=depth,
             width=self.width,
             use_bias=self.use_bias,
             use_factor_biases=self.use_factor_biases,
             dtype=dtype,
-            factor_initializer=self._factor_initializer(seed),
+            factor_initializer=factor_initializer(
+                self.initial_factors, seed, math.ceil(self.depth)
+            ),
         )
         layer.build((None, features))
         if self.initial_factors == "balanced":
@@ -204,16 +205,6 @@ class Variant:
             )
         for variable, value in zip(layer.factors, factors, strict=True):
             variable.assign(value)
-
-    def _factor_initializer(self, seed: int) -> Any:
-        """Return the `factor_initializer` of one seed; other factors are assigned later."""
-        start = self.initial_factors
-        if isinstance(start, (list, tuple)) or start in ("near_zero", "balanced"):
-            return NearZero(seed=seed)
-        if start == "identity":
-            identities = ["identity"] * (math.ceil(self.depth) - 1)
-            return [NearZero(seed=seed), *identities]
-        return _seeded(keras.initializers.get(start), seed)
 
 
 def _distinct(name: str, values: Any, check: Any) -> tuple:
@@ -242,39 +233,3 @@ def _rate(name: str, value: object) -> float:
 
 def _seed(name: str, value: object) -> int:
     return whole_number(name, value, most=2**32 - 1)  # Keras reads it modulo 2^32
-
-
-def _check_start(start: Any) -> None:
-    """Raise an `InputError` unless `start` is one of `Variant`'s ways to start the factors."""
-    if isinstance(start, (list, tuple)):
-        for factor in start:
-            resolve("initial_factors", factor, _numbers, "arrays of finite numbers")
-    elif not isinstance(start, str) or start not in STARTS:
-        names = ", ".join(map(repr, STARTS))
-        expected = f"one of {names}, a Keras initializer or a list of arrays"
-        resolve("initial_factors", start, _initializer, expected)
-
-
-def _numbers(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind == "c":
-        raise ValueError("complex")
-    array = array.astype("float64")
-    if not np.isfinite(array).all():
-        raise ValueError("not finite")
-    return array
-
-
-def _initializer(value: Any) -> keras.initializers.Initializer:
-    initializer = None if value is None else keras.initializers.get(value)
-    if not isinstance(initializer, keras.initializers.Initializer):
-        raise ValueError("no Keras initializer")
-    return initializer
-
-
-def _seeded(
-    initializer: keras.initializers.Initializer, seed: int
-) -> keras.initializers.Initializer:
-    """Return a copy of an initializer with another seed, if it has one."""
-    config = initializer.get_config()
-    return initializer.from_config({**config, "seed": seed} if "seed" in config else config)

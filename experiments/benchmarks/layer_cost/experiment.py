@@ -10,7 +10,8 @@ from experiments.benchmarks.layer_cost.claims import claims_of, tables_of
 from experiments.benchmarks.layer_cost.config import Config
 from experiments.benchmarks.layer_cost.measure import measure_dense, measure_model
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
+from experiments.harness.piece_results import PieceResult, rows_of
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.work_report import WorkReport
 from overparam_tf.runlog import RunFolder

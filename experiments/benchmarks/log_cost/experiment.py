@@ -15,7 +15,8 @@ from rich.console import Console
 from experiments.benchmarks.log_cost.config import Config
 from experiments.benchmarks.timing import Stopwatch
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
+from experiments.harness.piece_results import PieceResult, rows_of
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.sweep_tensorboard import SweepFollower
 from experiments.harness.tensorboard import Board

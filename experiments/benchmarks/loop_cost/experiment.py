@@ -12,7 +12,8 @@ from rich.console import Console
 from experiments.benchmarks.loop_cost.config import Config
 from experiments.benchmarks.timing import Times
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
+from experiments.harness.piece_results import PieceResult, rows_of
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.work_report import WorkReport
 from experiments.mnist_cnn.convnet import BATCH, convnet, momentum_sgd

@@ -238,7 +238,8 @@ class Contest:
         self._latest = worker
         burst = worker.ask("burst", name=measurement.name, steps=measurement.steps)
         if not burst["finite"]:
-            measurement.status = BLEW_UP
+            measurement.status = BLEW_UP  # steps of NaN are no measurement
+            return
         run_steps = burst["steps"] * measurement.contestant.runs
         row = {
             **measurement.row(),

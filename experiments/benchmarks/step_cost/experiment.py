@@ -34,7 +34,8 @@ from experiments.benchmarks.step_cost.start_up import measure_start_up
 from experiments.benchmarks.step_cost.tensorboard_log import board_of
 from experiments.benchmarks.step_cost.worker_process import Launcher
 from experiments.harness.command_line import Experiment
-from experiments.harness.pieces import KeptPieces, PieceResult, rows_of, run_pieces
+from experiments.harness.piece_results import PieceResult, rows_of
+from experiments.harness.pieces import KeptPieces, run_pieces
 from experiments.harness.results import Claim, print_claims, print_table, write_results
 from experiments.harness.work_report import WorkReport
 from overparam_tf.datasets import Problem, load

@@ -173,6 +173,8 @@ def _stack_costs(
         process.ask("prepare", name=name, entry=entry, task=task, steps=100)
         steps = process.steps_of_burst(name, seconds)
         bursts = [process.ask("burst", name=name, steps=steps) for _ in range(BURSTS)]
+        if not all(burst["finite"] for burst in bursts):
+            raise WorkerError(f"{stack.optimizer}, depth {stack.depth}: the run blew up")
         best = min(burst["seconds"] / (burst["steps"] * runs) for burst in bursts)
         yield best, sum(burst["seconds"] for burst in bursts)
 

@@ -10,7 +10,8 @@ import pytest
 from experiments.harness.command_line import PartOfRun
 from experiments.harness.live_pieces import MINUTES, NO_LINES, LiveLines
 from experiments.harness.options import ShareOptions
-from experiments.harness.pieces import KeptPieces, PieceResult, places_of_share, run_pieces
+from experiments.harness.piece_results import PieceResult
+from experiments.harness.pieces import KeptPieces, places_of_share, run_pieces
 from experiments.harness.shares import Share, ShareFinished
 from experiments.harness.tensorboard import Line
 from overparam_tf import InputError

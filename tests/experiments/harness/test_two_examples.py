@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.harness.balanced_descent import NEVER
 from experiments.harness.two_examples import Scan, State, kernel_path, learning_rates, scan
 from overparam_tf import LpLoss, Problem, Sweep, Variant
 from overparam_tf.dynamics import dense_reference
+from overparam_tf.sweep.recorder import NEVER
 
 
 @pytest.mark.parametrize(

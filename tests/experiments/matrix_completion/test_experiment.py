@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.harness.rank_curvature import curvature_of
 from experiments.harness.rank_runs import record_points
 from experiments.matrix_completion.claims import BASELINE, claims_of, completion_table
 from experiments.matrix_completion.config import Config
-from experiments.matrix_completion.descent import curvature_of, optimizer_at
+from experiments.matrix_completion.descent import optimizer_at
 from experiments.matrix_completion.experiment import EXPERIMENT
 from overparam_tf.datasets import matrix_completion
 from tests.event_files import events

@@ -34,7 +34,7 @@ def constraint(identifier: Any, name: str) -> Any:
     return resolve(name, identifier, keras.constraints.get, expected)
 
 
-class Constraining(keras.layers.Layer):
+class KernelConstraint(keras.layers.Layer):
     r"""The part of `FactorizedLayer` that keeps a constraint on the product.
 
     A constraint on norms of the kernel multiplies it by numbers. If there is one for each output,

@@ -13,7 +13,7 @@ from keras import ops
 from overparam_tf.products import is_concrete, split_matrix
 
 
-class Assigning(keras.layers.Layer):
+class KernelAssignment(keras.layers.Layer):
     """The part of `FactorizedLayer` that splits what is assigned to `layer.kernel`.
 
     A multiple of the present kernel, as spectral normalisation assigns at every step, scales the

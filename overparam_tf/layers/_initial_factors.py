@@ -18,7 +18,7 @@ from overparam_tf.layers.skip_init import initialization_is_skipped
 KERNEL_INITIALIZER = "glorot_uniform"
 
 
-class Starting(keras.layers.Layer):
+class InitialFactors(keras.layers.Layer):
     """The part of `FactorizedLayer` that draws the initial factors.
 
     Either a kernel is drawn from `kernel_initializer` and split, or each factor is drawn from
@@ -91,7 +91,7 @@ def without_ignored_initializer(config: dict[str, Any]) -> dict[str, Any]:
         ...                              "factor_initializer": "near_zero"})
         {'kernel_initializer': 'ones', 'factor_initializer': None}
     """
-    given = [config.get(name) for name in ("kernel_initializer", "factor_initializer")]
-    if None in given:
+    pair = [config.get(name) for name in ("kernel_initializer", "factor_initializer")]
+    if None in pair:
         return config
     return {**config, "factor_initializer": None}

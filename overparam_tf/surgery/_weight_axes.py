@@ -29,33 +29,33 @@ def with_axes(kernels: dict[str, Kernel], weights: Axes | None) -> dict[str, Ker
                 f"weights={pattern!r}, but no weight has such a name{close_names(names, pattern)}"
             )
     return {
-        path: _given_axes(path, kernel, weights) if is_matched(path, weights) else kernel
+        path: _with_own_axes(path, kernel, weights) if is_matched(path, weights) else kernel
         for path, kernel in kernels.items()
     }
 
 
-def _given_axes(path: str, kernel: Kernel, weights: Mapping[str, Any]) -> Kernel:
-    given = next(weights[pattern] for pattern in weights if is_matched(path, [pattern]))
-    axes = _axes_of(given, len(kernel.variable.shape))
+def _with_own_axes(path: str, kernel: Kernel, weights: Mapping[str, Any]) -> Kernel:
+    value = next(weights[pattern] for pattern in weights if is_matched(path, [pattern]))
+    axes = _axes_of(value, len(kernel.variable.shape))
     if axes is None:
         raise InputError(
             f"Expected some but not all axes of a weight of {len(kernel.variable.shape)} axes for "
-            f"{path!r}. Received: weights={given}"
+            f"{path!r}. Received: weights={value}"
         )
     obstacle = kernel.obstacle if kernel.axes is not None else None
     return dataclasses.replace(kernel, axes=axes, obstacle=obstacle)
 
 
-def _axes_of(given: Any, rank: int) -> MatrixAxes | None:
+def _axes_of(value: Any, rank: int) -> MatrixAxes | None:
     """Return the axes of a weight of `rank` axes, None if it has no such axes.
 
     Args:
-        given: Both kinds of axes, or the input axes, of which all others are outputs.
+        value: Both kinds of axes, or the input axes, of which all others are outputs.
         rank: The number of axes.
     """
-    if isinstance(given, MatrixAxes):
-        return given if given.fit(rank) else None
-    inputs = {axis % rank if -rank <= axis < rank else rank for axis in given}
+    if isinstance(value, MatrixAxes):
+        return value if value.fit(rank) else None
+    inputs = {axis % rank if -rank <= axis < rank else rank for axis in value}
     if not inputs or rank in inputs or len(inputs) == rank:
         return None
     return MatrixAxes.from_inputs(sorted(inputs), rank)

@@ -103,7 +103,11 @@ def save_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def save_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file in UTF-8, atomically; see `write_atomically`."""
+    """Write a text file in UTF-8, atomically; see `write_atomically`.
+
+    Raises:
+        InputError: If the text is none, or the file cannot be written.
+    """
     # What UTF-8 has not, such as a byte of a path that is none of its, is written as its escape,
     # which JSON reads back.
     content = instance_of("text", text, str).encode("utf-8", "backslashreplace")

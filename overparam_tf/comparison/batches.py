@@ -98,6 +98,16 @@ def batch_rows(seed: int, row_count: int, batch_size: int, first: int, last: int
     As `fit` does, every pass over the data has an order of its own. The rest of a pass that fills
     no batch begins the next one, so that all batches are of one size.
 
+    Args:
+        seed: Seed of the orders.
+        row_count: Rows of the data.
+        batch_size: Rows of a batch.
+        first: First step, from 0.
+        last: The step after the last.
+
+    Returns:
+        Row numbers, shape ((last - first) batch_size,).
+
     Example: two passes over six rows.
 
         >>> rows = batch_rows(0, row_count=6, batch_size=4, first=0, last=3)

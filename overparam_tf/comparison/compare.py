@@ -196,10 +196,12 @@ def compare_depths(
 
 
 def require_alike(settings: Settings, earlier: Settings) -> None:
-    """Raise an `InputError` that names the first setting in which two comparisons differ.
+    """Check that two comparisons train the same plain models.
 
-    The depths, and how products start and are updated, may differ: they are nothing to a plain
-    model.
+    The depths may differ, and how products start and are updated: a plain model has none.
+
+    Raises:
+        InputError: If another setting differs; the line names the first.
     """
     for name, value in vars(settings).items():
         other = getattr(earlier, name)

@@ -66,7 +66,13 @@ class Curve:
     def extended(
         self, losses: Sequence[float], penalties: Sequence[float], seconds: float
     ) -> Curve:
-        """Return the curve with further points."""
+        """Return the curve with further points.
+
+        Args:
+            losses: Mean loss of the steps of each of them.
+            penalties: Mean penalty of the same steps.
+            seconds: Seconds that these steps took.
+        """
         return Curve(
             np.concatenate([self.losses, np.asarray(losses, np.float32)]),
             np.concatenate([self.penalties, np.asarray(penalties, np.float32)]),

@@ -63,6 +63,9 @@ def batch_files(folder: Path) -> list[Path]:
 
     A file may be gzipped, batch1.dat.gz; if it is there in both forms, the plain one counts. A
     folder without any may hold one zip archive of them, the publisher's.
+
+    Raises:
+        DataError: If the folder cannot be read.
     """
     try:
         entries = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []

@@ -59,6 +59,9 @@ class Data:
         Args:
             shuffle: False, True, or `"batch"` to exchange rows of one batch only.
             seed: Seed of the orders.
+
+        Raises:
+            InputError: If an argument is not as described, or the data give their own order.
         """
         is_arrays = not self.has_batches
         one_of("shuffle", shuffle, (False, True, "batch") if is_arrays else (False, True))

@@ -64,6 +64,15 @@ def all_outputs(
     """Return the outputs for all rows of a global batch: one sum over replicas.
 
     Each adds its rows, and zeros for those of the others.
+
+    Args:
+        context: That of this replica.
+        here: The outputs for its own rows, with a row for each.
+        size: Rows of the global batch.
+        replicas: Number of replicas.
+
+    Raises:
+        InputError: If an output has not as many rows as the replica.
     """
     share = Share.of(size, replica_id(), replicas)
 

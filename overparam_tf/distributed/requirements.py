@@ -10,9 +10,12 @@ from overparam_tf.errors import InputError, input_error
 
 
 def check_made_under(model: keras.Model, strategy: tf.distribute.Strategy) -> None:
-    """Raise an `InputError` unless a model and its optimizer were made under `strategy`.
+    """Check that a model and its optimizer were made under a strategy.
 
     On several replicas the metrics must have been made there as well.
+
+    Raises:
+        InputError: If one of them was made elsewhere.
     """
     is_alone = strategy.num_replicas_in_sync == 1
     optimizer = model.optimizer
@@ -30,11 +33,15 @@ def check_made_under(model: keras.Model, strategy: tf.distribute.Strategy) -> No
 
 
 def check_several(model: keras.Model, validated: bool) -> None:
-    """Raise an `InputError` unless a model and its optimizer can be trained on several replicas.
+    """Check that a model and its optimizer can be trained on several replicas.
 
     Args:
         model: The compiled model.
         validated: Whether it is evaluated too.
+
+    Raises:
+        InputError: If the model has a step of its own, or the optimizer an option that Keras does
+            not support there.
     """
     for method in ("train_step", "test_step")[: 2 if validated else 1]:
         if has_own(model, method):
@@ -54,7 +61,11 @@ def check_several(model: keras.Model, validated: bool) -> None:
 
 
 def check_saveable(model: keras.Model) -> None:
-    """Raise an `InputError` if a checkpoint could miss a part of a training's state."""
+    """Check that a checkpoint holds the whole state of a training.
+
+    Raises:
+        InputError: If the model's own train_step may have a state besides.
+    """
     if has_own(model, "train_step"):
         raise InputError(
             "Expected no checkpoints beside a model's own train_step, which may use optimizers and "
@@ -63,7 +74,12 @@ def check_saveable(model: keras.Model) -> None:
 
 
 def check_model(model: keras.Model) -> keras.Model:
-    """Return a built model with trainable variables, or raise an `InputError`."""
+    """Return a model that can be trained.
+
+    Raises:
+        InputError: If the backend is not TensorFlow, or it is no built model with trainable
+            variables and Keras's own training function.
+    """
     if keras.config.backend() != "tensorflow":
         raise input_error(
             "Keras's TensorFlow backend; use fit on another one", backend=keras.config.backend()

@@ -79,7 +79,11 @@ def get_strategy(
 
 
 def check_strategy(strategy: tf.distribute.Strategy) -> tf.distribute.Strategy:
-    """Return `strategy` if it is one, or raise an `InputError`."""
+    """Return a strategy.
+
+    Raises:
+        InputError: If it is none.
+    """
     expected = "a tf.distribute.Strategy, as overparam_tf.get_strategy makes one,"
     return instance_of("strategy", strategy, tf.distribute.Strategy, expected)
 

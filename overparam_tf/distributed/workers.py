@@ -86,12 +86,15 @@ class Workers:
         return bool(stops), int(size_of_chief)
 
     def require_alike(self, what: str, value: str, description: str | None = None) -> None:
-        """Raise an `InputError` on every worker unless all have the same value.
+        """Check that all workers have the same value.
 
         Args:
             what: Name of the value, for the message.
             value: The value of this worker.
             description: The value in the words of the message; default None, the value itself.
+
+        Raises:
+            InputError: On every worker, if they have not.
         """
         if self.has_others and not is_alike(self._strategy, value):
             raise InputError(

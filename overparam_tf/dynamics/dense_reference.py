@@ -1,6 +1,7 @@
 """Slow, obvious routes to the end-to-end rule in NumPy, float64, for comparison with the fast code.
 
-Nothing here checks its arguments. Every function takes and returns float64 arrays.
+Nothing here checks its arguments. Every function takes and returns float64 arrays: kernels and
+gradients of shape (in, out), and rules of the gradient's shape.
 """
 
 from __future__ import annotations

@@ -191,7 +191,11 @@ class FactorizedConv2D(ConvFactors):
         return (1, 2) if self.data_format == "channels_last" else (2, 3)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create the factors and biases for inputs of `input_shape`."""
+        """Create the factors and biases for inputs of `input_shape`.
+
+        Raises:
+            InputError: If a size that the kernel needs is not known, or does not fit the arguments.
+        """
         shape = check_input_shape(input_shape, 4)
         channel_axis = -1 if self.data_format == "channels_last" else 1
         inputs = shape[channel_axis]

@@ -142,7 +142,11 @@ class FactorizedDense(FactorizedLayer):
         return (0,), (1,), 2
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create the factors and biases for inputs of `input_shape`."""
+        """Create the factors and biases for inputs of `input_shape`.
+
+        Raises:
+            InputError: If the last dimension is not known.
+        """
         *_, inputs = check_input_shape(input_shape, 2)
         if inputs is None:
             raise input_error("a known last dimension", input_shape=tuple(input_shape))

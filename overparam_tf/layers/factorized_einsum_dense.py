@@ -137,7 +137,11 @@ class FactorizedEinsumDense(FactorizedLayer):
         return rows, columns, len(letters.kernel)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create the factors and biases for inputs of `input_shape`."""
+        """Create the factors and biases for inputs of `input_shape`.
+
+        Raises:
+            InputError: If a size of the kernel or of the bias is not known.
+        """
         letters = self._letters
         shape = check_input_shape(input_shape, len(letters.inputs))
         sizes = letters.sizes(shape, self.compute_output_shape(shape))

@@ -87,6 +87,9 @@ def one_line_errors(path: Path, remedy: str = "") -> Iterator[None]:
     Args:
         path: The file.
         remedy: A sentence at the end of the line, which says what to do; default none.
+
+    Raises:
+        DataError: If the file is missing, damaged, or none.
     """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):

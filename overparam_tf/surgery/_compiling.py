@@ -49,7 +49,11 @@ def compile_like(new: keras.Model, model: keras.Model) -> None:
 
 
 def check_compiled(model: keras.Model) -> None:
-    """Raise `InputError` unless a model is compiled, as `compile=True` needs it."""
+    """Check that a model is compiled, as `compile=True` needs it.
+
+    Raises:
+        InputError: If it is not.
+    """
     if not model.compiled:
         raise InputError(
             "Expected a compiled model with compile=True. "

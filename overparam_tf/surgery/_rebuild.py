@@ -29,7 +29,11 @@ def is_graph(layer: Layer) -> bool:
 
 
 def check_built(model: keras.Model) -> None:
-    """Raise `InputError` unless `model` is a built model."""
+    """Check that a model is a built one.
+
+    Raises:
+        InputError: If it is no model, or not built.
+    """
     if not isinstance(model, keras.Model):
         raise input_error("a Keras model", model=model)
     if not model.built:

@@ -83,7 +83,11 @@ class History:
     def curve(
         self, variant: str, learning_rate: float, seed: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return recorded steps and losses of one run, up to its divergence; see `run`."""
+        """Return recorded steps and losses of one run, up to its divergence; see `run`.
+
+        Raises:
+            InputError: As `run`.
+        """
         return self._recorded(self.losses[:, self._place(variant, learning_rate, seed)])
 
     def test_curve(
@@ -168,6 +172,9 @@ class History:
         Args:
             places: Row numbers, at least one.
 
+        Raises:
+            InputError: If there are none, or one is no row number.
+
         Example:
             >>> from overparam_tf import Problem, Sweep, Variant
             >>> problem = Problem("toy", np.eye(2), np.ones((2, 1)), "made here", "none", True)
@@ -186,7 +193,11 @@ class History:
         return History(runs, self.steps, self.losses[:, places], weights, layers, test_losses)
 
     def model(self, variant: str, learning_rate: float, seed: int | None = None) -> keras.Model:
-        """Return the trained Keras model of one run, which is one `FactorizedDense`; see `run`."""
+        """Return the trained Keras model of one run, which is one `FactorizedDense`; see `run`.
+
+        Raises:
+            InputError: As `run`.
+        """
         weights = self.weights[self._place(variant, learning_rate, seed)]
         layer = FactorizedDense.from_config(self.layers[variant])
         features = len(weights[0])

@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from experiments.harness.command_line import PartOfRun
 from experiments.harness.live_pieces import NO_LINES, LiveLines, live_pieces
@@ -159,9 +159,18 @@ def run_pieces(
                 show(number, [kept[name]])
     results = {name: kept[name] for name in names}
     if share is not None:
-        kept.folder.write_arrays(PIECES, pack(results))
-        raise ShareFinished(kept.folder, share)
+        finish_share(kept.folder, share, results)
     return results
+
+
+def finish_share(folder: RunFolder, share: Share, results: Mapping[str, PieceResult]) -> NoReturn:
+    """Write the results of a share, for `read_shares`, and end it.
+
+    Raises:
+        ShareFinished: Always.
+    """
+    folder.write_arrays(PIECES, pack(results))
+    raise ShareFinished(folder, share)
 
 
 def read_shares(run: RunFolder, names: Collection[str]) -> dict[str, PieceResult]:

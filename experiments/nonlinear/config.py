@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from experiments.harness.limits import SEEDS
-from experiments.harness.options import RunOptions
+from experiments.harness.options import ShareOptions
 from experiments.harness.parsing import option
 
 NetName = Literal["convnet", "mlp", "resnet", "vit", "characters"]
@@ -33,7 +33,7 @@ FORMS: dict[FormName, str] = {
 
 
 @dataclass(frozen=True)
-class Config(RunOptions):
+class Config(ShareOptions):
     """Compare small nets with their overparameterised forms, with intervals over seeds."""
 
     data: str = option(

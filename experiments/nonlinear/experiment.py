@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 from rich.console import Console
 
-from experiments.harness.command_line import Experiment
+from experiments.harness.command_line import Experiment, PartOfRun
+from experiments.harness.piece_results import PieceResult, arrays_of
+from experiments.harness.pieces import finish_share, places_of_share, read_shares
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.nonlinear.claims import claims_of, detail_table, ratio_table, verdict_table
 from experiments.nonlinear.config import FORMS, RATES, Config, FormName, NetName
 from experiments.nonlinear.figures import draw_figures
+from experiments.nonlinear.findings import result_of, verdicts_of, write_tables
 from experiments.nonlinear.nets import NETS, TOKENS
 from experiments.nonlinear.penalties import OPTIMIZERS, on_every_factor, regularizer_of
 from experiments.nonlinear.tensorboard_log import board_of, chart_prefix, live_curves
@@ -36,6 +37,8 @@ SECONDS_BETWEEN_CHECKPOINTS = 15.0
 SAME_PLAIN_NET: dict[FormName, FormName] = {"factors": "product", "rule": "none"}
 
 Rows = tuple[np.ndarray, np.ndarray]
+# A net and its form, by the name of their comparison.
+Pieces = Mapping[str, tuple[NetName, FormName]]
 
 
 @dataclass(frozen=True)
@@ -64,33 +67,74 @@ def run(
     """
     digits = load(options.data)
     data = data_of(options, digits, held_out)
-    pairs = list(itertools.product(options.nets, options.forms))
+    pieces = {f"{net}, {form}": (net, form) for net in options.nets for form in options.forms}
     if options.dry_run:
-        say_what_it_takes(options, data, pairs)
+        say_what_it_takes(options, data, pieces)
         return None
     targets = {name: NETS[name].targets for name in options.nets}
     record = options.record("nonlinear", digits, targets=targets)
+    names = names_of_share(options, pieces)
     folder = options.open_folder(record, "nets", digits)
-    label, found = record["data"]["label"], Found()
-    with deferred() as stop, live_curves(folder, label, options) as curves:
-        for net, form in pairs:
-            earlier = SAME_PLAIN_NET.get(form)
-            plain = None if earlier is None else found.comparisons.get((net, earlier))
-            comparison = train(options, data, net, form, folder, curves, plain)
-            found.add(net, form, comparison)
-            found.write(folder)
-            if stop.signal is not None:
-                break
-    board_of(label, found.verdicts, found.curves).write(folder)
+    if options.join is not None:
+        found = read_shares(folder, names)
+        write_tables(folder, found)
+    else:
+        found = train_all(options, data, {name: pieces[name] for name in names}, folder, record)
+    curves = arrays_of(found)
+    board_of(record["data"]["label"], verdicts_of(found), curves).write(folder)
     return folder
 
 
-def say_what_it_takes(
-    options: Config, data: Data, pairs: Sequence[tuple[NetName, FormName]]
-) -> None:
+def names_of_share(options: Config, pieces: Pieces) -> list[str]:
+    """Return the names of the comparisons of the chosen share; those of all without a share."""
+    names, share = list(pieces), options.chosen_share
+    if share is None:
+        return names
+    costs = [steps_of(options, net) * NETS[net].milliseconds for net, _ in pieces.values()]
+    return [names[place] for place in places_of_share(costs, share)]
+
+
+def train_all(
+    options: Config, data: Data, pieces: Pieces, folder: RunFolder, record: Mapping[str, Any]
+) -> dict[str, PieceResult]:
+    """Train comparisons one after the other; return what they found, by name.
+
+    After a stop signal the comparison in progress is cut short, and the others are left out.
+
+    Args:
+        options: The options.
+        data: The data.
+        pieces: The comparisons by name, each a net and its form.
+        folder: The run folder.
+        record: Its config.json.
+
+    Raises:
+        PartOfRun: If a stop signal ends a share.
+        ShareFinished: If all comparisons of a share are done.
+    """
+    comparisons: dict[tuple[NetName, FormName], DepthComparison] = {}
+    found: dict[str, PieceResult] = {}
+    with deferred() as stop, live_curves(folder, record["data"]["label"], options) as curves:
+        for name, (net, form) in pieces.items():
+            plain = comparisons.get((net, SAME_PLAIN_NET.get(form, form)))
+            comparison = train(options, data, net, form, folder, curves, plain)
+            comparisons[net, form] = comparison
+            found[name] = result_of(net, form, comparison)
+            write_tables(folder, found)
+            if stop.signal is not None:
+                break
+    if options.chosen_share is not None:
+        if stop.signal is not None:
+            done = sum(comparison.finished for comparison in comparisons.values())
+            raise PartOfRun(folder, f"{done} of {len(pieces)} comparisons are done")
+        finish_share(folder, options.chosen_share, found)
+    return found
+
+
+def say_what_it_takes(options: Config, data: Data, pieces: Pieces) -> None:
     """Print runs, time and memory of every net and penalty, and the time of all together."""
     seconds = 0.0
-    for net, form in pairs:
+    for net, form in pieces.values():
         plan = compare(options, data, net, form, dry_run=True)
         print_to_stderr(f"{NETS[net].title}, {FORMS[form]}: {plan}")
         seconds += plan.seconds
@@ -186,50 +230,6 @@ def train(
         )
     assert isinstance(found, DepthComparison)
     return found
-
-
-class Found:
-    """What the comparisons found so far.
-
-    Attributes:
-        comparisons: The comparisons by net and form.
-        tables: A table of runs for each comparison.
-        rows: The rows of verdicts.csv.
-        curves: The arrays of curves.npz: `NET/steps`, and `NET/FORM/OPTIMIZER/DEPTH` of shape
-            (seeds, points), the smoothed losses at the best rate.
-    """
-
-    def __init__(self) -> None:
-        self.comparisons: dict[tuple[NetName, FormName], DepthComparison] = {}
-        self.tables: list[pd.DataFrame] = []
-        self.rows: list[dict[str, Any]] = []
-        self.curves: dict[str, np.ndarray] = {}
-
-    @property
-    def verdicts(self) -> pd.DataFrame:
-        """Return the table verdicts.csv."""
-        return pd.DataFrame(self.rows, columns=None if self.rows else ["net"])
-
-    def add(self, net: NetName, form: FormName, comparison: DepthComparison) -> None:
-        """Add a comparison, which may have been stopped."""
-        key = {"net": net, "penalty": form}
-        self.comparisons[net, form] = comparison
-        self.tables.append(pd.DataFrame(comparison.table()).assign(**key))
-        lowest = min(comparison.settings.targets)
-        for row in comparison.verdicts():
-            self.rows.append({**key, **row, "is_main": row["target"] == lowest})
-        for optimizer in comparison.settings.optimizers:
-            for depth in comparison.settings.depths:
-                steps, losses = comparison.best_curves(optimizer, depth)
-                self.curves[f"{net}/steps"] = steps
-                self.curves[f"{net}/{form}/{optimizer}/{depth}"] = losses
-
-    def write(self, folder: RunFolder) -> None:
-        """Write results.csv, verdicts.csv and curves.npz as they are so far."""
-        table = pd.concat(self.tables, ignore_index=True)
-        folder.write_table("results.csv", table if len(table) else pd.DataFrame(columns=["net"]))
-        folder.write_table("verdicts.csv", self.verdicts)
-        folder.write_arrays("curves.npz", self.curves)
 
 
 def draw(folder: RunFolder, console: Console) -> None:

@@ -31,6 +31,7 @@ class Net:
         data: Which data it learns, digits or text.
         layers: The layers that become products; None for all but embeddings.
         steps: Steps of a run.
+        milliseconds: About what a step takes on two cores; shares are divided by it.
         batch_size: Rows of a batch.
         targets: Losses to reach.
     """
@@ -40,6 +41,7 @@ class Net:
     data: Literal["digits", "text"]
     layers: tuple[str, ...] | None
     steps: int
+    milliseconds: int
     batch_size: int
     targets: tuple[float, ...]
 
@@ -124,10 +126,39 @@ def _transformer(x: Any, length: int, regularizer: Any, causal: bool) -> Any:
 
 NETS: dict[NetName, Net] = {
     "convnet": Net(
-        "the paper's convnet", paper_convnet, "digits", ("fc1", "fc2"), 48, 8, (1.8, 1.5)
+        "the paper's convnet",
+        paper_convnet,
+        "digits",
+        ("fc1", "fc2"),
+        steps=48,
+        milliseconds=60,
+        batch_size=8,
+        targets=(1.8, 1.5),
     ),
-    "mlp": Net("MLP", mlp, "digits", None, 200, 32, (0.8, 0.6)),
-    "resnet": Net("ResNet", resnet, "digits", None, 80, 32, (1.2, 0.8)),
-    "vit": Net("ViT", vit, "digits", None, 120, 32, (1.9, 1.65)),
-    "characters": Net("character transformer", characters, "text", KERNELS, 120, 16, (3.0, 2.8)),
+    "mlp": Net(
+        "MLP", mlp, "digits", None, steps=200, milliseconds=5, batch_size=32, targets=(0.8, 0.6)
+    ),
+    "resnet": Net(
+        "ResNet",
+        resnet,
+        "digits",
+        None,
+        steps=80,
+        milliseconds=33,
+        batch_size=32,
+        targets=(1.2, 0.8),
+    ),
+    "vit": Net(
+        "ViT", vit, "digits", None, steps=120, milliseconds=38, batch_size=32, targets=(1.9, 1.65)
+    ),
+    "characters": Net(
+        "character transformer",
+        characters,
+        "text",
+        KERNELS,
+        steps=120,
+        milliseconds=22,
+        batch_size=16,
+        targets=(3.0, 2.8),
+    ),
 }

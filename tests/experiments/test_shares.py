@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import tempfile
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.speedup.grids import COARSE
-from tests.experiments import often
+from tests.experiments import finished_runs, often
 from tests.experiments.loading import load_experiment, on_problem
+from tests.experiments.nonlinear.few_digits import few_digits
 from tests.experiments.speedup.cases import small_regression
 from tests.processes import start
 
@@ -97,6 +99,27 @@ def test_shares_of_a_search_train_the_coarse_grid_that_they_divide(tmp_path):
     assert pd.read_csv(folder / "prices.csv")["variant"].tolist() == variants
     seconds = pd.concat(map(pd.read_csv, folder.rglob("seconds.csv")))
     assert seconds["runs"].sum() >= len(results) and (seconds["processor_seconds"] > 0).all()
+
+
+def test_shares_of_nets_train_the_plain_net_that_they_divide(finished_run, tmp_path):
+    whole, experiment = finished_run("nonlinear"), few_digits()
+    options = ["--name", "run", "--quiet", *shlex.split(finished_runs.OPTIONS["nonlinear"])]
+    for number in (1, 2):
+        assert run(experiment, tmp_path, *options, "--share", f"{number}/2") == 0
+    folder = folder_of(tmp_path / "nonlinear")
+    verdicts = [pd.read_csv(path) for path in sorted(folder.rglob("shares/*/verdicts.csv"))]
+    assert [set(table["penalty"]) for table in verdicts] == [{"none"}, {"rule"}]
+    assert run(experiment, tmp_path, "--join", folder.name, "--quiet") == 0
+    for file in ("results.csv", "verdicts.csv"):
+        ours, theirs = (pd.read_csv(path / file) for path in (folder, whole.path))
+        timed = [name for name in ours if "seconds" in name or "time" in name]
+        pd.testing.assert_frame_equal(
+            ours.drop(columns=timed), theirs.drop(columns=timed), check_exact=True
+        )
+    with np.load(folder / "curves.npz") as joined, np.load(whole.path / "curves.npz") as expected:
+        assert set(joined) == set(expected)
+        for name in expected:
+            np.testing.assert_array_equal(joined[name], expected[name])
 
 
 def test_more_shares_than_runs_are_one_line_and_no_folder(tmp_path, capsys):

@@ -16,6 +16,7 @@ from overparam_tf.comparison.settings import Settings
 from overparam_tf.comparison.store import Partial, Store
 from overparam_tf.comparison.trainee import Trainee
 from overparam_tf.comparison.work import Work
+from overparam_tf.errors import InputError
 from overparam_tf.memory import require_memory
 from overparam_tf.progress import Progress
 from overparam_tf.stopping import StopSignals
@@ -65,16 +66,26 @@ class Training:
         return [Run(optimizer, depth, rate, seed) for rate, seed in pairs]
 
     def _note_model(self, trainee: Trainee, optimizer: str, depth: int) -> None:
+        """Keep the size of a model, which must be that of the runs in the folder.
+
+        Raises:
+            InputError: If it is another one, or the starts of all seeds do not fit into memory.
+        """
         # The starts of all seeds are kept, plain and as factors.
         size = 2 * len(self.work.settings.seeds) * trainee.bytes
         require_memory("the starts of all seeds", size, depth=depth)
         model = trainee.deep.model
         parameters = sum(int(np.prod(each.shape)) for each in model.trainable_variables)
-        self.store.cells[f"{optimizer}, depth {depth}"] = {
-            "parameters": parameters,
-            "bytes": trainee.bytes,
-            "products": len(trainee.deep.products),
-        }
+        size_of_model = {"parameters": parameters, "products": len(trainee.deep.products)}
+        cell = {**size_of_model, "bytes": trainee.bytes}
+        known = self.store.cells.setdefault(f"{optimizer}, depth {depth}", cell)
+        if any(known[name] != number for name, number in size_of_model.items()):
+            raise InputError(
+                "Expected the layers and the prepare of the runs in the folder, or another folder. "
+                f"Received: depth {depth} with {parameters:,} parameters in "
+                f"{len(trainee.deep.products)} products, there {known['parameters']:,} in "
+                f"{known['products']}"
+            )
 
     def _train(self, trainee: Trainee, run: Run) -> bool:
         """Train a run, from where it was interrupted, and return whether it came to its end."""

@@ -30,7 +30,7 @@ from overparam_tf.progress import Progress
 from overparam_tf.status import TrainingStatus
 from overparam_tf.sweep.departures import Departures
 from overparam_tf.sweep.devices import check_biases, check_devices, make_engine
-from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL
+from overparam_tf.sweep.engine import MAX_STEPS_PER_CALL, Engine
 from overparam_tf.sweep.history import History
 from overparam_tf.sweep.memory import check_memory
 from overparam_tf.sweep.recorder import Recorder
@@ -223,35 +223,11 @@ class Sweep:
         points = whole_number("points", points, least=2)
         check_memory(self.problem, self.variants, self.dtype, points)
         saving = Saving(checkpoints, seconds_between_checkpoints, checkpoint_share)
-        run_count = sum(len(variant.runs) for variant in self.variants)
-        recorder = Recorder(
-            run_count,
-            steps,
-            {} if targets is None else targets,
-            points,
-            self._zero_loss(),
-            has_test=self.problem.held_out is not None,
-            stop_at_targets=boolean("stop_at_targets", stop_at_targets),
-        )
-        if stop_at_targets and not recorder.targets:
-            raise input_error("targets for stop_at_targets=True", targets=targets)
+        recorder = self._recorder(steps, targets, stop_at_targets, points)
         strategy = check_devices(strategy, self.problem)
         workers = Workers(strategy)
         with workers.together():
-            engine = ShrinkingEngine(
-                lambda variants: make_engine(
-                    self.problem,
-                    variants,
-                    self.loss,
-                    self.dtype,
-                    batch_size,
-                    strategy,
-                    recorded=recorder.steps,
-                ),
-                self.variants,
-                self.dtype,
-                has_test=self.problem.held_out is not None,
-            )
+            engine = self._engine(recorder, batch_size, strategy)
             saved = None
             if saving.folder is not None or workers.has_others:
                 identity = self._identity(
@@ -279,6 +255,42 @@ class Sweep:
             recorder.mark_blow_ups()
         return history_of(self.variants, engine, recorder, steps_done, status)
 
+    def _recorder(
+        self, steps: int, targets: Mapping[str, float] | None, stop_at_targets: bool, points: int
+    ) -> Recorder:
+        """Return the recorder of a run of the sweep; for the arguments see `run`."""
+        recorder = Recorder(
+            sum(len(variant.runs) for variant in self.variants),
+            steps,
+            {} if targets is None else targets,
+            points,
+            self._zero_loss(),
+            has_test=self.problem.held_out is not None,
+            stop_at_targets=boolean("stop_at_targets", stop_at_targets),
+        )
+        if stop_at_targets and not recorder.targets:
+            raise input_error("targets for stop_at_targets=True", targets=targets)
+        return recorder
+
+    def _engine(
+        self, recorder: Recorder, batch_size: int | None, strategy: tf.distribute.Strategy | None
+    ) -> ShrinkingEngine:
+        """Return the engine of all runs, which makes one of fewer runs when some have ended."""
+
+        def make(variants: Sequence[Variant]) -> Engine:
+            return make_engine(
+                self.problem,
+                variants,
+                self.loss,
+                self.dtype,
+                batch_size,
+                strategy,
+                recorded=recorder.steps,
+            )
+
+        has_test = self.problem.held_out is not None
+        return ShrinkingEngine(make, self.variants, self.dtype, has_test=has_test)
+
     def _zero_loss(self) -> float:
         """Return the loss of the zero kernel."""
         mean = float(np.mean(self.problem.known_labels.astype(np.float64) ** self.loss.p))
@@ -302,7 +314,7 @@ class Sweep:
     def _require_alike(
         self, workers: Workers, identity: dict[str, Any], engine: ShrinkingEngine
     ) -> None:
-        """Raise an `InputError` on every worker unless all run this sweep from the same factors."""
+        """Check that all workers run this sweep from the same factors."""
         workers.require_alike(
             "sweep (data, variants, steps, versions)",
             json.dumps(identity) + digest_of(engine.state()),

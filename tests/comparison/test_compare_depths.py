@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from overparam_tf.comparison import DepthComparison, Plan, compare_depths
 from overparam_tf.comparison.models import DeepModel, Recipe
+from overparam_tf.comparison.training import Training
 from overparam_tf.dynamics import dense_reference
 from overparam_tf.errors import InputError
 from overparam_tf.stopping import StopSignals
@@ -120,6 +122,17 @@ def test_a_folder_goes_on_at_its_own_width_alone(tmp_path):
     compare_depths(linear, regression(), **arguments)
     with pytest.raises(InputError, match='width: "3" now, "2" in the checkpoint'):
         compare_depths(linear, regression(), **{**arguments, "width": 3})
+
+
+def test_a_model_of_other_layers_does_not_go_on():
+    training = object.__new__(Training)
+    training.work = SimpleNamespace(settings=SimpleNamespace(seeds=(0,)))
+    cells = {"sgd, depth 2": {"parameters": 12, "products": 2, "bytes": 48}}
+    training.store = SimpleNamespace(cells=cells)
+    model = SimpleNamespace(trainable_variables=[np.zeros((2, 3)), np.zeros((3, 2))])
+    trainee = SimpleNamespace(bytes=48, deep=SimpleNamespace(model=model, products=[None]))
+    with pytest.raises(InputError, match="12 parameters in 1 products, there 12 in 2"):
+        training._note_model(trainee, "sgd", 2)
 
 
 def test_a_penalty_is_told_from_the_loss():

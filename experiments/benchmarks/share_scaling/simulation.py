@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,29 @@ def sweeps_of_share(
 def simulate(options: Config) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the model, a row a term, and the times by number of machines."""
     coefficients = fitted_seconds(measured_sweeps(options.logdir, options.name))
+    searches, fine_runs = searches_of(options)
+
+    def seconds(portions: Sequence[Sequence[Portion]]) -> float:
+        """Return the seconds of a machine, from its portions of every search."""
+        works = itertools.chain.from_iterable(map(sweeps_of_share, searches, portions, fine_runs))
+        return options.start_up + sum(float(coefficients @ work.terms) for work in works)
+
+    whole = [
+        [Portion(place, 0, search.fine_runs) for place in range(len(search.part.variants))]
+        for search in searches
+    ]
+    rows = []
+    for machines in options.machines:
+        each = [seconds(portions) for portions in portions_of_all(searches, machines)]
+        rows.append({"machines": machines, "last": max(each), "mean": float(np.mean(each))})
+    table = pd.DataFrame(rows)
+    table["speed-up"] = seconds(whole) / table["last"]
+    table["efficiency"] = table["speed-up"] / table["machines"]
+    return pd.DataFrame({"term": TERMS, "seconds": coefficients}), table
+
+
+def searches_of(options: Config) -> tuple[list[Search], list[list[int]]]:
+    """Return the searches of `speedup`, and the fine runs of each variant in the whole run."""
     speedup = SpeedupConfig(data=options.data)
     results = RunFolder.open(options.logdir, "speedup", options.whole).read_table("results.csv")
     fine = results[results["grid"] == "fine"].groupby(["p", "variant"]).size()
@@ -124,32 +148,7 @@ def simulate(options: Config) -> tuple[pd.DataFrame, pd.DataFrame]:
             searches.append(search)
             names = [variant.name for variant in search.part.variants]
             fine_runs.append([int(fine.get((p, name), 0)) for name in names])
-    rows = []
-    for machines in options.machines:
-        seconds = [
-            options.start_up
-            + sum(
-                float(coefficients @ work.terms)
-                for search, own, counts in zip(searches, portions, fine_runs, strict=True)
-                for work in sweeps_of_share(search, own, counts)
-            )
-            for portions in portions_of_all(searches, machines)
-        ]
-        rows.append({"machines": machines, "last": max(seconds), "mean": float(np.mean(seconds))})
-    alone = options.start_up + sum(
-        float(coefficients @ work.terms)
-        for search, counts in zip(searches, fine_runs, strict=True)
-        for work in sweeps_of_share(
-            search,
-            [Portion(place, 0, search.fine_runs) for place in range(len(search.part.variants))],
-            counts,
-        )
-    )
-    table = pd.DataFrame(rows)
-    table["speed-up"] = alone / table["last"]
-    table["efficiency"] = table["speed-up"] / table["machines"]
-    model = pd.DataFrame({"term": TERMS, "seconds": coefficients})
-    return model, table
+    return searches, fine_runs
 
 
 def run_with(options: Config, stop: StopSignals) -> None:

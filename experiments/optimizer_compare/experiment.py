@@ -18,7 +18,6 @@ from experiments.harness.results import (
     print_table,
     write_results,
 )
-from experiments.harness.sweep_figures import SweepFigures
 from experiments.harness.sweeps import (
     best_runs,
     read_run,
@@ -51,6 +50,9 @@ def run(options: Config, **pace: Any) -> RunFolder:
 
 def draw(folder: RunFolder, console: Console) -> None:
     """Draw figures and print table and verdicts, from a run folder alone."""
+    # Imported here, since it imports matplotlib: the training need not wait for that.
+    from experiments.harness.sweep_figures import SweepFigures
+
     record, history = read_run(folder)
     parts, (reference,) = record["parts"], references_of(record)
     figures = SweepFigures(folder, record, reference, history)

@@ -32,6 +32,7 @@ class BatchedPass:
     """
 
     is_compilable = True
+    is_whole = False
 
     def __init__(
         self,

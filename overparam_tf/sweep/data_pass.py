@@ -34,9 +34,11 @@ class DataPass(Protocol):
     Attributes:
         is_compilable: Whether XLA can compile the pass as a part of a larger program. It cannot
             compile sums over devices.
+        is_whole: Whether every step reads all rows.
     """
 
     is_compilable: bool
+    is_whole: bool
 
     def __call__(
         self, kernel: tf.Tensor, bias: tf.Tensor | None, step: tf.Tensor | None = None

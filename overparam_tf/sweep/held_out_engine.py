@@ -42,6 +42,11 @@ class HeldOutEngine(Engine):
     def _columns(self) -> int:
         return 2 * self._runs
 
+    @property
+    def _steps_evaluate(self) -> bool:
+        """Return False: a step returns test losses only if it is recorded."""
+        return False
+
     def _losses(self) -> tf.Tensor:
         return tf.concat([super()._losses(), self._test_losses()], 0)
 

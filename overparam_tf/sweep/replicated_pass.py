@@ -29,6 +29,7 @@ class ReplicatedPass:
     """
 
     is_compilable = False
+    is_whole = False
 
     def __init__(
         self,

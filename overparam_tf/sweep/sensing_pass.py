@@ -19,6 +19,7 @@ class SensingPass:
     def __init__(self, of_columns: DataPass):
         self._of_columns = of_columns
         self.is_compilable = of_columns.is_compilable
+        self.is_whole = of_columns.is_whole
 
     def __call__(
         self, kernel: tf.Tensor, bias: tf.Tensor | None, step: tf.Tensor | None = None

@@ -28,6 +28,7 @@ class WholePass:
     """
 
     is_compilable = True
+    is_whole = True
 
     def __init__(self, problem: Problem, loss: LpLoss, dtype: str, blocks: int = 1):
         rows, length = problem.rows, padded_length(problem.rows)

@@ -13,6 +13,7 @@ import pandas as pd
 from rich.console import Console
 
 from experiments.harness.command_line import Experiment, PartOfRun
+from experiments.harness.finer_grids import train_finer
 from experiments.harness.parts import Part, check_parts, lp_part
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.harness.shares import ShareFinished
@@ -165,7 +166,8 @@ def _train_grids(search: Search, train: Train, stop: StopSignals) -> dict[str, H
     if stop.signal:
         return {"coarse": coarse}
     finer = replace(search.part, variants=search.finer(search.part.variants, coarse))
-    return {"coarse": coarse, "fine": train(finer, search.fine_title)}
+    fine = train_finer(finer, coarse, lambda part: train(part, search.fine_title))
+    return {"coarse": coarse, "fine": fine}
 
 
 def _train(

@@ -30,7 +30,7 @@ OPTIONS = {
     "no_regularizer": "--data synthetic --depths 1 2 3 --inner-radius 0.001 --nodes 24",
     "mnist_cnn": "--epochs 3",
     "speedup": "--powers 2 4 --optimizers SGD Adam --depths 1 2 --rule-depths 1.5 --steps 60 "
-    "--seeds 0 1",
+    "--seeds 0 1 --price-seconds 0",
     "when_depth_helps": "--data synthetic --rates-per-decade 4 --conditions 1 300 --kurtoses 2 6 "
     "--alignments 0.25 0.9 --powers 2 4 --rows 30 --features 4 --steps 150 --targets 0.2 0.05 "
     "--seeds 0 1",

@@ -142,4 +142,7 @@ def _beats_nuclear_norm(
         return Claim(text, None, "no draw has both")
     numbers = f"error {OverDraws.of(both['deep']).text()}, nuclear norm "
     numbers += OverDraws.of(both["convex"]).text()
+    # Below the error at which runs end, the difference is one of solvers.
+    if (both < options["target"]).all(axis=None):
+        return Claim(text, None, f"both find the matrix: {numbers}")
     return Claim(text, bool((both["deep"] < both["convex"]).all()), numbers)

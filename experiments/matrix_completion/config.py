@@ -41,7 +41,7 @@ class Config(ShareOptions):
         within=(1e-12, 1),
     )
     nuclear_norm: bool = option(
-        False, "also the matrix of least nuclear norm (needs cvxpy; a minute for each draw)"
+        False, "also the matrix of least nuclear norm (needs cvxpy; seconds for each draw)"
     )
     dtype: Literal["float32", "float64"] = option("float32", "precision of the training")
 

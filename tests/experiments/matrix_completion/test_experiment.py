@@ -18,7 +18,7 @@ from overparam_tf.datasets import matrix_completion
 from tests.event_files import events
 
 OPTIONS = {"size": 100, "rank": 5, "observations": [2000, 5000], "depths": [1, 2, 3]}
-OPTIONS |= {"scales": [1e-3, 1e-6]}
+OPTIONS |= {"scales": [1e-3, 1e-6], "target": 1e-6}
 
 
 def made_up(error_of, baseline=False):
@@ -62,6 +62,13 @@ def test_the_nuclear_norm_is_a_rival_where_it_was_computed():
     held = verdicts(results)
     assert held["2,000 entries: depth 3 completes better than the nuclear norm"] is True
     assert "nuclear norm" in completion_table(results)["depth"].tolist()
+
+
+def test_where_both_find_the_matrix_the_nuclear_norm_is_no_worse():
+    results = made_up(lambda depth, scale: 1e-9 if depth == BASELINE else 1e-10, baseline=True)
+    assert (
+        verdicts(results)["2,000 entries: depth 3 completes better than the nuclear norm"] is None
+    )
 
 
 def test_without_its_solver_the_nuclear_norm_is_refused(monkeypatch):

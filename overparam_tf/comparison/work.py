@@ -81,11 +81,12 @@ def identity_of(work: Work, refine: bool) -> dict[str, Any]:
     name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
     first, *_ = work.settings.seeds
     numbers = np.array([float(np.sum(np.abs(v.astype(float)))) for v in work.start(first)])
-    width = work.recipe.width
+    chosen = {"layers": work.recipe.layers, "width": work.recipe.width}
+    chosen["prepare"] = work.recipe.prepare
     return {
         "settings": dict(vars(work.settings)),
-        # Only where there is one: comparisons of earlier versions have none among what they keep.
-        **({} if width is None else {"width": str(width)}),
+        # Only where they are given: comparisons of earlier versions keep none.
+        **{name: _text_of(value) for name, value in chosen.items() if value is not None},
         "refine": refine,
         "loss": str(name),
         "rows": sizes_text(work.rows),
@@ -96,3 +97,12 @@ def identity_of(work: Work, refine: bool) -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "versions": {"overparam_tf": __version__, "keras": keras.__version__},
     }
+
+
+def _text_of(value: Any) -> str:
+    """Return a text that is the same in every process; functions and types are their names."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        texts = [_text_of(each) for each in value]
+        return ", ".join(texts if isinstance(value, (list, tuple)) else sorted(texts))
+    name = getattr(value, "__qualname__", None) or getattr(value, "name", None)
+    return name if isinstance(name, str) else str(value)

@@ -116,12 +116,24 @@ def test_a_dry_run_says_what_it_takes():
     assert plan.seconds > 0 and plan.bytes > 0 and "minutes" in str(plan)
 
 
-def test_a_folder_goes_on_at_its_own_width_alone(tmp_path):
-    grid = {"learning_rates": [0.1], "folder": tmp_path, "width": 2}
+def as_it_is(model, depth):
+    """Leave a model as it is."""
+
+
+def test_a_folder_holds_one_conversion_alone(tmp_path):
+    chosen = {"width": 2, "layers": ["dense*"], "prepare": as_it_is}
+    grid = {"learning_rates": [0.1], "folder": tmp_path, **chosen}
     arguments = {**LINEAR, **grid, "seeds": (0,), "steps": 4, "refine": False}
     compare_depths(linear, regression(), **arguments)
-    with pytest.raises(InputError, match='width: "3" now, "2" in the checkpoint'):
-        compare_depths(linear, regression(), **{**arguments, "width": 3})
+    for other, difference in (
+        ({"width": 3}, 'width: "3" now, "2" in the checkpoint'),
+        ({"layers": "*"}, 'layers: "[*]" now, "dense[*]" in the checkpoint'),
+        ({"layers": None}, 'layers: .* now, "dense[*]" in the checkpoint'),
+        ({"layers": [keras.layers.Dense]}, 'layers: "Dense" now'),
+        ({"prepare": None}, 'prepare: .* now, "as_it_is" in the checkpoint'),
+    ):
+        with pytest.raises(InputError, match=difference):
+            compare_depths(linear, regression(), **{**arguments, **other})
 
 
 def test_a_model_of_other_layers_does_not_go_on():

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("overparam_tf", "tensorflow", "keras", "numpy", "pandas", "matplotlib", "tensorboard")
+from overparam_tf._version import __version__
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "tensorboard")
 
 
 def environment() -> dict[str, object]:
@@ -23,7 +25,8 @@ def environment() -> dict[str, object]:
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "commit": _commit(),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        # Ours is that of the code that runs, which may not be the one that was installed.
+        "versions": {"overparam_tf": __version__} | {name: _version(name) for name in PACKAGES},
         "machine": machine(),
         "keras": {
             "backend": keras.config.backend(),

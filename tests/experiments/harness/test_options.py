@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import overparam_tf
 from experiments.harness.options import DataOptions, RunOptions
 from experiments.harness.parsing import option
 from overparam_tf import DataError, InputError
@@ -33,6 +34,7 @@ def test_the_record_says_what_ran_on_what_and_where():
     assert record["options"]["steps"] == 2 and record["options"]["quick"]
     assert record["data"]["synthetic"] and len(record["data"]["sha256"]) == 64
     assert {"command", "commit", "versions", "machine", "devices"} <= set(record)
+    assert record["versions"]["overparam_tf"] == overparam_tf.__version__
     json.dumps(record, allow_nan=False)
     assert "data" not in RunOptions().record("made_up")
 

@@ -22,9 +22,10 @@ class Estimate:
 
     Attributes:
         speed_up: The speed-up of the medians over seeds, or its bound.
-        low: Lower end of the bootstrap interval. A sample in which only the other depth reached the
-            target counts as infinite, one in which only depth 1 did as 0; one in which neither did
-            is left out, and without any other the interval is NaN.
+        low: Lower end of the bootstrap interval. Of a sample in which one depth alone reached the
+            target a bound is known: the other takes the length of the runs or more. The least that
+            it can be counts here, the most in `high`. A sample in which neither did is left out,
+            and without any other the interval is NaN.
         high: Its upper end.
     """
 
@@ -130,8 +131,8 @@ def speed_up(
     Each bootstrap sample draws seeds with replacement, the same for both depths (they share their
     initial kernels), and chooses the best rate of each again: the choice is part of the
     uncertainty. Where all runs reach the target, `scipy.stats.bootstrap` gives the same percentile
-    interval; with censored runs, whose ratios are infinite, its BCa interval is NaN and its
-    percentiles are interpolated between infinities, hence the nearest ones here.
+    interval; with censored runs, whose ratios are ranges from 0 or to infinity, its BCa interval is
+    NaN and its percentiles are interpolated between infinities, hence the nearest ones here.
 
     Args:
         plain: Steps of depth 1 to the target, shape (rates, seeds).
@@ -147,16 +148,15 @@ def speed_up(
         ('2 [2, 2]', True)
         >>> stuck = speed_up(plain, np.full((2, 3), np.inf), limit=200)
         >>> stuck.text(), stuck.helps
-        ('<0.5 [0, 0]', False)
+        ('<0.5 [0, 0.5]', False)
     """
     seeds = plain.shape[1]
     samples = np.random.default_rng(seed).integers(0, seeds, (bootstraps, seeds))
-    ratios = _ratios(_sampled_steps(plain, samples), _sampled_steps(other, samples))
-    known = ratios[~np.isnan(ratios)]
+    least, most = _ratios(_sampled_steps(plain, samples), _sampled_steps(other, samples), limit)
     low = high = np.nan
-    if len(known):
-        levels = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-        low, high = np.quantile(known, levels, method="nearest")
+    if len(least):
+        low = np.quantile(least, (1 - CONFIDENCE) / 2, method="nearest")
+        high = np.quantile(most, (1 + CONFIDENCE) / 2, method="nearest")
     gain = SpeedUp.from_steps(fewest_steps(plain), fewest_steps(other), limit)
     return Estimate(gain, float(low), float(high))
 
@@ -167,7 +167,13 @@ def _sampled_steps(steps: np.ndarray, samples: np.ndarray) -> np.ndarray:
     return np.median(steps[:, samples], axis=2).min(axis=0)
 
 
-def _ratios(plain: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the quotients, infinite, 0 or NaN where one or both are; step 0 counts as step 1."""
-    with np.errstate(invalid="ignore"):  # infinity over infinity
-        return np.maximum(plain, 1) / np.maximum(other, 1)
+def _ratios(plain: np.ndarray, other: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the most that the quotients can be; unknown ones are left out.
+
+    Steps that are infinite are `limit` or more; step 0 counts as step 1.
+    """
+    is_known = np.isfinite(plain) | np.isfinite(other)
+    plain, other = (np.maximum(steps[is_known], 1) for steps in (plain, other))
+    least = np.where(np.isfinite(plain), plain, limit) / other
+    most = plain / np.where(np.isfinite(other), other, limit)
+    return least, most

@@ -50,7 +50,11 @@ class Data:
 
 
 def run(
-    options: Config, *, load: Callable[[str], Digits] = load_mnist, held_out: int = 5_000
+    options: Config,
+    *,
+    load: Callable[[str], Digits] = load_mnist,
+    held_out: int = 5_000,
+    train: Callable[..., DepthComparison] | None = None,
 ) -> RunFolder | None:
     """Compare the depths of every net in every form.
 
@@ -61,6 +65,7 @@ def run(
         options: The options.
         load: Returns the images of a source.
         held_out: How many of the training images are left out, as in `mnist_cnn`.
+        train: Trains a comparison; default None, `train_comparison`.
 
     Returns:
         The run folder; None after a dry run.
@@ -79,7 +84,9 @@ def run(
         found = read_shares(folder, names)
         write_tables(folder, found)
     else:
-        found = train_all(options, data, {name: pieces[name] for name in names}, folder, record)
+        found = train_all(
+            options, data, {name: pieces[name] for name in names}, folder, record, train
+        )
     curves = arrays_of(found)
     board_of(record["data"]["label"], verdicts_of(found), curves).write(folder)
     return folder
@@ -95,7 +102,12 @@ def names_of_share(options: Config, pieces: Pieces) -> list[str]:
 
 
 def train_all(
-    options: Config, data: Data, pieces: Pieces, folder: RunFolder, record: Mapping[str, Any]
+    options: Config,
+    data: Data,
+    pieces: Pieces,
+    folder: RunFolder,
+    record: Mapping[str, Any],
+    train: Callable[..., DepthComparison],
 ) -> dict[str, PieceResult]:
     """Train comparisons one after the other; return what they found, by name.
 
@@ -107,6 +119,7 @@ def train_all(
         pieces: The comparisons by name, each a net and its form.
         folder: The run folder.
         record: Its config.json.
+        train: Trains a comparison, as `train_comparison` does.
 
     Raises:
         PartOfRun: If a stop signal ends a share.
@@ -117,7 +130,9 @@ def train_all(
     with deferred() as stop, live_curves(folder, record["data"]["label"], options) as curves:
         for name, (net, form) in pieces.items():
             plain = comparisons.get((net, SAME_PLAIN_NET.get(form, form)))
-            comparison = train(options, data, net, form, folder, curves, plain)
+            comparison = (train or train_comparison)(
+                options, data, net, form, folder, curves, plain
+            )
             comparisons[net, form] = comparison
             found[name] = result_of(net, form, comparison)
             write_tables(folder, found)
@@ -194,7 +209,7 @@ def compare(
     )
 
 
-def train(
+def train_comparison(
     options: Config,
     data: Data,
     net: NetName,

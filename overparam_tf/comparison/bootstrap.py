@@ -148,7 +148,7 @@ def speed_up(
         ('2 [2, 2]', True)
         >>> stuck = speed_up(plain, np.full((2, 3), np.inf), limit=200)
         >>> stuck.text(), stuck.helps
-        ('<0.5 [0, 0.5]', False)
+        ('<0.5 [0, 0.55]', False)
     """
     seeds = plain.shape[1]
     samples = np.random.default_rng(seed).integers(0, seeds, (bootstraps, seeds))

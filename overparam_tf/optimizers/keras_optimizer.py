@@ -14,8 +14,8 @@ def keras_optimizer(value: Any) -> keras.optimizers.Optimizer:
         ValueError: If it stands for none.
 
     Example:
-        >>> keras_optimizer("adam").name
-        'adam'
+        >>> type(keras_optimizer("adam")).__name__
+        'Adam'
     """
     try:
         optimizer = keras.optimizers.get(value)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 import tempfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
 from experiments.speedup.grids import COARSE
-from tests.experiments import finished_runs, often
+from overparam_tf import compare_depths
+from tests.experiments import often
 from tests.experiments.loading import load_experiment, on_problem
 from tests.experiments.nonlinear.few_digits import few_digits
 from tests.experiments.speedup.cases import small_regression
@@ -101,22 +102,46 @@ def test_shares_of_a_search_train_the_coarse_grid_that_they_divide(tmp_path):
     assert seconds["runs"].sum() >= len(results) and (seconds["processor_seconds"] > 0).all()
 
 
-def test_shares_of_nets_train_the_plain_net_that_they_divide(finished_run, tmp_path):
-    whole, experiment = finished_run("nonlinear"), few_digits()
-    options = ["--name", "run", "--quiet", *shlex.split(finished_runs.OPTIONS["nonlinear"])]
+def tiny_comparison():
+    """Return a comparison of a linear classifier."""
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    return compare_depths(
+        lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+        (x, (x[:, 0] > 0).astype(int)),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        targets=(0.8, 0.6),
+        depths=(1, 2),
+        optimizers={"SGD": "sgd"},
+        learning_rates=[0.3],
+        seeds=(0, 1),
+        steps=4,
+        refine=False,
+        test_data=(x, (x[:, 0] > 0).astype(int)),
+        metrics=["sparse_categorical_accuracy"],
+        quiet=True,
+    )
+
+
+def test_shares_of_nets_join_to_the_undivided_run(tmp_path):
+    asked, found = [], tiny_comparison()
+
+    def train(options, data, net, form, folder, curves, plain):
+        asked.append((form, plain is not None))
+        return found
+
+    experiment, whole, shared = few_digits(train=train), tmp_path / "whole", tmp_path / "shared"
+    options = ["--nets", "mlp", "--penalties", "none", "--behind-rule", "--name", "run", "--quiet"]
+    assert run(experiment, whole, *options) == 0
     for number in (1, 2):
-        assert run(experiment, tmp_path, *options, "--share", f"{number}/2") == 0
-    folder = folder_of(tmp_path / "nonlinear")
-    verdicts = [pd.read_csv(path) for path in sorted(folder.rglob("shares/*/verdicts.csv"))]
-    assert [set(table["penalty"]) for table in verdicts] == [{"none"}, {"rule"}]
-    assert run(experiment, tmp_path, "--join", folder.name, "--quiet") == 0
+        assert run(experiment, shared, *options, "--share", f"{number}/2") == 0
+    # A share without the form whose plain net is the same trains that itself.
+    assert asked == [("none", False), ("rule", True), ("none", False), ("rule", False)]
+    assert run(experiment, shared, "--join", "run-bars", "--quiet") == 0
+    assert len(asked) == 4
+    ours, theirs = folders(tmp_path, "nonlinear")
     for file in ("results.csv", "verdicts.csv"):
-        ours, theirs = (pd.read_csv(path / file) for path in (folder, whole.path))
-        timed = [name for name in ours if "seconds" in name or "time" in name]
-        pd.testing.assert_frame_equal(
-            ours.drop(columns=timed), theirs.drop(columns=timed), check_exact=True
-        )
-    with np.load(folder / "curves.npz") as joined, np.load(whole.path / "curves.npz") as expected:
+        assert (ours / file).read_bytes() == (theirs / file).read_bytes()
+    with np.load(ours / "curves.npz") as joined, np.load(theirs / "curves.npz") as expected:
         assert set(joined) == set(expected)
         for name in expected:
             np.testing.assert_array_equal(joined[name], expected[name])

@@ -122,7 +122,7 @@ def as_it_is(model, depth):
 
 def test_a_folder_holds_one_conversion_alone(tmp_path):
     chosen = {"width": 2, "layers": ["dense*"], "prepare": as_it_is}
-    grid = {"learning_rates": [0.1], "folder": tmp_path, **chosen}
+    grid = {"learning_rates": [0.1], "folder": tmp_path, "follow": lambda *_: None, **chosen}
     arguments = {**LINEAR, **grid, "seeds": (0,), "steps": 4, "refine": False}
     compare_depths(linear, regression(), **arguments)
     for other, difference in (

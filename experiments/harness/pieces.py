@@ -136,9 +136,7 @@ def run_pieces(
         share = options.chosen_share
         if options.join is not None:
             return read_shares(kept.folder, names)
-    if share is not None:
-        places = places_of_share(costs or [1] * len(names), share)
-        names = [names[place] for place in places]
+    names = names_of_share(names, costs or [1] * len(names), share)
     left = [name for name in names if name not in kept]
     done, is_quiet = len(names) - len(left), options.quiet
     if done and not is_quiet:
@@ -189,6 +187,13 @@ def read_shares(run: RunFolder, names: Collection[str]) -> dict[str, PieceResult
             f"Received: all but {len(missing)}, the first of them {missing[0]!r}"
         )
     return {name: results[name] for name in names}
+
+
+def names_of_share(names: Sequence[str], costs: Sequence[int], share: Share | None) -> list[str]:
+    """Return the names of the pieces of a share; those of all pieces without a share."""
+    if share is None:
+        return list(names)
+    return [names[place] for place in places_of_share(costs, share)]
 
 
 def places_of_share(costs: Sequence[int], share: Share) -> list[int]:

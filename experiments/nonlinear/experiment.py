@@ -13,7 +13,7 @@ from rich.console import Console
 
 from experiments.harness.command_line import Experiment, PartOfRun
 from experiments.harness.piece_results import PieceResult, arrays_of
-from experiments.harness.pieces import finish_share, places_of_share, read_shares
+from experiments.harness.pieces import finish_share, names_of_share, read_shares
 from experiments.harness.results import print_claims, print_table, write_results
 from experiments.nonlinear.claims import claims_of, detail_table, ratio_table, verdict_table
 from experiments.nonlinear.config import FORMS, RATES, Config, FormName, NetName
@@ -78,7 +78,8 @@ def run(
         return None
     targets = {name: NETS[name].targets for name in options.nets}
     record = options.record("nonlinear", digits, targets=targets)
-    names = names_of_share(options, pieces)
+    costs = [steps_of(options, net) * NETS[net].milliseconds for net, _ in pieces.values()]
+    names = names_of_share(list(pieces), costs, options.chosen_share)
     folder = options.open_folder(record, "nets", digits)
     if options.join is not None:
         found = read_shares(folder, names)
@@ -90,15 +91,6 @@ def run(
     curves = arrays_of(found)
     board_of(record["data"]["label"], verdicts_of(found), curves).write(folder)
     return folder
-
-
-def names_of_share(options: Config, pieces: Pieces) -> list[str]:
-    """Return the names of the comparisons of the chosen share; those of all without a share."""
-    names, share = list(pieces), options.chosen_share
-    if share is None:
-        return names
-    costs = [steps_of(options, net) * NETS[net].milliseconds for net, _ in pieces.values()]
-    return [names[place] for place in places_of_share(costs, share)]
 
 
 def train_all(

@@ -101,8 +101,10 @@ def identity_of(work: Work, refine: bool) -> dict[str, Any]:
 
 def _text_of(value: Any) -> str:
     """Return a text that is the same in every process; functions and types are their names."""
-    if isinstance(value, (list, tuple, set, frozenset)):
-        texts = [_text_of(each) for each in value]
-        return ", ".join(texts if isinstance(value, (list, tuple)) else sorted(texts))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_text_of, value))
     name = getattr(value, "__qualname__", None) or getattr(value, "name", None)
-    return name if isinstance(name, str) else str(value)
+    if isinstance(name, str):
+        return name
+    # The text of another callable, such as a partial, has its place in memory.
+    return type(value).__qualname__ if callable(value) else str(value)

@@ -183,9 +183,7 @@ class Variant:
             use_bias=self.use_bias,
             use_factor_biases=self.use_factor_biases,
             dtype=dtype,
-            factor_initializer=factor_initializer(
-                self.initial_factors, seed, math.ceil(self.depth)
-            ),
+            factor_initializer=factor_initializer(self.initial_factors, seed, depth),
         )
         layer.build((None, features))
         if self.initial_factors == "balanced":

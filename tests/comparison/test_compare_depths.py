@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import keras
@@ -131,6 +132,7 @@ def test_a_folder_holds_one_conversion_alone(tmp_path):
         ({"layers": None}, 'layers: .* now, "dense[*]" in the checkpoint'),
         ({"layers": [keras.layers.Dense]}, 'layers: "Dense" now'),
         ({"prepare": None}, 'prepare: .* now, "as_it_is" in the checkpoint'),
+        ({"prepare": partial(as_it_is)}, 'prepare: "partial" now'),
     ):
         with pytest.raises(InputError, match=difference):
             compare_depths(linear, regression(), **{**arguments, **other})

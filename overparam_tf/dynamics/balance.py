@@ -9,6 +9,7 @@ from typing import NamedTuple
 from keras import ops
 
 from overparam_tf.dynamics.checks import Tensor, check_factors
+from overparam_tf.dynamics.matrices import matmul, transpose
 
 
 class BalanceDefect(NamedTuple):
@@ -55,8 +56,8 @@ def balance_defect(factors: Sequence[Tensor]) -> BalanceDefect:
     zero = ops.zeros_like(factors[0][..., 0, 0])
     absolute, relative = [zero], [zero]
     for factor, following in pairwise(factors):
-        inner = ops.swapaxes(factor, -1, -2) @ factor
-        outer = following @ ops.swapaxes(following, -1, -2)
+        inner = matmul(transpose(factor), factor)
+        outer = matmul(following, transpose(following))
         defect, scale = _norm(inner - outer), ops.maximum(_norm(inner), _norm(outer))
         absolute.append(defect)
         relative.append(defect / ops.where(ops.equal(scale, 0), ops.ones_like(scale), scale))

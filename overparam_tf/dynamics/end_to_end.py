@@ -55,7 +55,8 @@ def end_to_end_update(
         depth: Number `N >= 1`, may be fractional, or a tensor (..., 1, 1) of one depth for each
             kernel.
         method: `"svd"`, `"products"` (for depth 2, 4 and 8), or `"auto"` (default), products where
-            they are known to be faster: at depth 2, and at 4 and 8 from min(in, out) = 16 on.
+            they are known to be faster: at depth 2, and from min(in, out) = 16 on at 4 and 8, but
+            on JAX and PyTorch there on a GPU only.
 
     Returns:
         Tensor of the kernel's shape and dtype.

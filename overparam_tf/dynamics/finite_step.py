@@ -15,8 +15,8 @@ from overparam_tf.dynamics.checks import (
     check_rate,
     check_single_output,
 )
+from overparam_tf.dynamics.matrices import matmul, transpose
 from overparam_tf.dynamics.single_output import direction
-from overparam_tf.dynamics.singular_basis import transpose
 from overparam_tf.dynamics.unbalanced import product, squared_sizes
 
 
@@ -165,14 +165,14 @@ def exact_depth_two(
 ) -> DepthTwoStep:
     """Return the same as `depth_two_step`, with `shrink = 1 - eta lambda` and without checks."""
     first, second, square = ops.square(shrink), shrink * rate, ops.square(rate)
-    turned = left @ gradient + gradient @ right
-    outer, inner = gradient @ transpose(kernel), transpose(gradient) @ kernel
+    on_left, on_right = matmul(left, gradient), matmul(gradient, right)
+    outer, inner = matmul(gradient, transpose(kernel)), matmul(transpose(gradient), kernel)
     return DepthTwoStep(
-        first * kernel - second * turned + square * (outer @ gradient),
+        first * kernel - second * (on_left + on_right) + square * matmul(outer, gradient),
         first * left
         - second * (outer + transpose(outer))
-        + square * (gradient @ right @ transpose(gradient)),
+        + square * matmul(on_right, transpose(gradient)),
         first * right
         - second * (inner + transpose(inner))
-        + square * (transpose(gradient) @ left @ gradient),
+        + square * matmul(transpose(gradient), on_left),
     )

@@ -10,9 +10,10 @@ from overparam_tf.dynamics.checks import (
     check_rate,
     is_single_output,
 )
+from overparam_tf.dynamics.matrices import matmul, or_one, transpose
 from overparam_tf.dynamics.products import METHODS, mixed_by_products
 from overparam_tf.dynamics.single_output import hypotenuse, norm, projection
-from overparam_tf.dynamics.singular_basis import or_one, singular_basis, transpose
+from overparam_tf.dynamics.singular_basis import singular_basis
 
 
 def mixed_update(
@@ -77,8 +78,8 @@ def mixed_rule(kernel: Tensor, gradient: Tensor, spread: Tensor, method: str = "
     values = values[..., None, :]
     # Beyond t I, which multiplies every direction, the roots act within the bases alone.
     lift = _lift(values, hypotenuse(values, spread), spread)
-    along_left = (left * lift) @ (transpose(left) @ gradient)
-    along_right = (gradient @ right) @ transpose(right * lift)
+    along_left = matmul(left * lift, matmul(transpose(left), gradient))
+    along_right = matmul(matmul(gradient, right), transpose(right * lift))
     return 2 * spread * gradient + along_left + along_right
 
 

@@ -7,7 +7,14 @@ import math
 from keras import ops
 
 from overparam_tf.dynamics.checks import Tensor
-from overparam_tf.dynamics.singular_basis import or_one, rounding, transpose
+from overparam_tf.dynamics.matrices import (
+    is_on_gpu,
+    matmul,
+    or_one,
+    rounding,
+    symmetric,
+    transpose,
+)
 
 # Odd polynomials a s + b s^3 + c s^5 of all singular values at once. The first lifts small ones by
 # 3.44 a step and keeps the others between 0.68 and 1.13 (Jordan et al., Muon, 2024). The second,
@@ -41,12 +48,24 @@ def polar_factor(kernel: Tensor, resolution: float = 1.0) -> Tensor:
     """
     # Squares of entries below 1e-19 underflow in float32; near-zero starts are as small.
     scale = ops.stop_gradient(ops.max(ops.abs(kernel), axis=(-2, -1), keepdims=True))
-    factor = kernel / or_one(scale)
+    factor, basis = kernel / or_one(scale), None
+    if _is_reduced_first(kernel):
+        basis, factor = ops.qr(factor, mode="reduced")
     factor = factor / _norm(factor)
     for first, third, fifth in _schedule(resolution * rounding(kernel)):
-        gram = transpose(factor) @ factor
-        factor = first * factor + factor @ (third * gram + fifth * (gram @ gram))
-    return factor
+        gram = matmul(transpose(factor), factor)
+        factor = first * factor + matmul(factor, third * gram + fifth * matmul(gram, gram))
+    return factor if basis is None else matmul(basis, factor)
+
+
+def _is_reduced_first(kernel: Tensor) -> bool:
+    """Return whether a QR pays before the iterations, which then take the triangle.
+
+    On two cores a 3136 x 512 kernel takes 540 in place of 990 ms in a graph of TensorFlow, 740 in
+    place of 1,060 on JAX, 620 in place of 1,440 on PyTorch. On a GPU products are the faster.
+    """
+    rows, columns = kernel.shape[-2:]
+    return rows >= 3 * columns and columns >= 256 and not is_on_gpu(kernel)
 
 
 def roots_of(square: Tensor, count: int, rows: int) -> list[Tensor]:
@@ -68,19 +87,23 @@ def roots_of(square: Tensor, count: int, rows: int) -> list[Tensor]:
     scale = ops.stop_gradient(ops.max(ops.abs(square), axis=(-2, -1), keepdims=True))
     square = square / or_one(scale)
     # The root of the norm of A^2 is at least the largest eigenvalue, and close to it.
-    norm = ops.sqrt(_norm(square @ square))
-    square, scale = _symmetric(square / norm), scale * norm
+    norm = ops.sqrt(_norm(matmul(square, square)))
+    square, scale = symmetric(square / norm), scale * norm
     identity = ops.eye(square.shape[-1], dtype=square.dtype)
     noise = math.sqrt(rows) * rounding(square)
     # An eigenvalue beside the noise must get to one side: it is lifted out of its own rounding.
-    sign = _symmetric(polar_factor(square - noise * identity, resolution=0.01))
+    sign = symmetric(polar_factor(square - noise * identity, resolution=0.01))
     projector = (identity + sign) / 2
-    root = projector @ square @ projector + math.sqrt(noise) * (identity - projector)
+    root = _between(projector, square) + math.sqrt(noise) * (identity - projector)
     roots = []
     for _ in range(count):
         root, scale = _square_root(root), ops.sqrt(scale)
-        roots.append(scale * (projector @ root @ projector))
+        roots.append(scale * _between(projector, root))
     return roots
+
+
+def _between(projector: Tensor, matrix: Tensor) -> Tensor:
+    return matmul(matmul(projector, matrix), projector)
 
 
 def _square_root(square: Tensor) -> Tensor:
@@ -91,19 +114,15 @@ def _square_root(square: Tensor) -> Tensor:
     """
     root, inverse = square, ops.eye(square.shape[-1], dtype=square.dtype)
     for first, third, fifth in _schedule(math.sqrt(rounding(square))):
-        product = inverse @ root
-        step = third * product + fifth * (product @ product)
-        root, inverse = first * root + root @ step, first * inverse + step @ inverse
-    return _symmetric(root)
+        product = matmul(inverse, root)
+        step = third * product + fifth * matmul(product, product)
+        root, inverse = first * root + matmul(root, step), first * inverse + matmul(step, inverse)
+    return symmetric(root)
 
 
 def _norm(matrix: Tensor) -> Tensor:
     """Return the Frobenius norm, and 1 for a matrix of 0, which is then divided by it."""
     return ops.sqrt(or_one(ops.sum(ops.square(matrix), axis=(-2, -1), keepdims=True)))
-
-
-def _symmetric(matrix: Tensor) -> Tensor:
-    return (matrix + transpose(matrix)) / 2
 
 
 def _schedule(smallest: float) -> list[tuple[float, float, float]]:

@@ -7,7 +7,8 @@ import dataclasses
 from keras import ops
 
 from overparam_tf.dynamics.checks import Tensor, check_depth, check_gradient, check_kernel
-from overparam_tf.dynamics.singular_basis import singular_basis, transpose
+from overparam_tf.dynamics.matrices import matmul, transpose
+from overparam_tf.dynamics.singular_basis import singular_basis
 from overparam_tf.dynamics.spectrum import geometric_sums, null_eigenvalues
 from overparam_tf.errors import input_error
 
@@ -92,11 +93,11 @@ class Preconditioner:
         # space. Then
         #   P(G) S = L (E * L^T A) + (A - L L^T A) diag(e) = A diag(e) + L ((E - e) * L^T A).
         # The zero columns of L do no harm, as E = e in their rows.
-        projected = gradient @ short
+        projected = matmul(gradient, short)
         null = null_eigenvalues(self.singular_values[..., None, :], self.depth)
         pairs = geometric_sums(self.singular_values, self.singular_values, self.depth)
-        within = long @ ((pairs - null) * (transpose(long) @ projected))
-        return (projected * null + within) @ transpose(short)
+        within = matmul(long, (pairs - null) * matmul(transpose(long), projected))
+        return matmul(projected * null + within, transpose(short))
 
     @property
     def eigenvalues(self) -> Tensor:
@@ -140,4 +141,4 @@ class Preconditioner:
             InputError: If `in * out` is above `MAX_DENSE_SIZE`.
         """
         vectors = self.eigenvectors
-        return (vectors * self.eigenvalues[..., None, :]) @ transpose(vectors)
+        return matmul(vectors * self.eigenvalues[..., None, :], transpose(vectors))

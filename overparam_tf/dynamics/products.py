@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from numbers import Real
 
-from keras import ops
+from keras import backend, ops
 
 from overparam_tf.dynamics.checks import Tensor
+from overparam_tf.dynamics.matrices import is_on_gpu, matmul, transpose
 from overparam_tf.dynamics.polar import polar_factor, roots_of
-from overparam_tf.dynamics.singular_basis import transpose
 
 METHODS = ("auto", "svd", "products")
 # By depth, the min(in, out) from which on products are faster than an SVD. Measured on two cores in
 # float32 at depth 2: 0.9 against 1.7 ms for a 128 x 10 kernel and 57 against 115 ms for 256 x 256
 # in a graph of TensorFlow, 2.3 against 67 ms for 32 x 32 under XLA, 0.8 against 248 ms for 128 x 64
 # on JAX. Depths 4 and 8 take up to three times as long: 1.0 against 0.9 ms for 16 x 16 in a graph,
-# 1.4 against 7.3 ms under XLA, where the SVD of larger kernels takes seconds.
+# 1.4 against 7.3 ms under XLA, where the SVD of larger kernels takes seconds. On a processor JAX
+# and PyTorch have LAPACK's SVD, compiled or not: depth 4 takes 27 against 12 ms for 128 x 128.
 MIN_SIZES = {2: 2, 4: 16, 8: 16}
 # Inverse of a matrix with eigenvalues in [1, 2]: errors of 1/3 become 1/9, 1/81, ..., 5e-16.
 INVERSE_STEPS = 5
@@ -54,8 +55,11 @@ def has_products(depth: Tensor) -> bool:
 
 def takes_products(kernel: Tensor, depth: int, method: str) -> bool:
     """Return whether a kernel takes the route by products, at a depth that has one."""
-    is_large = min(kernel.shape[-2:]) >= MIN_SIZES[depth]
-    return method == "products" or (method == "auto" and is_large)
+    if method != "auto":
+        return method == "products"
+    if depth > 2 and backend.backend() != "tensorflow" and not is_on_gpu(kernel):
+        return False
+    return min(kernel.shape[-2:]) >= MIN_SIZES[depth]
 
 
 def mixed_by_products(kernel: Tensor, gradient: Tensor, spread: Tensor) -> Tensor:
@@ -73,12 +77,13 @@ def _on_tall(rule: Callable[[Tensor, Tensor], Tensor], kernel: Tensor, gradient:
 
 def _tall_rule(kernel: Tensor, gradient: Tensor, depth: int) -> Tensor:
     factor = polar_factor(kernel)
-    root = transpose(factor) @ kernel
+    root = matmul(transpose(factor), kernel)
     count = depth.bit_length() - 2  # 0, 1 and 2 at depth 2, 4 and 8
     roots = roots_of(root, count, kernel.shape[-2]) if count else []
     for smaller in reversed(roots):
-        gradient = gradient @ smaller + factor @ (smaller @ (transpose(factor) @ gradient))
-    return kernel @ (transpose(factor) @ gradient) + gradient @ root
+        turned = matmul(smaller, matmul(transpose(factor), gradient))
+        gradient = matmul(gradient, smaller) + matmul(factor, turned)
+    return matmul(kernel, matmul(transpose(factor), gradient)) + matmul(gradient, root)
 
 
 def _tall_mixed(kernel: Tensor, gradient: Tensor, spread: Tensor) -> Tensor:
@@ -90,8 +95,9 @@ def _tall_mixed(kernel: Tensor, gradient: Tensor, spread: Tensor) -> Tensor:
     floor = spread * identity + ops.zeros_like(kernel[..., :1, :])
     factor = polar_factor(ops.concatenate([kernel, floor], axis=-2))
     upper, lower = factor[..., :-size, :], factor[..., -size:, :]
-    root = transpose(upper) @ kernel + spread * lower
+    root = matmul(transpose(upper), kernel) + spread * lower
     inverse = identity * (2 / 3)
     for _ in range(INVERSE_STEPS):
-        inverse = 2 * inverse - inverse @ (inverse + lower @ inverse)
-    return spread * gradient + upper @ (inverse @ (transpose(kernel) @ gradient)) + gradient @ root
+        inverse = 2 * inverse - matmul(inverse, inverse + matmul(lower, inverse))
+    turned = matmul(upper, matmul(inverse, matmul(transpose(kernel), gradient)))
+    return spread * gradient + turned + matmul(gradient, root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras import ops
 
 from overparam_tf.dynamics.checks import Tensor, check_depth, check_gradient, check_single_output
-from overparam_tf.dynamics.singular_basis import or_one
+from overparam_tf.dynamics.matrices import or_one
 from overparam_tf.dynamics.spectrum import null_eigenvalues
 
 

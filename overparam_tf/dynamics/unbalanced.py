@@ -13,8 +13,8 @@ from overparam_tf.dynamics.checks import (
     check_imbalance,
     check_single_output,
 )
+from overparam_tf.dynamics.matrices import or_one
 from overparam_tf.dynamics.single_output import hypotenuse, norm, projection
-from overparam_tf.dynamics.singular_basis import or_one
 from overparam_tf.errors import InputError
 
 # Newton's steps to rounding: the most that 20,000 draws of gaps over 32 decades took, at any depth.

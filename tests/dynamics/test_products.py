@@ -6,8 +6,9 @@ from keras import ops
 
 from overparam_tf.dynamics import dense_reference as reference
 from overparam_tf.dynamics import end_to_end_update
+from overparam_tf.dynamics.matrices import is_on_gpu
 from overparam_tf.errors import InputError
-from tests.backends import compiled, derivative, needs_xla
+from tests.backends import BACKEND, compiled, derivative, needs_xla
 from tests.dynamics.cases import KERNELS, gradient_for, kernel_with, largest_gap
 
 SHAPES = [(40, 20), (20, 40)]
@@ -35,7 +36,9 @@ def test_float32_keeps_the_digits_of_the_svd(depth, shape):
         for method in ("svd", "products", "auto")
     }
     assert errors["products"] < max(5 * errors["svd"], 3e-6), errors
-    assert errors["auto"] == errors["products"]
+    has_fast_svd = BACKEND != "tensorflow" and not is_on_gpu(ops.convert_to_tensor(single))
+    taken = "svd" if depth > 2 and has_fast_svd else "products"
+    assert errors["auto"] == errors[taken]
 
 
 @pytest.mark.parametrize("depth", [2, 4, 8])

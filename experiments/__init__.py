@@ -9,6 +9,8 @@ from overparam_tf.errors import InputError
 # TensorFlow prints notes on processors and missing GPUs at every start. They would bury progress
 # lines and the one line of an error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The programs that train by Keras alone; their event files still need an installed TensorFlow.
+BACKENDS = {"experiments.nonlinear": ("tensorflow", "jax", "torch")}
 
 
 def _open_standard_streams() -> None:
@@ -29,14 +31,24 @@ def _choose_backend() -> None:
     """Let Keras run on TensorFlow, whatever its keras.json says.
 
     Raises:
-        InputError: If the environment asks for another backend.
+        InputError: If the environment asks for a backend on which the program does not run.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise InputError(
-            "Expected the backend tensorflow, on which the experiments run; unset KERAS_BACKEND. "
-            f"Received: KERAS_BACKEND={backend}"
-        )
+    known = BACKENDS.get(_program(), ("tensorflow",))
+    if backend not in known:
+        if len(known) > 1:
+            wanted = f"one of the backends {', '.join(known)}; correct KERAS_BACKEND"
+        else:
+            wanted = "the backend tensorflow, on which the experiments run; unset KERAS_BACKEND"
+        raise InputError(f"Expected {wanted}. Received: KERAS_BACKEND={backend}")
+
+
+def _program() -> str:
+    """Return the module that `python -m` runs, `""` if this is an import."""
+    if sys.argv[:1] != ["-m"]:
+        return ""
+    place = next(i for i, part in enumerate(sys.orig_argv) if part.startswith("-m"))
+    return sys.orig_argv[place].removeprefix("-m") or sys.orig_argv[place + 1]
 
 
 def _end_at_once_if_interrupted() -> None:

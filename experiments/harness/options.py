@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeVar
 
@@ -91,6 +92,9 @@ class RunOptions:
             default_name = f"{default_name}-{data.name}"
             if name is not None and data.synthetic and not name.endswith(f"-{data.name}"):
                 name = f"{name}-{data.name}"
+        backend = os.environ["KERAS_BACKEND"]  # `experiments` sets it
+        if backend != "tensorflow":
+            default_name = f"{default_name}-{backend}"
         return f"{default_name}-quick" if self.quick else default_name, name
 
     def require(self, valid: bool, expected: str, **received: Any) -> None:

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from overparam_tf.errors import InputError, one_line
 
@@ -15,16 +15,21 @@ from overparam_tf.errors import InputError, one_line
 def import_tensorflow() -> None:
     """Import TensorFlow and Keras, and show notes on standard error only if the import fails.
 
+    Where Keras runs on another backend, TensorFlow writes event files and leaves GPUs to that.
+
     Some of the notes are written in C++ before TensorFlow reads its log level, so they are kept
     back at the file descriptor.
     """
+    backend = os.environ["KERAS_BACKEND"]
     with tempfile.TemporaryFile() as notes:
         standard_error = os.dup(2)
         os.dup2(notes.fileno(), 2)
         try:
-            with _without("jax", "matplotlib"), _without_collection():
+            with _without({"jax", "matplotlib"} - {backend}), _without_collection():
                 import keras  # noqa: F401
-                import tensorflow  # noqa: F401
+                import tensorflow as tf
+            if backend != "tensorflow":
+                tf.config.set_visible_devices([], "GPU")
         except (AssertionError, ValueError) as error:
             # Keras checks what its configuration file says.
             raise InputError(
@@ -41,7 +46,7 @@ def import_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _without(*names: str) -> Iterator[None]:
+def _without(names: Iterable[str]) -> Iterator[None]:
     """Open a block in which packages cannot be imported that were not before.
 
     TensorFlow Lite imports JAX where it is installed, for a converter, and Keras matplotlib's

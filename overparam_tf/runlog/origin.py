@@ -18,24 +18,23 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "tensorboard
 def environment() -> dict[str, object]:
     """Return the origin of a run that starts now, JSON-ready; outside a checkout commit is None."""
     import keras
-    import tensorflow as tf
 
+    backend = keras.config.backend()
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "commit": _commit(),
         "python": platform.python_version(),
         # Ours is that of the code that runs, which may not be the one that was installed.
-        "versions": {"overparam_tf": __version__} | {name: _version(name) for name in PACKAGES},
+        "versions": {"overparam_tf": __version__}
+        | {name: _version(name) for name in dict.fromkeys((*PACKAGES, backend))},
         "machine": machine(),
         "keras": {
-            "backend": keras.config.backend(),
+            "backend": backend,
             "floatx": keras.config.floatx(),
             "image_data_format": keras.config.image_data_format(),
         },
-        "devices": [
-            f"{device.device_type}: {device.name}" for device in tf.config.list_logical_devices()
-        ],
+        "devices": _devices(backend),
     }
 
 
@@ -43,6 +42,22 @@ def machine() -> str:
     """Return the kind of machine in one line, such as "Linux x86_64, AMD EPYC, 2 cores"."""
     kind = f"{platform.system()} {platform.machine()}"
     return f"{kind}, {_processor()}, {os.cpu_count()} cores"
+
+
+def _devices(backend: str) -> list[str]:
+    """Return the devices that a backend sees, such as "GPU: NVIDIA H200"."""
+    if backend == "jax":
+        import jax
+
+        return [f"{device.platform.upper()}: {device.device_kind}" for device in jax.devices()]
+    if backend == "torch":
+        import torch
+
+        gpus = range(torch.cuda.device_count())
+        return [f"GPU: {torch.cuda.get_device_name(index)}" for index in gpus] or ["CPU: cpu"]
+    import tensorflow as tf
+
+    return [f"{device.device_type}: {device.name}" for device in tf.config.list_logical_devices()]
 
 
 def _processor() -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
+from types import FrameType
 
 from overparam_tf.errors import InputError, one_line
 
@@ -25,7 +28,11 @@ def import_tensorflow() -> None:
         standard_error = os.dup(2)
         os.dup2(notes.fileno(), 2)
         try:
-            with _without({"jax", "matplotlib"} - {backend}), _without_collection():
+            with (
+                _stopped_at_once(standard_error),
+                _without({"jax", "matplotlib"} - {backend}),
+                _without_collection(),
+            ):
                 import keras  # noqa: F401
                 import tensorflow as tf
             if backend != "tensorflow":
@@ -43,6 +50,35 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+@contextlib.contextmanager
+def _stopped_at_once(standard_error: int) -> Iterator[None]:
+    """Open a block in which a stop signal ends the process, with the exit code that shells expect.
+
+    A KeyboardInterrupt in Python code that an extension module calls while it is imported would
+    abort the process.
+
+    Args:
+        standard_error: Number of the open file to which the one line of it goes.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):  # of a terminal that is closed
+            os.write(standard_error, b"interrupted while importing TensorFlow\n")
+        os._exit(128 + number)
+
+    handled = {}
+    if threading.current_thread() is threading.main_thread():
+        # Windows has no SIGHUP.
+        for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)}:
+            if callable(signal.getsignal(number)):
+                handled[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

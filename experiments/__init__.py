@@ -1,5 +1,6 @@
 """The paper's experiments and those beyond it: `python -m experiments.NAME`."""
 
+import itertools
 import os
 import signal
 import sys
@@ -45,10 +46,11 @@ def _choose_backend() -> None:
 
 def _program() -> str:
     """Return the module that `python -m` runs, `""` if this is an import."""
-    if sys.argv[:1] != ["-m"]:
-        return ""
-    place = next(i for i, part in enumerate(sys.orig_argv) if part.startswith("-m"))
-    return sys.orig_argv[place].removeprefix("-m") or sys.orig_argv[place + 1]
+    if sys.argv[:1] == ["-m"]:
+        for part, following in itertools.pairwise([*sys.orig_argv, ""]):
+            if part.startswith("-m"):
+                return part.removeprefix("-m") or following
+    return ""
 
 
 def _end_at_once_if_interrupted() -> None:

@@ -85,9 +85,8 @@ def run(
         found = read_shares(folder, names)
         write_tables(folder, found)
     else:
-        found = train_all(
-            options, data, {name: pieces[name] for name in names}, folder, record, train
-        )
+        chosen = {name: pieces[name] for name in names}
+        found = train_all(options, data, chosen, folder, record, train or train_comparison)
     curves = arrays_of(found)
     board_of(record["data"]["label"], verdicts_of(found), curves).write(folder)
     return folder
@@ -122,9 +121,7 @@ def train_all(
     with deferred() as stop, live_curves(folder, record["data"]["label"], options) as curves:
         for name, (net, form) in pieces.items():
             plain = comparisons.get((net, SAME_PLAIN_NET.get(form, form)))
-            comparison = (train or train_comparison)(
-                options, data, net, form, folder, curves, plain
-            )
+            comparison = train(options, data, net, form, folder, curves, plain)
             comparisons[net, form] = comparison
             found[name] = result_of(net, form, comparison)
             write_tables(folder, found)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from keras import ops
@@ -14,10 +12,12 @@ from overparam_tf.dynamics import (
     end_to_end_update,
     matrices,
     mixed_update,
+    polar,
+    products,
+    singular_basis,
 )
 from overparam_tf.dynamics.dense_reference import fractional_rule, literal_sum, mixed_rule
 from overparam_tf.dynamics.matrices import is_on_gpu, matmul, parts_of_product, rounds_factors
-from overparam_tf.dynamics.singular_basis import singular_basis
 from tests.backends import BACKEND, derivative, needs_tensorflow
 from tests.dynamics.cases import KERNELS, gradient_for, kernel_with, largest_gap
 
@@ -116,8 +116,8 @@ def test_jax_is_asked_for_full_precision(name):
 
     tensor = ops.ones((6, 6), "float32")
     asked = str(jax.make_jaxpr(_rules()[name])(tensor, tensor))
-    products = asked.count("dot_general[")
-    assert products and asked.count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == products
+    count = asked.count("dot_general[")
+    assert count and asked.count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == count
 
 
 @needs_tensorflow
@@ -141,8 +141,7 @@ def as_on_gpu(monkeypatch):
     """Take the routes of a GPU."""
     if BACKEND == "tensorflow":
         pytest.skip("TensorFlow takes the same route everywhere")
-    for name in ("singular_basis", "polar", "products"):
-        module = sys.modules[f"overparam_tf.dynamics.{name}"]
+    for module in (polar, products, singular_basis):
         monkeypatch.setattr(module, "is_on_gpu", lambda tensor: True)
 
 
@@ -150,7 +149,7 @@ def as_on_gpu(monkeypatch):
 def test_the_basis_that_a_gpu_takes(dtype, as_on_gpu):
     values = np.geomspace(1, 1e-2, 9)
     kernel = kernel_with((20, 9), values, seed=1).astype(dtype)
-    left, found, right = map(convert_to_numpy, singular_basis(kernel))
+    left, found, right = map(convert_to_numpy, singular_basis.singular_basis(kernel))
     atol = 5e-6 if dtype == "float32" else 1e-13
     np.testing.assert_allclose((left * found) @ right.T, kernel, atol=atol)
     np.testing.assert_allclose(right.T @ right, np.eye(9), atol=atol)
@@ -168,7 +167,6 @@ def test_the_rule_of_depth_three_as_a_gpu_takes_it(name, dtype, as_on_gpu):
 
 def test_a_tall_kernel_is_reduced_first():
     """The route by a QR is the one without."""
-    polar = sys.modules["overparam_tf.dynamics.polar"]
     kernel = ops.convert_to_tensor(RNG.normal(size=(768, 256)) * 1e-25, "float32")
     assert polar._is_reduced_first(kernel) != is_on_gpu(kernel)
     factor = convert_to_numpy(polar.polar_factor(kernel))

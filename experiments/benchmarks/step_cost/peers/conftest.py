@@ -3,7 +3,7 @@
 import importlib.util
 
 LIBRARIES = {
-    "with_jax.py": ("jax", "optax"),
+    "with_jax.py": ("jax",),
     "with_numba.py": ("numba",),
     "with_torch.py": ("torch",),
 }

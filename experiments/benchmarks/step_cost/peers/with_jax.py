@@ -1,4 +1,4 @@
-"""JAX with optax: `lax.scan` over steps, and `vmap` of it over learning rates."""
+"""JAX: `lax.scan` over steps, and `vmap` of it over learning rates."""
 
 from __future__ import annotations
 
@@ -7,26 +7,13 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from .serve import serve
 from .task import Task
+from .updates import first_slots, updated
 
 # Steps of one compiled scan, over which the overhead of a call is spread.
 STEPS_PER_SCAN = 100
-
-
-def optax_optimizer(task: Task, rate: float | jax.Array) -> optax.GradientTransformation:
-    """Return the task's optimizer from optax; the rate may be traced."""
-    settings = task.hyperparameters
-    if task.optimizer == "sgd":
-        return optax.sgd(rate)
-    if task.optimizer == "adagrad":
-        accumulator, epsilon = settings["accumulator"], settings["epsilon"]
-        return optax.adagrad(rate, initial_accumulator_value=accumulator, eps=epsilon)
-    if task.optimizer == "adadelta":
-        return optax.adadelta(rate, rho=settings["rho"], eps=settings["epsilon"])
-    return optax.adam(rate, b1=settings["beta_1"], b2=settings["beta_2"], eps=settings["epsilon"])
 
 
 class Scan:
@@ -41,20 +28,23 @@ class Scan:
         def loss(factors):
             return jnp.mean((functools.reduce(jnp.matmul, factors, x) - y) ** task.p) / task.p
 
-        def scan(rate, factors, slots):
-            optimizer = optax_optimizer(task, rate)
-
+        def scan(rate, parts, steps):
             def step(carry, _):
-                factors, slots = carry
+                parts, steps = carry
+                factors, slots = zip(*parts, strict=True)
                 value, gradients = jax.value_and_grad(loss)(factors)
-                updates, slots = optimizer.update(gradients, slots, factors)
-                return (optax.apply_updates(factors, updates), slots), value
+                steps = steps + 1
+                parts = [
+                    updated(task, rate, *each, steps)
+                    for each in zip(factors, gradients, slots, strict=True)
+                ]
+                return (parts, steps), value
 
-            return jax.lax.scan(step, (factors, slots), length=STEPS_PER_SCAN)
+            return jax.lax.scan(step, (parts, steps), length=STEPS_PER_SCAN)
 
         def begin(rate):
-            factors = [jnp.asarray(factor) for factor in task.factors]
-            return factors, optax_optimizer(task, rate).init(factors)
+            factors = map(jnp.asarray, task.factors)
+            return [(factor, first_slots(task, factor)) for factor in factors], jnp.zeros_like(rate)
 
         if self.vectorized:
             scan, begin = jax.vmap(scan), jax.vmap(begin)
@@ -71,7 +61,8 @@ class Scan:
 
     def kernel(self) -> np.ndarray:
         """Return the product of the last run's factors."""
-        factors, _ = self._state
+        parts, _ = self._state
+        factors = [factor for factor, _ in parts]
         if self.vectorized:
             factors = [factor[-1] for factor in factors]
         return functools.reduce(np.matmul, map(np.asarray, factors))
@@ -84,5 +75,4 @@ class VectorizedScan(Scan):
 
 
 if __name__ == "__main__":
-    versions = {"jax": jax.__version__, "optax": optax.__version__}
-    serve({"scan": Scan, "vmap_scan": VectorizedScan}, versions)
+    serve({"scan": Scan, "vmap_scan": VectorizedScan}, {"jax": jax.__version__})

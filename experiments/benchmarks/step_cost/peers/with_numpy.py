@@ -8,31 +8,30 @@ import numpy as np
 
 from .serve import serve
 from .task import Task
+from .updates import first_slots, updated
 
 
 class Loop:
-    """Gradients by the chain rule on the end-to-end kernel, formulas of the optimizers by hand."""
+    """Gradients by the chain rule on the end-to-end kernel, and the optimizers' formulas."""
 
     def __init__(self, task: Task):
         self._task, self._rate = task, np.float32(task.shared_rate)
-        self._factors = [factor.copy() for factor in task.factors]
-        first = task.hyperparameters.get("accumulator", 0.0)
-        self._slots = [
-            (np.full_like(factor, first), np.zeros_like(factor)) for factor in self._factors
-        ]
+        self._factors = list(task.factors)
+        self._slots = [first_slots(task, factor) for factor in self._factors]
         self._steps = 0
 
     def advance(self, steps: int) -> None:
         """Take each step: a pass over the data, then the update of every factor."""
         x, y, p = self._task.x, self._task.y, self._task.p
-        update = getattr(self, f"_{self._task.optimizer}")
         for _ in range(steps):
             self._steps += 1
             error = x @ self.kernel() - y
             power = functools.reduce(np.multiply, [error] * (p - 1))
             gradients = self._factor_gradients((power.T @ x).T / np.float32(error.size))
-            for factor, gradient, slots in zip(self._factors, gradients, self._slots, strict=True):
-                factor -= update(gradient, *slots)
+            for j, (factor, gradient) in enumerate(zip(self._factors, gradients, strict=True)):
+                self._factors[j], self._slots[j] = updated(
+                    self._task, self._rate, factor, gradient, self._slots[j], self._steps
+                )
 
     def _factor_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
         """Return (F_1 .. F_(j-1))^T G (F_(j+1) .. F_N)^T for every j."""
@@ -46,30 +45,6 @@ class Loop:
     def kernel(self) -> np.ndarray:
         """Return the product of the factors."""
         return functools.reduce(np.matmul, self._factors)
-
-    def _sgd(self, gradient: np.ndarray, *slots: np.ndarray) -> np.ndarray:
-        return self._rate * gradient
-
-    def _adagrad(self, gradient: np.ndarray, squares: np.ndarray, _: np.ndarray) -> np.ndarray:
-        epsilon = np.float32(self._task.hyperparameters["epsilon"])
-        squares += gradient**2
-        return self._rate * gradient / np.sqrt(squares + epsilon)
-
-    def _adadelta(self, gradient: np.ndarray, squares: np.ndarray, moves: np.ndarray) -> np.ndarray:
-        settings = self._task.hyperparameters
-        rho, epsilon = np.float32(settings["rho"]), np.float32(settings["epsilon"])
-        squares += (1 - rho) * (gradient**2 - squares)
-        move = gradient * np.sqrt(moves + epsilon) / np.sqrt(squares + epsilon)
-        moves += (1 - rho) * (move**2 - moves)
-        return self._rate * move
-
-    def _adam(self, gradient: np.ndarray, squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        settings = self._task.hyperparameters
-        beta_1, beta_2, epsilon = settings["beta_1"], settings["beta_2"], settings["epsilon"]
-        mean += np.float32(1 - beta_1) * (gradient - mean)
-        squares += np.float32(1 - beta_2) * (gradient**2 - squares)
-        rate = self._rate * np.sqrt(1 - beta_2**self._steps) / (1 - beta_1**self._steps)
-        return np.float32(rate) * mean / (np.sqrt(squares) + np.float32(epsilon))
 
 
 class Products:

@@ -61,7 +61,7 @@ TRAINERS = [
     ("with_jax", "Scan"),
     ("with_jax", "VectorizedScan"),
 ]
-LIBRARIES = {"with_jax": ("jax", "optax"), "with_torch": ("torch",), "with_numba": ("numba",)}
+LIBRARIES = {"with_jax": ("jax",), "with_torch": ("torch",), "with_numba": ("numba",)}
 SETTINGS = [("sgd", 3, 0.05), ("adagrad", 1, 0.05), ("adadelta", 2, 0.5), ("adam", 2, 0.01)]
 
 

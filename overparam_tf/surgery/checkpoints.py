@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-import overparam_tf.layers  # noqa: F401  Keras finds the factorised layers of a file once registered.
+import overparam_tf.layers  # noqa: F401  registers the factorised layers of a file
 from overparam_tf.checks import boolean, file_path
 from overparam_tf.errors import DataError, InputError, input_error, words_of
 from overparam_tf.layers.skip_init import skip_initialization

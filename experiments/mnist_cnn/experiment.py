@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -152,7 +151,6 @@ def record_of(options: Config, digits: Digits, image_count: int) -> dict[str, An
         steps_per_epoch=-(-image_count // BATCH),  # the last batch may be smaller
         batch=BATCH,
         weight_decay=WEIGHT_DECAY,
-        onednn=os.environ.get("TF_ENABLE_ONEDNN_OPTS"),  # other convolutions, other last bits
     )
 
 

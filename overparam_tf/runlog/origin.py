@@ -13,6 +13,13 @@ from pathlib import Path
 from overparam_tf._version import __version__
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "tensorboard")
+# Variables that choose other kernels or other programs for the same operations: other last bits.
+NUMERIC_VARIABLES = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+    "NVIDIA_TF32_OVERRIDE",
+)
 
 
 def environment() -> dict[str, object]:
@@ -35,6 +42,7 @@ def environment() -> dict[str, object]:
             "image_data_format": keras.config.image_data_format(),
         },
         "devices": _devices(backend),
+        "variables": {name: os.environ[name] for name in NUMERIC_VARIABLES if name in os.environ},
     }
 
 

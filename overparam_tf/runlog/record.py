@@ -87,6 +87,7 @@ _CHECKS: dict[str, Check] = {
     "commit": lambda name, value: optional(name, value, text),
     "python": text,
     "versions": _versions,
+    "variables": lambda name, value: mapping_of(name, value, text),
     "machine": text,
     "devices": _texts,
     "parts": lambda name, value: mapping_of(name, value, _texts),

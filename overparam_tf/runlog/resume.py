@@ -87,16 +87,18 @@ def settings(record: dict[str, Any]) -> dict[str, Any]:
         record: The content of config.json.
 
     Returns:
-        Its options (without those of places and output), its backend of Keras, its versions, and
-        the identity of its data.
+        Its options (without those of places and output), its backend of Keras, its versions, the
+        environment variables that change numbers, and the identity of its data.
     """
     record = json.loads(json.dumps(record))  # as it is read from the file: lists for tuples
     backend = record.get("keras", {}).get("backend", "tensorflow")
     options, data = record.get("options", {}), record.get("data")
+    variables = record.get("variables")
     return {
         "options": {name: options[name] for name in options if name not in NO_SETTINGS},
-        # Only where it is another: runs of earlier versions have none.
+        # Only where there is another, and where some are set: runs of earlier versions have none.
         **({} if backend == "tensorflow" else {"backend": backend}),
+        **({"variables": variables} if variables else {}),
         "versions": {name: record.get("versions", {}).get(name) for name in (*PACKAGES, backend)},
         "data": data and {name: data.get(name) for name in ("name", "preprocessing", "sha256")},
     }

@@ -28,6 +28,7 @@ DAMAGED = {
             "started": (5, "yesterday", "2020-01-01T00:00:00"),
             "command": ("abc", [1], None),
             "versions": (None, [], {"keras": 3}),
+            "variables": (None, [], {"XLA_FLAGS": 3}),
             "machine": (None, 3),
             "commit": (3, {}),
             "python": ([], None),

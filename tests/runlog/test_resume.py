@@ -60,6 +60,10 @@ def test_without_a_name_the_first_free_one_is_taken(open_here):
         ({"seed": 1}, "options.seed: 1 now, 0 there"),
         ({"data": "bb"}, 'data.sha256: "bb" now, "aa" there'),
         ({"versions": {**VERSIONS, "keras": "4"}}, 'versions.keras: "4" now, "3.15.1" there'),
+        (
+            {"variables": {"TF_ENABLE_ONEDNN_OPTS": "1"}},
+            r'variables: {"TF_ENABLE_ONEDNN_OPTS": "1"} now, nothing there',
+        ),
     ],
 )
 def test_a_name_taken_by_other_settings_names_the_first_difference(open_here, changes, difference):

@@ -24,6 +24,13 @@ PARTS = (
     "regularizers",
     "surgery",
 )
+# Arguments of `compile` that cost the backend least. JAX would compile every operation of a step by
+# itself unless it compiles the step; XLA takes longer for a step than TensorFlow for its graph.
+FEW_STEPS: dict[str, bool] = {
+    "run_eagerly": BACKEND != "jax",
+    "jit_compile": BACKEND == "jax",
+}
+MANY_STEPS: dict[str, bool] = {"jit_compile": BACKEND == "jax"}
 needs_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's own")
 needs_xla = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's compiler takes minutes")
 # Largest difference of two routes to one number in float64. Only on TensorFlow does the type

@@ -9,7 +9,7 @@ import pytest
 from overparam_tf.errors import InputError
 from overparam_tf.losses import L4Loss, LpLoss, even_power, l4_loss, lp_loss
 from overparam_tf.optimizers import EndToEndSGD
-from tests.backends import ROUNDING, derivative
+from tests.backends import MANY_STEPS, ROUNDING, derivative
 
 RNG = np.random.default_rng(0)
 Y, PREDICTION = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 3))
@@ -118,7 +118,7 @@ def test_weights_of_classes_and_samples(loss, kind):
     x, y = RNG.normal(size=(6, 4)), np.eye(3)[CLASSES]
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, use_bias=False)])
     kernel = keras.ops.convert_to_numpy(model.layers[0].kernel)
-    model.compile(keras.optimizers.SGD(0.1), loss, weighted_metrics=[], jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.1), loss, weighted_metrics=[], **MANY_STEPS)
     weights = SAMPLE_WEIGHT
     if kind == "class":
         weights = np.array([CLASS_WEIGHT[label] for label in CLASSES])

@@ -14,7 +14,7 @@ from overparam_tf.layers import (
     FactorizedEinsumDense,
     FactorizedMultiHeadAttention,
 )
-from tests.backends import ROUNDING
+from tests.backends import FEW_STEPS, ROUNDING
 from tests.layers.arrays import array
 
 L = keras.layers
@@ -59,7 +59,7 @@ def test_a_network_of_layers_as_they_come_trains_as_its_plain_form():
         layers = [conv(8, 3, activation="relu"), L.Flatten(), dense(16, "relu"), dense(4)]
         model = keras.Sequential([keras.Input((6, 6, 1)), *layers])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=True, jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.1), loss, **FEW_STEPS)
         steps = [float(model.train_on_batch(x, y)) for _ in range(60)]
         losses.append((steps[0], steps[-1]))
     (start, plain), (same_start, ours) = losses

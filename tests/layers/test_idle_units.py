@@ -11,6 +11,7 @@ from overparam_tf.layers import (
     FactorizedMultiHeadAttention,
 )
 from overparam_tf.surgery import overparameterize
+from tests.backends import FEW_STEPS
 from tests.layers.arrays import array
 
 L = keras.layers
@@ -37,7 +38,7 @@ def step(layer, kernel, shape, rate=0.1):
         layer.assign_kernel(kernel)
     else:
         layer.kernel.assign(kernel)
-    model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True, jit_compile=False)
+    model.compile(keras.optimizers.SGD(rate), "mse", **FEW_STEPS)
     rng = np.random.default_rng(1)
     x = rng.normal(size=(8, *shape))
     model.train_on_batch(x, rng.normal(size=(8, *model.output_shape[1:])))
@@ -123,7 +124,7 @@ def test_a_zero_initializer_and_a_zero_head_of_a_model():
     y = x @ RNG.normal(size=(4, 3))
     np.testing.assert_allclose(array(models[0](x)), array(head(x)), atol=1e-6)
     for model in models:
-        model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True, jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.1), "mse", **FEW_STEPS)
         first = model.train_on_batch(x, y)
         for _ in range(20):
             last = model.train_on_batch(x, y)

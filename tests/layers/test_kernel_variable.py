@@ -7,7 +7,7 @@ from keras import ops
 
 from overparam_tf.errors import InputError
 from overparam_tf.layers import FactorizedConv2D, FactorizedDense, FactorizedEinsumDense
-from tests.backends import compiled, needs_tensorflow
+from tests.backends import FEW_STEPS, MANY_STEPS, compiled, needs_tensorflow
 from tests.layers.arrays import array
 
 L = keras.layers
@@ -82,7 +82,7 @@ def test_spectral_normalisation_trains(case):
     wrapped = L.SpectralNormalization(layer, power_iterations=5)
     model = keras.Sequential([keras.Input(shape[1:]), wrapped])
     layer.kernel.assign(5 * array(layer.kernel))
-    model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile=False)
+    model.compile(keras.optimizers.SGD(1e-3), "mse", **MANY_STEPS)
     x = RNG.normal(size=shape).astype("float32")
     y = 0 * model.predict(x, verbose=0)
     model.fit(x, y, epochs=3, verbose=0)
@@ -98,7 +98,7 @@ def test_a_constraint_on_norms_holds_for_the_product(case, axis):
     make, shape = LAYERS[case]
     layer = make(kernel_constraint=keras.constraints.MaxNorm(0.5, axis), bias_constraint="non_neg")
     model = keras.Sequential([keras.Input(shape[1:]), layer])
-    model.compile(keras.optimizers.SGD(0.5), "mse", run_eagerly=True, jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.5), "mse", **FEW_STEPS)
     x = RNG.normal(size=shape).astype("float32")
     before = array(layer.kernel)
     model.train_on_batch(x, -1 + 3 * array(model(x)))
@@ -128,7 +128,7 @@ def test_at_depth_one_every_constraint_is_that_of_the_plain_layer(constraint):
         model = keras.Sequential(
             [keras.Input((3, 4, 2)), layer("abcd,cde->abe", (3, 5), **options)]
         )
-        model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True, jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.1), "mse", **FEW_STEPS)
         model.train_on_batch(np.ones((2, 3, 4, 2)), np.ones((2, 3, 5)))
         kernels.append(array(model.layers[0].kernel))
     np.testing.assert_allclose(*kernels, atol=1e-6)

@@ -7,7 +7,7 @@ import pytest
 from overparam_tf.dynamics import dense_reference as reference
 from overparam_tf.errors import InputError
 from overparam_tf.optimizers import EndToEnd, EndToEndSGD
-from tests.backends import ROUNDING
+from tests.backends import MANY_STEPS, ROUNDING
 
 RATE = 2.0**-5
 KERNEL, BIAS = np.random.default_rng(0).normal(size=(4, 3)), np.ones(3)
@@ -67,7 +67,7 @@ def test_a_saved_model_goes_on_training_where_it_stopped(tmp_path):
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
         optimizer = EndToEnd(keras.optimizers.Adam(RATE), depth=2, kernels=["kernel"])
-        model.compile(optimizer, "mse", jit_compile=False)
+        model.compile(optimizer, "mse", **MANY_STEPS)
         return model
 
     model = fitted(made(), 2)

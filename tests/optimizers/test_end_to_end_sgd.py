@@ -8,7 +8,7 @@ from overparam_tf.dynamics import dense_reference as reference
 from overparam_tf.errors import InputError
 from overparam_tf.losses import LpLoss
 from overparam_tf.optimizers.end_to_end_sgd import EndToEndSGD
-from tests.backends import ROUNDING, needs_xla
+from tests.backends import MANY_STEPS, ROUNDING, needs_xla
 
 RATE = 2.0**-5  # exact in float32, in which Keras keeps it
 RNG = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_a_dense_model_follows_the_rule(mode):
 
 @pytest.mark.parametrize(("depth", "outputs"), [(1, 3), (1.5, 3), (2, 1), (4, 3)])
 def test_depths(depth, outputs):
-    model = dense_model(EndToEndSGD(RATE, depth=depth), outputs, jit_compile=False)
+    model = dense_model(EndToEndSGD(RATE, depth=depth), outputs, **MANY_STEPS)
     assert_close(train(model, 30, outputs), emulate(30, depth, outputs))
 
 
@@ -95,7 +95,7 @@ def test_tracks_balanced_factors_with_a_gap_proportional_to_the_rate(depth):
                 reference.descend(factors, kernel_gradient, rate),
                 bias - rate * bias_gradient,
             )
-        kernel, _ = train(dense_model(EndToEndSGD(rate, depth=depth), jit_compile=False), steps)
+        kernel, _ = train(dense_model(EndToEndSGD(rate, depth=depth), **MANY_STEPS), steps)
         gaps.append(np.linalg.norm(kernel - reference.product(factors)))
     np.testing.assert_allclose(np.divide(gaps[:-1], gaps[1:]), 2, rtol=0.1)
 
@@ -108,20 +108,20 @@ def test_spread_is_the_rule_of_wide_gaussian_factors_and_moves_zeros():
 
 
 def test_depth_one_is_keras_sgd():
-    ours = dense_model(EndToEndSGD(RATE, depth=1, momentum=0.5), jit_compile=False)
-    theirs = dense_model(keras.optimizers.SGD(RATE, momentum=0.5), jit_compile=False)
+    ours = dense_model(EndToEndSGD(RATE, depth=1, momentum=0.5), **MANY_STEPS)
+    theirs = dense_model(keras.optimizers.SGD(RATE, momentum=0.5), **MANY_STEPS)
     assert_close(train(ours, 20), train(theirs, 20), tolerance=1e-14)
 
 
 def test_nesterov():
     options = {"depth": 2, "momentum": 0.5, "nesterov": True}
-    model = dense_model(EndToEndSGD(RATE, **options), jit_compile=False)
+    model = dense_model(EndToEndSGD(RATE, **options), **MANY_STEPS)
     assert_close(train(model, 20), emulate(20, **options))
 
 
 def test_learning_rate_schedule():
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([4], [RATE, RATE / 4])
-    model = dense_model(EndToEndSGD(schedule, depth=2), jit_compile=False)
+    model = dense_model(EndToEndSGD(schedule, depth=2), **MANY_STEPS)
     assert_close(
         train(model, 10), emulate(10, 2, rate=lambda step: RATE if step <= 4 else RATE / 4)
     )
@@ -176,7 +176,7 @@ def test_embedding(kernels, momentum, columns):
     model.build((None, 3))
     before, _, _ = model.get_weights()
     model.compile(
-        EndToEndSGD(RATE, depth=2, momentum=momentum, kernels=kernels), "mse", jit_compile=False
+        EndToEndSGD(RATE, depth=2, momentum=momentum, kernels=kernels), "mse", **MANY_STEPS
     )
     model.fit(np.array([[0, 1, 3]]), np.ones((1, 1)), epochs=2, verbose=0)
     moved = np.any(model.get_weights()[0] != before, axis=1)
@@ -214,13 +214,13 @@ def test_saved_model_goes_on_training_where_it_stopped(tmp_path):
     def optimizer():
         return EndToEndSGD(RATE, depth=2, momentum=0.5, weight_decay=0.125, kernels=["kernel"])
 
-    model = dense_model(optimizer(), jit_compile=False)
+    model = dense_model(optimizer(), **MANY_STEPS)
     train(model, 5)
     model.save(tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert isinstance(model.optimizer, EndToEndSGD)
     assert_close(
-        train(model, 5), train(dense_model(optimizer(), jit_compile=False), 10), tolerance=1e-14
+        train(model, 5), train(dense_model(optimizer(), **MANY_STEPS), 10), tolerance=1e-14
     )
 
 

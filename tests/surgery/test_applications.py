@@ -6,7 +6,7 @@ import pytest
 from keras import applications, layers
 
 from overparam_tf.surgery import collapse, overparameterize, verify_equivalent
-from tests.backends import BACKEND, needs_float64
+from tests.backends import BACKEND, FEW_STEPS, needs_float64
 
 pytestmark = pytest.mark.filterwarnings("ignore:weights that stay as they are")
 BOUNDS = {"float32": 1e-4, "float64": 1e-10}
@@ -54,7 +54,7 @@ def floatx(request):
 
 
 def train(model, steps=2):
-    model.compile(keras.optimizers.SGD(1e-3), "mse", run_eagerly=True)
+    model.compile(keras.optimizers.SGD(1e-3), "mse", **FEW_STEPS)
     rng = np.random.default_rng(0)
     shape = (4, *model.inputs[0].shape[1:])
     whole = not keras.backend.is_float_dtype(model.inputs[0].dtype)

@@ -90,7 +90,8 @@ class RunOptions:
         name = self.name
         if data is not None:
             default_name = f"{default_name}-{data.name}"
-            if name is not None and data.synthetic and not name.endswith(f"-{data.name}"):
+            # A default name has more behind it: -quick, -2.
+            if name is not None and data.synthetic and f"-{data.name}-" not in f"-{name}-":
                 name = f"{name}-{data.name}"
         backend = os.environ["KERAS_BACKEND"]  # `experiments` sets it
         if backend != "tensorflow":

@@ -98,7 +98,7 @@ def settings(record: dict[str, Any]) -> dict[str, Any]:
         "options": {name: options[name] for name in options if name not in NO_SETTINGS},
         # Only where there is another, and where some are set: runs of earlier versions have none.
         **({} if backend == "tensorflow" else {"backend": backend}),
-        **({"variables": variables} if variables else {}),
+        **({"environment variables": variables} if variables else {}),
         "versions": {name: record.get("versions", {}).get(name) for name in (*PACKAGES, backend)},
         "data": data and {name: data.get(name) for name in ("name", "preprocessing", "sha256")},
     }

@@ -49,6 +49,10 @@ def test_the_record_says_what_ran_on_what_and_where():
         ("mine", True, None, "mine"),
         ("mine", False, small_problem(), "mine-small"),  # a stand-in names itself
         ("mine-small", False, small_problem(), "mine-small"),
+        # The line that a stopped run prints names it as it is.
+        ("default-small-quick", True, small_problem(), "default-small-quick"),
+        ("default-small-quick-2", True, small_problem(), "default-small-quick-2"),
+        ("mine-smaller", False, small_problem(), "mine-smaller-small"),
     ],
 )
 def test_names_of_run_folders(name, quick, data, expected, tmp_path):

@@ -6,7 +6,6 @@ import importlib.machinery
 import os
 import signal
 import sys
-from pathlib import Path
 
 from tests.xla_flags import fast_compilation
 
@@ -16,12 +15,6 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 # What is compiled is small, and runs once.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("XLA_FLAGS", fast_compilation())
-# What a process has compiled for JAX, the others and the next session need not.
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax")
-)
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Each of several processes would take every core for matrices that need none.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

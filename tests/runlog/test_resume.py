@@ -62,7 +62,7 @@ def test_without_a_name_the_first_free_one_is_taken(open_here):
         ({"versions": {**VERSIONS, "keras": "4"}}, 'versions.keras: "4" now, "3.15.1" there'),
         (
             {"variables": {"TF_ENABLE_ONEDNN_OPTS": "1"}},
-            r'environment variables: {"TF_ENABLE_ONEDNN_OPTS": "1"} now, nothing there',
+            'environment variables: {"TF_ENABLE_ONEDNN_OPTS": "1"} now, nothing there',
         ),
     ],
 )
